@@ -1,0 +1,1 @@
+"""业务协同中心: work between institutions."""

@@ -1,0 +1,1 @@
+"""双向转诊: two-way referral."""

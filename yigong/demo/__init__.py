@@ -1,0 +1,1 @@
+"""The demonstration county: declared world, named cast, source systems."""

@@ -1,0 +1,1 @@
+"""边缘节点: the node at an institution or village clinic; no Django."""

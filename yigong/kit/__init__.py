@@ -1,0 +1,1 @@
+"""Pure helpers without a domain word: states, errors, ids, clock, text."""

@@ -1,0 +1,37 @@
+"""Small works on text: width, pinyin."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+from pypinyin import Style, lazy_pinyin
+
+
+def narrow(text: str) -> str:
+    """Full-width signs made half-width, spaces at the ends removed."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+@lru_cache(maxsize=200_000)
+def pinyin(name: str) -> str:
+    """The name in pinyin without tones, one space between syllables: 王秀兰 -> ``wang xiu lan``."""
+    return " ".join(
+        lazy_pinyin(narrow(name), errors=lambda other: list(other.lower()) if other.isalnum() else [])
+    ).strip()
+
+
+@lru_cache(maxsize=200_000)
+def initials(name: str) -> str:
+    """First letters of the pinyin: 王秀兰 -> ``wxl``."""
+    return "".join(s[0] for s in lazy_pinyin(narrow(name), style=Style.NORMAL, errors="ignore") if s)
+
+
+def mask_id_no(number: str) -> str:
+    """An identity number as it may be shown: first three and last four signs."""
+    return f"{number[:3]}{'*' * max(len(number) - 7, 3)}{number[-4:]}" if len(number) >= 8 else "***"
+
+
+def mask_phone(number: str) -> str:
+    """A telephone number as it may be shown."""
+    return f"{number[:3]}****{number[-4:]}" if len(number) >= 8 else "***"

@@ -1,0 +1,1 @@
+"""Events between modules: table, dispatch, idempotence."""

@@ -1,0 +1,5 @@
+"""The doors of the outbox."""
+
+from yigong.outbox.services import Event, dispatch, say
+
+__all__ = ["Event", "dispatch", "say"]

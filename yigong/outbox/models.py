@@ -1,0 +1,36 @@
+"""Events that modules say to each other, kept in the transaction that made them true."""
+
+from django.db import models
+
+
+class OutboxEvent(models.Model):
+    """Something that happened; append only."""
+
+    name = models.CharField(max_length=60)
+    facts = models.JSONField()
+    said_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "outbox_event"
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.name}"
+
+
+class OutboxDelivery(models.Model):
+    """One event on its way to one handler; the row goes when the handler has done its work."""
+
+    event = models.ForeignKey(OutboxEvent, on_delete=models.CASCADE, related_name="deliveries")
+    handler = models.CharField(max_length=120)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    error = models.CharField(max_length=500, blank=True)
+    dead = models.BooleanField(default=False)  # given up after the last attempt; waits for a person
+
+    class Meta:
+        db_table = "outbox_delivery"
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(dead=False), name="outbox_delivery_due")]
+        constraints = [models.UniqueConstraint(fields=["event", "handler"], name="outbox_delivery_once")]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} -> {self.handler}"

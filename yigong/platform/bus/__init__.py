@@ -1,0 +1,1 @@
+"""服务总线: outside endpoints, routing, subscriptions, acknowledgements."""

@@ -1,0 +1,1 @@
+"""The pure engine: who is who, without a database."""

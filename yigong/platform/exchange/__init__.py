@@ -1,0 +1,1 @@
+"""数据采集交换: read, filter, map, check, identify, load, index, announce."""

@@ -1,0 +1,1 @@
+"""知识库: clinical knowledge."""

@@ -1,0 +1,1 @@
+"""注册服务: institutions, staff, administrative divisions, terms."""

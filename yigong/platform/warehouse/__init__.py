@@ -1,0 +1,1 @@
+"""数据仓库: Parquet read by DuckDB, measures declared once."""

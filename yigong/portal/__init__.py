@@ -1,0 +1,1 @@
+"""What puts it together: settings, environment, urls, command, navigation, home pages."""

@@ -1,0 +1,77 @@
+"""The command ``yigong``."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+from yigong.portal import postgres, wiring
+
+HELP = """yigong: the information platform of a county medical community 县域医共体信息平台
+
+  yigong serve [--bind 127.0.0.1:8000]   serve the pages / 启动网页服务
+  yigong migrate                         bring the database to this version / 更新数据库结构
+  yigong work [--once]                   deliver events between modules / 投递模块间事件
+  yigong stop                            end the local servers / 停止本机服务
+  yigong manage …                        any command of Django
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    name, rest = (words[0], words[1:]) if words else ("help", [])
+    if name in ("help", "-h", "--help"):
+        print(HELP + "\n".join(f"  yigong {n} --help" for n in wiring.COMMANDS))
+        return 0
+    if name == "stop":
+        from yigong.portal import serve
+
+        return serve.stop()
+    try:
+        return _run(name, rest)
+    except postgres.NoPostgres as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(name: str, rest: list[str]) -> int:
+    if name not in wiring.PLAIN_COMMANDS:
+        setup()
+    if name in wiring.COMMANDS:
+        module, _, function = wiring.COMMANDS[name].partition(":")
+        return int(getattr(importlib.import_module(module), function)(rest) or 0)
+    match name:
+        case "serve":
+            from yigong.portal import serve
+
+            return serve.main(rest)
+        case "work":
+            from yigong.portal import serve
+
+            return serve.work(rest)
+        case "migrate":
+            return _manage(["migrate", *rest])
+        case "manage":
+            return _manage(rest)
+    print(f"yigong {name}: no such command; see `yigong help` / 没有这个命令", file=sys.stderr)
+    return 2
+
+
+def setup() -> None:
+    """A running database and a ready Django."""
+    postgres.ensure()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yigong.portal.settings")
+    import django
+
+    django.setup()
+
+
+def _manage(arguments: list[str]) -> int:
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["yigong manage", *arguments])
+    return 0

@@ -1,0 +1,55 @@
+"""Serves the pages and delivers events."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from yigong.portal import postgres
+from yigong.portal.env import env
+
+
+def main(arguments: list[str]) -> int:
+    """``yigong serve``: gunicorn with worker threads that fit the connections of the pool."""
+    parser = argparse.ArgumentParser(prog="yigong serve")
+    parser.add_argument("--bind", default="127.0.0.1:8000")
+    options = parser.parse_args(arguments)
+    command = [
+        sys.executable, "-m", "gunicorn", "yigong.portal.wsgi:application",
+        "--bind", options.bind, "--worker-class", "gthread",
+        "--workers", str(env().web_processes), "--threads", str(env().web_threads),
+        "--backlog", "512", "--keep-alive", "15", "--graceful-timeout", "10",
+        "--pid", str(_pid_file()), "--log-level", "warning",
+    ]  # fmt: skip
+    os.execv(sys.executable, command)  # noqa: S606  - a fixed program
+    return 0
+
+
+def work(arguments: list[str]) -> int:
+    """``yigong work``: deliver events as they come; ``--once`` delivers what waits and ends."""
+    from yigong.outbox.api import dispatch
+
+    once = "--once" in arguments
+    while True:
+        done = dispatch()
+        if once and not done:
+            return 0
+        if not done:
+            time.sleep(1)
+
+
+def stop() -> int:
+    """``yigong stop``: end the page server and the local PostgreSQL of this installation."""
+    with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+        os.kill(int(_pid_file().read_text()), signal.SIGTERM)
+    postgres.stop()
+    return 0
+
+
+def _pid_file() -> Path:
+    return env().local / "serve.pid"

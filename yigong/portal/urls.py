@@ -1,0 +1,12 @@
+"""All addresses, from the wiring."""
+
+from __future__ import annotations
+
+from django.urls import include, path, register_converter
+
+from yigong.portal.wiring import URLS
+from yigong.security.guard import OpaqueConverter
+
+register_converter(OpaqueConverter, "opaque")
+
+urlpatterns = [path(prefix, include(module)) for prefix, module in URLS]

@@ -1,0 +1,59 @@
+"""What is in the house: the one explicit list of modules, addresses, commands and event handlers.
+
+A module joins by lines here and nowhere else. Dotted paths are imported on first use.
+"""
+
+#: Django apps, lowest floor first
+APPS = [
+    "yigong.web",
+    "yigong.outbox",
+    "yigong.security",
+    "yigong.platform.registry",
+    "yigong.platform.empi",
+    "yigong.platform.records",
+    "yigong.platform.exchange",
+    "yigong.platform.warehouse",
+    "yigong.sharing",
+    "yigong.collaboration.referral",
+    "yigong.supervision",
+    "yigong.portal",
+]
+
+#: (prefix, urls module); each urls module sets app_name
+URLS = [
+    ("account/", "yigong.security.urls"),
+    ("platform/standards/", "yigong.platform.registry.urls"),
+    ("platform/empi/", "yigong.platform.empi.urls"),
+    ("platform/exchange/", "yigong.platform.exchange.urls"),
+    ("persons/", "yigong.sharing.urls"),
+    ("collaboration/referral/", "yigong.collaboration.referral.urls"),
+    ("supervision/", "yigong.supervision.urls"),
+    ("_ui/", "yigong.web.urls"),
+]
+
+#: `yigong NAME …` -> function taking the remaining arguments (list[str]) and returning an exit code
+COMMANDS = {
+    "demo": "yigong.demo.command:main",
+    "ingest": "yigong.platform.exchange.command:ingest",
+    "exchange": "yigong.platform.exchange.command:run",
+    "empi": "yigong.platform.empi.command:main",
+    "warehouse": "yigong.platform.warehouse.command:main",
+    "standards": "yigong.platform.registry.command:main",
+}
+
+#: commands that need neither Django nor a database
+PLAIN_COMMANDS = {"empi"}
+
+#: event name -> handlers, called by the outbox after commit, each idempotent by event id
+HANDLERS: dict[str, list[str]] = {}
+
+#: dotted paths of the tables of actions: {"referral.accept": _("接收转诊")}; a role is a set of these names
+ACTIONS = [
+    "yigong.security.actions:ACTIONS",
+    "yigong.platform.registry.actions:ACTIONS",
+    "yigong.platform.empi.actions:ACTIONS",
+    "yigong.platform.exchange.actions:ACTIONS",
+    "yigong.sharing.actions:ACTIONS",
+    "yigong.collaboration.referral.actions:ACTIONS",
+    "yigong.supervision.actions:ACTIONS",
+]

@@ -1,0 +1,1 @@
+"""安全规范体系: identity, access, audit, privacy."""

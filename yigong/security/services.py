@@ -1,0 +1,125 @@
+"""What security writes: audit lines, grants, users and roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from yigong.kit.clock import now
+from yigong.kit.ctx import Ctx, Purpose, Reach
+from yigong.security.models import Audit, Grant, Membership, Role, User
+
+
+def audit(
+    ctx: Ctx,
+    action: str,
+    subject_kind: str,
+    subject_id: object = "",
+    *,
+    registration_id: int | None = None,
+    before: Any = None,
+    after: Any = None,
+) -> None:
+    """Write down an act: who, for which institution, why, what, on whom."""
+    _line(ctx, action, subject_kind, subject_id, registration_id, before, after).save(force_insert=True)
+
+
+def audit_many(ctx: Ctx, action: str, subject_kind: str, subjects: Iterable[tuple[object, int | None]]) -> None:
+    """Write down one act on many subjects: pairs of subject id and registration id."""
+    Audit.objects.bulk_create([_line(ctx, action, subject_kind, s, r, None, None) for s, r in subjects])
+
+
+def _line(
+    ctx: Ctx, action: str, kind: str, subject: object, registration: int | None, before: Any, after: Any
+) -> Audit:
+    return Audit(
+        at=now(),
+        actor_id=ctx.actor_id,
+        actor_name=ctx.actor_name,
+        role=ctx.role,
+        org_code=ctx.org_code,
+        purpose=ctx.purpose,
+        action=action,
+        subject_kind=kind,
+        subject_id=str(subject),
+        registration_id=registration,
+        before=before,
+        after=after,
+        request_id=ctx.request_id,
+        address=ctx.address,
+    )
+
+
+@transaction.atomic
+def grant(
+    ctx: Ctx,
+    registration_id: int,
+    org_code: str,
+    *,
+    because: str,
+    subject: str,
+    hours: float,
+    reason: str = "",
+) -> None:
+    """Open a person to an institution for *hours*, because of a named act; a second grant for the case replaces the first."""
+    moment = now()
+    Grant.objects.filter(subject=subject, org_code=org_code, registration_id=registration_id, revoked_at=None).update(
+        revoked_at=moment
+    )
+    Grant.objects.create(
+        registration_id=registration_id,
+        org_code=org_code,
+        because=because,
+        subject=subject,
+        reason=reason,
+        granted_by=ctx.actor_id,
+        granted_at=moment,
+        expires_at=moment + timedelta(hours=hours),
+    )
+    audit(
+        ctx,
+        "person.grant",
+        "grant",
+        subject,
+        registration_id=registration_id,
+        after={"org_code": org_code, "because": because},
+    )
+
+
+@transaction.atomic
+def revoke(ctx: Ctx, subject: str, *, org_code: str | None = None) -> int:
+    """Withdraw the open grants of a case; says how many."""
+    grants = Grant.objects.filter(subject=subject, revoked_at=None)
+    if org_code:
+        grants = grants.filter(org_code=org_code)
+    ended = grants.update(revoked_at=now())
+    if ended:
+        audit(ctx, "person.revoke", "grant", subject, after={"ended": ended})
+    return ended
+
+
+def make_role(code: str, name: str, *, actions: Sequence[str], reach: Reach, purpose: Purpose) -> Role:
+    """The role *code*, made or brought to these rights."""
+    role, _ = Role.objects.update_or_create(
+        code=code, defaults={"name": name, "actions": sorted(actions), "reach": reach, "purpose": purpose}
+    )
+    return role
+
+
+@transaction.atomic
+def make_user(
+    login_name: str, full_name: str, *, password: str, role: str, org_code: str, title: str = "", department: str = ""
+) -> User:
+    """A user with one membership; an existing one gets the password, the name and the membership."""
+    user = User.objects.filter(login_name=login_name).first() or User(login_name=login_name)
+    user.full_name, user.title = full_name, title
+    user.failed_count, user.locked_at, user.unlocks_at = 0, None, None
+    user.set_password(password)
+    user.save()
+    Membership.objects.update_or_create(
+        user=user, role=Role.objects.get(code=role), org_code=org_code, defaults={"department": department}
+    )
+    return user

@@ -1,0 +1,1 @@
+"""信息共享中心: person search, person view, documents."""

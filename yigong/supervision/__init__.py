@@ -1,0 +1,1 @@
+"""监管中心: boards and indicators."""

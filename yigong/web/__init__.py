@@ -1,0 +1,1 @@
+"""Pages: components, lists and forms declared once, htmx, charts, maps."""
