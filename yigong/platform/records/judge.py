@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
 from yigong.platform.records.facts import Allergy, Claim, Contradiction, Medication, Problem, Source
 
@@ -47,7 +48,9 @@ PAST_DISEASES = {
 _DENIED = re.compile(r"^(无|否认|未发现|没有|未见|不过敏)|[（(:：](无|阴性|-)[)）]?$|(阴性|不过敏)$")
 _UNKNOWN = re.compile(r"^(不详|未询问|未问|不清|未知|未记录|未查|/|-|—)+$")
 _SEPARATORS = re.compile(r"[、，,;；。\n]|及|和")
-_NOISE = re.compile(r"皮试阳性|皮试\(\+\)|皮试|阳性|过敏史|过敏|药物史|药物|史|类抗生素|抗生素|类|对|有|否认|未发现|没有|未见|不|无|阴性|食物")
+_NOISE = re.compile(
+    r"皮试阳性|皮试\(\+\)|皮试|阳性|过敏史|过敏|药物史|药物|史|类抗生素|抗生素|类|对|有|否认|未发现|没有|未见|不|无|阴性|食物"
+)
 _YEAR = re.compile(r"(19|20)\d\d年?")
 _MARKS = re.compile(r"[（）()：:\s+\-]")
 
@@ -173,22 +176,33 @@ def merged(medications: Iterable[Medication], today: date) -> list[Medication]:
 
 
 def supply(medications: Iterable[Medication]) -> list[tuple[date, date, str]]:
-    """Stretches of time that prescriptions cover, with the institution; a new one begins where the last ends."""
-    stretches: list[tuple[date, date, str]] = []
-    until: date | None = None
+    """Stretches of time covered by at least one of these medications, with the institution that prescribed it.
+
+    A new prescription of the same medication begins when the last one ends: what is left at home is used up.
+    """
+    by_name: dict[str, list[Medication]] = defaultdict(list)
     for m in sorted((m for m in medications if m.days), key=lambda m: m.started_on):
-        assert m.days is not None
-        start = max(m.started_on, until) if until else m.started_on
-        end = max(m.started_on + timedelta(days=m.days), start)
-        if end > start:
-            stretches.append((start, end, m.source.org_code))
-            until = end
-    return stretches
+        by_name[m.key].append(m)
+    every = sorted(stretch for group in by_name.values() for stretch in _stocked(group))
+    covered: list[tuple[date, date, str]] = []
+    for start, end, org in every:
+        begins = max(start, covered[-1][1]) if covered else start
+        if end > begins:
+            covered.append((begins, end, org))
+    return covered
+
+
+def _stocked(prescriptions: Iterable[Medication]) -> Iterable[tuple[date, date, str]]:
+    until = date.min
+    for m in prescriptions:
+        start = max(m.started_on, until)
+        until = start + timedelta(days=m.days or 0)
+        yield start, until, m.source.org_code
 
 
 def gaps(stretches: Sequence[tuple[date, date, str]], today: date, *, least: int = 14) -> list[tuple[date, date]]:
     """Stretches without supply of at least *least* days between the first prescription and today."""
-    ends = [(end, nxt[0]) for (_, end, _), nxt in zip(stretches, stretches[1:], strict=False)]
+    ends = [(end, nxt[0]) for (_, end, _), nxt in pairwise(stretches)]
     if stretches and stretches[-1][1] < today:
         ends.append((stretches[-1][1], today))
     return [(a, b) for a, b in ends if (b - a).days >= least]

@@ -52,9 +52,7 @@ DIAGNOSES = (
     DiagnosisPlace(
         "emergency_observation_record", "preliminary_diagnosis_western_code", "preliminary_diagnosis_western_name"
     ),
-    DiagnosisPlace(
-        "inpatient_front_page", "discharge_principal_diagnosis_code", "discharge_principal_diagnosis_name"
-    ),
+    DiagnosisPlace("inpatient_front_page", "discharge_principal_diagnosis_code", "discharge_principal_diagnosis_name"),
     DiagnosisPlace("inpatient_front_page", "discharge_other_diagnosis_code", "discharge_other_diagnosis_name"),
     DiagnosisPlace(
         "tcm_inpatient_front_page",
