@@ -107,7 +107,9 @@ def failure(output: Output) -> Reason:
     """The sentence for a value that could not be converted."""
     name = output.label or output.name.removeprefix("own ")
     if output.coded:
-        return Reason("code_unmapped", output.name, f"{name}：源代码没有对照", f"{name}: no mapping for the source's code")
+        return Reason(
+            "code_unmapped", output.name, f"{name}：源代码没有对照", f"{name}: no mapping for the source's code"
+        )
     words = {
         "number": ("不是数字", "not a number"),
         "date": ("不是有效日期", "not a date that exists"),

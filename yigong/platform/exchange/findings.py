@@ -54,5 +54,9 @@ def reasons_by_row(findings: pl.DataFrame) -> pl.DataFrame:
     reason = pl.struct("rule", "field", "value", "zh", "en")
     listed = errors.group_by("row", maintain_order=True).agg(pl.col("rule").first(), reason.alias("reasons"))
     return listed.with_columns(
-        pl.struct(items=pl.col("reasons")).struct.json_encode().str.strip_prefix('{"items":').str.head(-1).alias("reasons")
+        pl.struct(items=pl.col("reasons"))
+        .struct.json_encode()
+        .str.strip_prefix('{"items":')
+        .str.head(-1)
+        .alias("reasons")
     )
