@@ -47,7 +47,7 @@ def _batches(result: sa.CursorResult[Any], found: Source, size: int) -> Iterator
     columns, first = list(result.keys()), 1
     for rows in result.partitions(size):
         data = {c: [_text(v) for v in values] for c, values in zip(columns, zip(*rows, strict=True), strict=True)}
-        frame = pl.DataFrame(data, schema={c: pl.String for c in columns})
+        frame = pl.DataFrame(data, schema=dict.fromkeys(columns, pl.String))
         yield RawBatch(placed(frame, found.place, first), found.place, newest(frame, found.since_column))
         first += len(rows)
 

@@ -103,7 +103,7 @@ def _batches(path: Path, name: str, config: Mapping[str, Any], size: int) -> Ite
         separator=separator,
         has_header=False,
         skip_rows=1,
-        schema={c: pl.String for c in [*columns, OVERFLOW]},
+        schema=dict.fromkeys([*columns, OVERFLOW], pl.String),
         truncate_ragged_lines=True,
         missing_columns="insert",
         encoding="utf8-lossy",

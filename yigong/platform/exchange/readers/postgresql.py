@@ -58,6 +58,6 @@ def _batches(
 
 
 def _batch(rows: list[Any], columns: list[str], place: str, first: int, mark: str | None) -> RawBatch:
-    frame = pl.read_csv(b"".join(rows), has_header=False, schema={c: pl.String for c in columns})
+    frame = pl.read_csv(b"".join(rows), has_header=False, schema=dict.fromkeys(columns, pl.String))
     clean = frame.select(pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c in columns)
     return RawBatch(placed(clean, place, first), place, newest(clean, mark))

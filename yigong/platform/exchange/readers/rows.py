@@ -46,7 +46,7 @@ def again(raws: Sequence[Mapping[str, Any]], places: Sequence[str]) -> Iterator[
         return
     columns = list(dict.fromkeys(name for raw in raws for name in raw))
     data = {c: [None if raw.get(c) in (None, "") else str(raw[c]) for raw in raws] for c in columns}
-    frame = pl.DataFrame(data, schema={c: pl.String for c in columns})
+    frame = pl.DataFrame(data, schema=dict.fromkeys(columns, pl.String))
     yield RawBatch(frame.with_columns(pl.Series(PLACE, list(places), dtype=pl.String)), places[0])
 
 

@@ -36,7 +36,7 @@ def _batches(cursor: sqlite3.Cursor, place: str, mark: str | None, size: int) ->
     columns, first = [c[0] for c in cursor.description], 1
     while rows := cursor.fetchmany(size):
         data = {c: [_text(v) for v in values] for c, values in zip(columns, zip(*rows, strict=True), strict=True)}
-        frame = pl.DataFrame(data, schema={c: pl.String for c in columns})
+        frame = pl.DataFrame(data, schema=dict.fromkeys(columns, pl.String))
         yield RawBatch(placed(frame, place, first), place, newest(frame, mark))
         first += len(rows)
 
