@@ -99,6 +99,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 EVENT_HANDLERS = wiring.HANDLERS
 ACTION_TABLES = wiring.ACTIONS
+WAREHOUSE_EXTRACTS = wiring.EXTRACTS
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
