@@ -7,5 +7,6 @@ from yigong.collaboration.referral.words import VERBS
 ACTIONS = {
     "referral.view": _("查看转诊"),
     "referral.draft": _("填写转诊申请"),
+    "referral.export": _("导出转诊清单"),
     **{f"referral.{verb}": word for verb, word in VERBS.items()},
 }
