@@ -12,7 +12,7 @@ EVERYTHING = dict.fromkeys(("to_org", "reason", "diagnosis_name", "consent", "cl
 
 
 @pytest.mark.feature("D10")
-@pytest.mark.parametrize(("state", "verb", "side"), product(State, sorted(VERBS), Side))
+@pytest.mark.parametrize(("state", "verb", "side"), list(product(State, sorted(VERBS), Side)))
 def test_a_move_is_possible_exactly_when_the_table_says(state: State, verb: str, side: Side) -> None:
     """For each state, verb and side the guard agrees with the table: the move is made, or refused with the true reason."""
     in_table = [m for m in LIFE.moves if (m.verb, m.source, m.side) == (verb, state, side)]
