@@ -15,6 +15,7 @@ ALLOWED_HOSTS = list(env().hosts)
 CSRF_TRUSTED_ORIGINS = [env().public_url]
 SYNTHETIC = env().synthetic
 LOCAL = env().local
+COUNTY_MAP = LOCAL / "county.geojson"  # put there by the installation; the demonstration draws its own
 
 INSTALLED_APPS = [
     "django.contrib.auth",
