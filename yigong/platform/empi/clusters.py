@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -81,9 +81,7 @@ def settle(
         left, right = groups.root(one.left_group), groups.root(one.right_group)
         if left == right:
             continue
-        if one.band != "auto":
-            waiting.append(one)
-        elif groups.forbids(left, right) or (agree is not None and not agree(left, right)):
+        if one.band != "auto" or groups.forbids(left, right) or (agree is not None and not agree(left, right)):
             waiting.append(one)
         else:
             groups.join(left, right)
@@ -104,9 +102,3 @@ def one_for_each(reviews: Iterable[Likeness], groups: Groups) -> list[Likeness]:
         a, b = groups.root(one.left_group), groups.root(one.right_group)
         best.setdefault((min(a, b), max(a, b)), one)
     return list(best.values())
-
-
-def members(parent: Mapping[int, int]) -> dict[int, int]:
-    """Every group with the one it ended in."""
-    groups = Groups({}, {}, dict(parent))
-    return {group: groups.root(group) for group in parent}

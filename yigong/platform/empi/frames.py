@@ -59,12 +59,13 @@ def _dated(frame: pl.DataFrame) -> pl.Expr:
 
 
 def _moment(frame: pl.DataFrame) -> pl.Expr:
+    """The moment of registration in UTC; what carries no zone was written in the county."""
     column, kind = pl.col("registered_at"), frame.schema["registered_at"]
     if kind == pl.String:
         column = column.str.to_datetime(strict=False, time_zone="Asia/Shanghai")
-    elif kind != pl.Null and (kind == pl.Date or getattr(kind, "time_zone", None) is None):
+    elif kind == pl.Date or (isinstance(kind, pl.Datetime) and kind.time_zone is None):
         column = column.cast(pl.Datetime("us")).dt.replace_time_zone("Asia/Shanghai")
-    return column.cast(pl.Datetime("us", "UTC")) if kind != pl.Null else column.cast(pl.Datetime("us", "UTC"))
+    return column.cast(pl.Datetime("us", "UTC"))
 
 
 def fingerprint(frame: pl.DataFrame) -> pl.Series:

@@ -29,7 +29,7 @@ SURVIVORSHIP = {
 def _field(name: str, order: str) -> str:
     source = (
         f"jsonb_build_object('value', r.{name}, 'registration_id', r.id, 'org_code', r.org_code, "
-        "'on', to_char(r.registered_at at time zone 'UTC', 'YYYY-MM-DD'))"
+        "'on', to_char(r.registered_at at time zone 'Asia/Shanghai', 'YYYY-MM-DD'))"
     )
     return f"'{name}', (array_agg({source} order by {order}) filter (where r.{name} is not null))[1]"
 

@@ -46,3 +46,12 @@ def _trust() -> pl.Expr:
         .otherwise(pl.lit("trusted"))
         .fill_null("bad")
     )
+
+
+def upgrade(number: str) -> str:
+    """An identity number in its form of 18 signs; one of 15 digits gets its century and check sign."""
+    number = number.upper()
+    if len(number) != 15 or not number.isdigit():
+        return number
+    first = number[:6] + "19" + number[6:]
+    return first + CHECK_SIGNS[sum(int(sign) * weight for sign, weight in zip(first, WEIGHTS, strict=True)) % 11]

@@ -95,7 +95,7 @@ class Candidate(models.Model):
     kind = models.TextField(default="alike")
     risk = models.SmallIntegerField(default=0)
     state = models.TextField(default="open")  # open later confirmed rejected settled
-    state_before = models.TextField(default="")
+    trail = models.JSONField(default=list)  # [state, decision] before each change, so that an undo finds its way back
     decision_id = models.BigIntegerField(null=True)
     later_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,9 @@ from yigong.platform.empi.bulk import add, ask, do
 from yigong.platform.empi.clusters import Likeness
 from yigong.platform.empi.events import PersonsMerged, PersonsSplit
 from yigong.platform.empi.models import Decision, Person
+
+#: a split of two large groups is remembered by so many pairs; one would do, more outlive later moves
+_PAIRS_KEPT = 400
 
 
 def note(ctx: Ctx, verb: str, registration_ids: Collection[int], **facts: Any) -> int:
@@ -42,12 +46,22 @@ def of_person(person_id: int) -> list[int]:
     return found.get_column("id").to_list()
 
 
-def move(ctx: Ctx, verb: str, registration_ids: Collection[int], source: int, target: int, **facts: Any) -> int:
-    """Give registrations of *source* to *target*: column, log, event; the id of the decision."""
+def move(
+    ctx: Ctx,
+    verb: str,
+    registration_ids: Collection[int],
+    source: int,
+    target: int,
+    *,
+    apart: bool = False,
+    **facts: Any,
+) -> int:
+    """Give registrations of *source* to *target*: column, log, event, answered questions; the id of the decision."""
     do("update empi_registration set person_id = %s where id = any(%s)", [target, list(registration_ids)])
     decision = note(ctx, verb, registration_ids, from_person=source, to_person=target, **facts)
-    kind = PersonsSplit if verb == "split" else PersonsMerged
+    kind = PersonsSplit if apart else PersonsMerged
     say(kind(decision, sorted(registration_ids), source, target))
+    settle_questions(target, decision)
     return decision
 
 
@@ -57,22 +71,46 @@ def absorb(ctx: Ctx, source: int, target: int, *, why: Likeness | None = None) -
     return move(ctx, "merge", of_person(source), source, target, **facts)
 
 
-def settle_questions(person_ids: Collection[int], decision_id: int | None) -> None:
-    """Open questions about two registrations that now are of one person are answered."""
+_PUSH = "trail = c.trail || jsonb_build_array(jsonb_build_array(c.state, c.decision_id))"
+
+
+def settle_questions(person_id: int, decision_id: int) -> None:
+    """Open questions about two registrations that now are of this one person are answered."""
     do(
-        """update empi_candidate c set state_before = c.state, state = 'settled', decision_id = %s, decided_at = %s
-           from empi_registration l, empi_registration r
-           where l.id = c.left_id and r.id = c.right_id and l.person_id = r.person_id
-             and l.person_id = any(%s) and c.state in ('open', 'later')""",
-        [decision_id, now(), list(person_ids)],
+        f"""update empi_candidate c set {_PUSH}, state = 'settled', decision_id = %s, decided_at = %s
+            from empi_registration l, empi_registration r
+            where l.id = c.left_id and r.id = c.right_id and l.person_id = %s and r.person_id = %s
+              and c.state in ('open', 'later')""",
+        [decision_id, now(), person_id, person_id],
+    )
+
+
+def answer_question(candidate_id: int, state: str, decision_id: int, *, until: datetime | None = None) -> None:
+    """A question gets its answer from a decision."""
+    do(
+        f"""update empi_candidate c set {_PUSH}, state = %s, decision_id = %s, decided_at = %s, later_until = %s
+            where id = %s""",
+        [state, decision_id, now(), until, candidate_id],
+    )
+
+
+def keep_apart(ones: Collection[int], others: Collection[int], decision_id: int) -> None:
+    """Remember that these registrations are not of the person of those; nobody is asked about it again."""
+    pairs = [(min(a, b), max(a, b)) for a in ones for b in others][:_PAIRS_KEPT]
+    do(
+        f"""insert into empi_candidate as c (left_id, right_id, score, kind, risk, state, trail, decision_id, created_at)
+            select l, r, 0, 'apart', 0, 'rejected', '[]', %s, %s from unnest(%s::bigint[], %s::bigint[]) u (l, r)
+            on conflict (left_id, right_id) do update
+                set {_PUSH}, state = 'rejected', decision_id = excluded.decision_id""",
+        [decision_id, now(), [a for a, _ in pairs], [b for _, b in pairs]],
     )
 
 
 def reopen_questions(decision_id: int) -> None:
     """Questions that a decision had answered stand again as they stood before it; those it made itself go."""
-    do("delete from empi_candidate where decision_id = %s and state_before = ''", [decision_id])
+    do("delete from empi_candidate where decision_id = %s and trail = '[]'", [decision_id])
     do(
-        """update empi_candidate set state = state_before, state_before = '', decision_id = null, decided_at = null
+        """update empi_candidate set state = trail->-1->>0, decision_id = (trail->-1->>1)::bigint, trail = trail - (-1)
            where decision_id = %s""",
         [decision_id],
     )
@@ -84,8 +122,8 @@ def offer(questions: pl.DataFrame) -> int:
         return 0
     columns = [questions.get_column(name).to_list() for name in ("left", "right", "score", "kind", "risk")]
     return do(
-        """insert into empi_candidate (left_id, right_id, score, kind, risk, state, state_before, created_at)
-           select least(u.l, u.r), greatest(u.l, u.r), u.score, u.kind, u.risk, 'open', '', %s
+        """insert into empi_candidate (left_id, right_id, score, kind, risk, state, trail, created_at)
+           select least(u.l, u.r), greatest(u.l, u.r), u.score, u.kind, u.risk, 'open', '[]', %s
            from unnest(%s::bigint[], %s::bigint[], %s::float[], %s::text[], %s::smallint[]) u (l, r, score, kind, risk)
                join empi_registration a on a.id = u.l join empi_registration b on b.id = u.r
            where a.person_id <> b.person_id and not exists (

@@ -201,7 +201,6 @@ def _write(ctx: Ctx, intake: Intake, touched: set[int]) -> None:
     _log(ctx, intake)
     merged = _merge(ctx, intake)
     touched |= {*intake.persons.values(), *merged}
-    moves.settle_questions(touched, None)
     moves.offer(_questions(intake))
     golden.refresh(touched)
     _tell(ctx, intake)

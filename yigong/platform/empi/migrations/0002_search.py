@@ -24,8 +24,13 @@ create index empi_registration_id_tail on empi_registration (reverse(id_no) text
 create index empi_registration_phone on empi_registration (phone text_pattern_ops);
 create index empi_registration_phone_tail on empi_registration (reverse(phone) text_pattern_ops);
 create index empi_registration_health_card on empi_registration (health_card_no text_pattern_ops);
+create index empi_registration_edges on empi_registration ((left(full_name, 1) || right(full_name, 1)));
+create index empi_registration_given on empi_registration (right(full_name, 2)) where length(full_name) > 2;
 create index empi_registration_address on empi_registration using gin (address gin_trgm_ops);
 create index empi_registration_village on empi_registration (village_code);
+
+create index empi_decision_undoes on empi_decision (undoes) where undoes is not null;
+create index empi_candidate_right on empi_candidate (right_id);
 
 create function empi_decision_stands() returns trigger language plpgsql as $$
 begin
