@@ -13,7 +13,7 @@ FORM = re.compile(
 )
 
 
-class NotAMoment(ValueError):
+class NotAMoment(ValueError):  # noqa: N818  - reads as a sentence
     """The text names no point in time, or one that no calendar has."""
 
 

@@ -55,6 +55,7 @@ class Gathered:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     persons: dict[str, dict[tuple[str, ...], dict[str, Any]]] = field(default_factory=dict)
     documents: dict[str, dict[str, DocumentFacts]] = field(default_factory=dict)
+    leads: bool = False  # what comes here is the source's own word on its persons
 
     def add(
         self, data_set: str, rows: list[dict[str, Any]], person: Mapping[str, Any], document: DocumentFacts
@@ -70,7 +71,9 @@ class Gathered:
         for data_set in sorted(self.rows, key=lambda name: (name == "", name)):
             persons = pl.DataFrame(list(self.persons[data_set].values()), schema=REGISTRATION)
             frame = _frame(self.rows[data_set])
-            yield StandardBatch(data_set, frame, persons, tuple(self.documents[data_set].values()), place)
+            yield StandardBatch(
+                data_set, frame, persons, tuple(self.documents[data_set].values()), place, leads=self.leads
+            )
 
 
 def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
