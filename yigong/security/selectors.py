@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from yigong.kit.clock import now
+from yigong.kit.ctx import Ctx
 from yigong.security.models import Audit, Grant
 
 

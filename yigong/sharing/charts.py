@@ -13,12 +13,12 @@ from yigong.platform.registry import api as registry
 
 #: kind of institution -> (symbol, colour token)
 SYMBOLS = {
-    "county_hospital": ("circle", "--yg-i-county"),
-    "tcm_hospital": ("rect", "--yg-i-tcm"),
-    "maternal_hospital": ("pin", "--yg-i-maternal"),
-    "community_centre": ("roundRect", "--yg-i-community"),
-    "township_centre": ("diamond", "--yg-i-township"),
-    "village_clinic": ("triangle", "--yg-i-village"),
+    "county_hospital": ("circle", "--yg-i-county_hospital"),
+    "tcm_hospital": ("rect", "--yg-i-tcm_hospital"),
+    "maternal_hospital": ("pin", "--yg-i-maternal_hospital"),
+    "community_centre": ("roundRect", "--yg-i-community_centre"),
+    "township_centre": ("diamond", "--yg-i-township_centre"),
+    "village_clinic": ("triangle", "--yg-i-village_clinic"),
 }
 
 

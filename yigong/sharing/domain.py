@@ -82,6 +82,11 @@ class Mark:
         return max(self.events, key=lambda e: (SERIOUS.get(e.flag, 0), e.at))
 
     @property
+    def rise(self) -> int:
+        """How far the mark stands below the middle of its lane."""
+        return self.level * 7
+
+    @property
     def count(self) -> int:
         """How many events stand behind the mark."""
         return len(self.events)
@@ -115,6 +120,11 @@ class Bar:
     lane: str
     days: int
     is_gap: bool = False
+
+    @property
+    def middle(self) -> float:
+        """Where its words stand."""
+        return round(self.left + self.width / 2, 2)
 
 
 def window(span: str, today: date, first: date | None) -> Window:

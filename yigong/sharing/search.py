@@ -17,6 +17,7 @@ from yigong.platform.empi import api as empi
 from yigong.platform.records import api as records
 from yigong.security import api as security
 from yigong.sharing import domain
+from yigong.sharing.words import MATCHED
 
 SIZE = 20
 _IDENTITY_NUMBER = re.compile(r"^\d{17}[\dXx]$")
@@ -36,7 +37,7 @@ class Hit:
     orgs: tuple[str, ...]
     seen_at: datetime | None
     seen_org: str
-    why: str
+    why: object
     when: datetime | None = None  # when the actor looked last
 
 
@@ -68,14 +69,14 @@ def search(ctx: Ctx, text: str, number: int) -> Found:
     if not text:
         return Found("", (), 0, 1, 1, recent=tuple(recent(ctx)))
     found = empi.search(ctx, text, page=number, size=SIZE)
-    why = {h.person_id: _why(h) for h in found.items}
+    why = {h.person_id: _why(h) for h in found.rows}
     hits = cards(ctx, list(why), why=why)
     pages = max(1, -(-found.total // SIZE))
     return Found(text, tuple(hits), found.total, number, pages, closed=_closed(ctx, text) if not hits else None)
 
 
-def _why(hit: object) -> str:
-    return str(getattr(hit, "why", "") or getattr(hit, "matched", ""))
+def _why(hit: empi.PersonHit) -> object:
+    return MATCHED.get(hit.matched, "")
 
 
 def recent(ctx: Ctx, limit: int = 8) -> list[Hit]:
@@ -107,7 +108,7 @@ _BEST = "(r.id_trust = 'trusted') desc, r.registered_at desc nulls last, r.id de
 
 
 def cards(
-    ctx: Ctx, ids: Sequence[int], *, why: dict[int, str] | None = None, when: dict[int, datetime] | None = None
+    ctx: Ctx, ids: Sequence[int], *, why: dict[int, object] | None = None, when: dict[int, datetime] | None = None
 ) -> list[Hit]:
     """The persons *ids* as they stand in a list, in that order; those out of reach are left out."""
     if not ids:
@@ -121,7 +122,7 @@ def cards(
 
 
 def _hit(
-    person_id: int, row: tuple[object, ...], seen: tuple[datetime, str] | None, why: str, when: datetime | None
+    person_id: int, row: tuple[object, ...], seen: tuple[datetime, str] | None, why: object, when: datetime | None
 ) -> Hit:
     name, sex, born, id_no, address, orgs = row
     assert born is None or isinstance(born, date)
@@ -147,7 +148,7 @@ def _closed(ctx: Ctx, text: str) -> Closed | None:
         return None
     everywhere = actors.system(ctx.request_id)  # scope: only tells that the person exists; opening needs a reason
     found = empi.search(everywhere, number, page=1, size=2)
-    people = cards(everywhere, [h.person_id for h in found.items])
+    people = cards(everywhere, [h.person_id for h in found.rows])
     if len(people) != 1:
         return None
     one = people[0]

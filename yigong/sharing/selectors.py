@@ -65,7 +65,7 @@ def banner(ctx: Ctx, person_id: int) -> Banner:
     """Who the person is and what has to be known first. Raises Refused as ``anchors`` does."""
     ids = anchors(ctx, person_id)
     golden = empi.golden(ctx, person_id)
-    born = golden.born_on
+    born = golden.birth
     return Banner(
         person_id=person_id,
         full_name=golden.full_name or "",
@@ -97,6 +97,26 @@ class Timeline:
     events: list[records.Event]
     counts: dict[str, int] = field(default_factory=dict)
     is_cut: bool = False
+
+    @property
+    def rows(self) -> list[tuple[int, domain.Lane]]:
+        """The lanes with the height of their middle."""
+        return [(AXIS + LANE * n + LANE // 2, lane) for n, lane in enumerate(self.lanes)]
+
+    @property
+    def supply_rows(self) -> list[tuple[int, str, list[domain.Bar], date | None]]:
+        """The rows of supply below the lanes, with the height of their upper edge."""
+        top = AXIS + LANE * len(self.lanes)
+        return [(top + SUPPLY * n, *row) for n, row in enumerate(self.supplies)]
+
+    @property
+    def height(self) -> int:
+        """The height of the drawing."""
+        return AXIS + LANE * len(self.lanes) + SUPPLY * len(self.supplies)
+
+
+#: heights in the drawing: calendar, a lane, a row of supply
+AXIS, LANE, SUPPLY = 24, 32, 36
 
 
 EVENT_LIMIT = 1000

@@ -79,3 +79,16 @@ PURPOSES = {
     "supervision": _("监管统计"),
     "system": _("平台任务"),
 }
+#: how a person was found
+MATCHED = {
+    "name": _("姓名"),
+    "sound": _("同音"),
+    "alike": _("相近的名字"),
+    "pinyin": _("拼音"),
+    "initials": _("拼音首字母"),
+    "id_no": _("身份证号"),
+    "phone": _("电话"),
+    "health_card": _("健康卡号"),
+    "born_on": _("出生日期"),
+    "address": _("住址"),
+}

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from yigong.kit.clock import COUNTY_ZONE, today
+from yigong.kit.text import mask_id_no, mask_phone
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
 from yigong.sharing import domain, words
@@ -101,7 +102,7 @@ def org_mark(code: str, label: str = "") -> SafeString:
     """The square mark of an institution: its level by colour, its two signs in words."""
     found = registry.institution(code)
     kind, short, name = (found.kind, found.short_name, found.name) if found else ("other", code[-4:], code)
-    return format_html('<span class="yg-inst yg-inst-{}" title="{}">{}</span>', kind, name, label or short)
+    return format_html('<span class="yg-inst {}" title="{}">{}</span>', kind, name, label or short)
 
 
 @register.simple_tag
@@ -111,7 +112,7 @@ def org_lane(code: str) -> SafeString:
     kind = found.kind if found else "other"
     name = found.name if found else code
     short = found.short_name if found and kind.endswith("hospital") else _lane_name(name)
-    return format_html('<span class="yg-inst yg-inst-{} ps-lane-head" title="{}">{}</span>', kind, name, short)
+    return format_html('<span class="yg-inst {} ps-lane-head" title="{}">{}</span>', kind, name, short)
 
 
 def _lane_name(name: str) -> str:
@@ -191,3 +192,21 @@ def stay_days(event: Any) -> int:
     until = getattr(event, "until", None) or getattr(event, "ended_at", None)
     start = getattr(event, "at", None) or event.event_at
     return max((until - start).days, 1) if until else 0
+
+
+@register.filter
+def may(ctx: Any, action: str) -> bool:
+    """Whether the actor holds an action."""
+    return bool(ctx and ctx.may(action))
+
+
+@register.filter
+def mask_id(number: str) -> str:
+    """An identity number as it may be shown."""
+    return mask_id_no(number)
+
+
+@register.filter
+def mask_tel(number: str) -> str:
+    """A telephone number as it may be shown."""
+    return mask_phone(number)
