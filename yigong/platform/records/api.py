@@ -1,4 +1,4 @@
-"""The doors of records: what is read of a person. What is written joins here from services."""
+"""The doors of records: standard rows, events and documents written; the history of a person read."""
 
 from yigong.platform.records.facts import (
     Allergy,
@@ -22,6 +22,7 @@ from yigong.platform.records.selectors import (
     last_seen,
     latest_results,
     medications,
+    original,
     prescription,
     report,
     results,
@@ -31,6 +32,7 @@ from yigong.platform.records.selectors import (
     trend,
     versions,
 )
+from yigong.platform.records.services import Loaded, columns, index, load, save_document
 
 __all__ = [
     "Allergy",
@@ -39,11 +41,13 @@ __all__ = [
     "DocumentRow",
     "Event",
     "LabResult",
+    "Loaded",
     "Medication",
     "PersonSummary",
     "Problem",
     "Row",
     "Source",
+    "columns",
     "counts",
     "days_left",
     "document",
@@ -52,15 +56,19 @@ __all__ = [
     "event",
     "frequency_word",
     "gaps",
+    "index",
     "last_seen",
     "latest_results",
+    "load",
     "medications",
+    "original",
     "plain",
     "prescription",
     "present_allergies",
     "report",
     "results",
     "rows",
+    "save_document",
     "summary",
     "supply",
     "timeline",

@@ -13,6 +13,7 @@ from django.db import connection
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
 from yigong.platform.records import judge, places
+from yigong.platform.records.documents import place_of
 from yigong.platform.records.facts import (
     Allergy,
     Care,
@@ -165,7 +166,9 @@ def _medication(row: tuple[Any, ...]) -> Medication:
     )  # fmt: skip
 
 
-LAB_COLUMNS = """t.laboratory_test_item_code, t.extra ->> 'item_name', t.laboratory_test_quantitative_result,
+#: what makes results of several institutions one item: the LOINC code where it came along, else the code as sent
+ITEM = "coalesce(t.extra ->> 'loinc', t.laboratory_test_item_code)"
+LAB_COLUMNS = f"""{ITEM}, t.extra ->> 'item_name', t.laboratory_test_quantitative_result,
     t.laboratory_test_report_result, t.laboratory_test_quantitative_result_unit, t.extra ->> 'reference_range',
     t.extra ->> 'abnormal_flag', t.event_at, t.org_code, t.group_key, t.document_id"""
 
@@ -174,10 +177,10 @@ def latest_results(ctx: Ctx, person_id: int) -> list[LabResult]:
     """The newest result of each laboratory item, abnormal ones first."""
     head, params = _reach(ctx, person_id)
     found = _fetch(
-        f"""{head} select distinct on (t.laboratory_test_item_code) {LAB_COLUMNS},
-                count(*) over (partition by t.laboratory_test_item_code)
+        f"""{head} select distinct on ({ITEM}) {LAB_COLUMNS},
+                count(*) over (partition by {ITEM})
             from records_laboratory_test_record t where t.registration_id in (select id from reach)
-            order by t.laboratory_test_item_code, t.event_at desc, t.id desc""",
+            order by {ITEM}, t.event_at desc, t.id desc""",
         params,
     )
     return sorted((_lab(row) for row in found), key=lambda r: (not r.is_abnormal, -r.at.timestamp()))
@@ -188,7 +191,7 @@ def trend(ctx: Ctx, person_id: int, item: str, *, limit: int = 400) -> list[LabR
     head, params = _reach(ctx, person_id)
     found = _fetch(
         f"""{head} select {LAB_COLUMNS} from records_laboratory_test_record t
-            where t.registration_id in (select id from reach) and t.laboratory_test_item_code = %(item)s
+            where t.registration_id in (select id from reach) and {ITEM} = %(item)s
             order by t.event_at desc, t.id desc limit %(limit)s""",
         {**params, "item": item, "limit": limit},
     )
@@ -201,7 +204,7 @@ def results(ctx: Ctx, person_id: int, *, limit: int = 5000) -> list[LabResult]:
     found = _fetch(
         f"""{head} select {LAB_COLUMNS} from records_laboratory_test_record t
             where t.registration_id in (select id from reach)
-            order by t.laboratory_test_item_code, t.event_at desc, t.id desc limit %(limit)s""",
+            order by {ITEM}, t.event_at desc, t.id desc limit %(limit)s""",
         {**params, "limit": limit},
     )
     return [_lab(r) for r in found]
@@ -344,6 +347,14 @@ def document(ctx: Ctx, document_id: int) -> tuple[DocumentRow, str] | None:
         {"document_id": document_id, **scope.params},
     )
     return (_document(found[0][:-1]), found[0][-1]) if found else None
+
+
+def original(ctx: Ctx, document_id: int) -> bytes:
+    """The bytes of a document as they were received. Raises LookupError out of reach, FileNotFoundError when lost."""
+    found = document(ctx, document_id)
+    if found is None:
+        raise LookupError(document_id)
+    return place_of(found[0].sha256).read_bytes()
 
 
 def versions(ctx: Ctx, person_id: int, org_code: str, set_id: str) -> list[DocumentRow]:
