@@ -15,6 +15,7 @@ ALLOWED_HOSTS = list(env().hosts)
 CSRF_TRUSTED_ORIGINS = [env().public_url]
 SYNTHETIC = env().synthetic
 LOCAL = env().local
+COUNTY_MAP = LOCAL / "county.geojson"  # put there by the installation; the demonstration draws its own
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -99,6 +100,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 EVENT_HANDLERS = wiring.HANDLERS
 ACTION_TABLES = wiring.ACTIONS
+WAREHOUSE_EXTRACTS = wiring.EXTRACTS
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
@@ -108,6 +110,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = LOCAL / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "yigong.web.finders.PackageFinder",

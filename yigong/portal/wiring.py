@@ -51,7 +51,7 @@ HANDLERS: dict[str, list[str]] = {}
 HOME_BLOCKS: list[tuple[str, str]] = []
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
-EXTRACTS: list[str] = []
+EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
 
 #: dotted paths of the tables of actions: {"referral.accept": _("接收转诊")}; a role is a set of these names
 ACTIONS = [

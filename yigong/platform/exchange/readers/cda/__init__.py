@@ -1,0 +1,1 @@
+"""Shared documents (CDA) of WS/T 500 and WS/T 483, read by their declarations."""
