@@ -129,6 +129,12 @@ def place_names() -> list[pl.Expr]:
     ]
 
 
+def division_code(signs: int = 12) -> pl.Expr:
+    """The division code of the home village, or of its township when only nine signs are kept."""
+    town = (pl.lit(world.COUNTY_CODE) + (pl.col("town") + 100).cast(pl.String)).alias("division")
+    return town + (pl.col("village") + 200).cast(pl.String) if signs == 12 else town + pl.lit("000")
+
+
 def _patient(make: Make) -> Columns:
     township, street, house = place_names()
     return {
@@ -139,7 +145,7 @@ def _patient(make: Make) -> Columns:
         "contact_phone": (pl.col("contact_phone"), "LXRDH", "lxrdh"), "ethnic": (pl.col("ethnic"), "MZDM", "mz"),
         "marital": (pl.col("marital"), "HYZK", "hyzk"), "occupation": (pl.col("occupation"), "ZYDM", "zy"),
         "blood": (pl.col("blood").replace({"1": "A", "2": "B", "3": "O", "4": "AB"}), "XX", "xx"), "allergy": (pl.col("allergy"), "GMS", "gms"),
-        "registered": (pl.col("registered_at"), "JDSJ", "jdsj"),
+        "registered": (_moment(make, "registered_at"), "JDSJ", "jdsj"), "division": (division_code() if make is PEOPLES else division_code(9), "XZQH", "xzqh"),
     }  # fmt: skip
 
 

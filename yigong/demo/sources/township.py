@@ -11,7 +11,7 @@ import polars as pl
 from yigong.demo.county import County
 from yigong.demo.illness import COMMUNITY, homes_of_care
 from yigong.demo.laboratory import LOCAL_PANELS
-from yigong.demo.sources.hospital import place_names
+from yigong.demo.sources.hospital import division_code, place_names
 from yigong.demo.treatment import diagnoses
 
 MOMENT = "%Y/%m/%d %H:%M"
@@ -89,7 +89,7 @@ def _patients(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("ethnic").alias("nation"), pl.col("marital").alias("mar"), pl.col("blood").alias("abo"), pl.col("contact_name").alias("ct_nm"),
         pl.col("contact_phone").alias("ct_tel"), pl.col("card_no").alias("card"), pl.col("allergy").alias("alg_txt"), _allergy_code().alias("alg"),
         pl.when(pl.col("allergy") != "").then(pl.lit("Y")).otherwise(pl.lit("N")).alias("alg_yn"), illness.alias("chronic"),
-        _moment("registered_at", "reg_dt"), pl.lit("N").alias("del"),
+        _moment("registered_at", "reg_dt"), division_code().alias("div"), pl.lit("N").alias("del"),
     )  # fmt: skip
 
 
