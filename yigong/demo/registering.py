@@ -114,7 +114,7 @@ def lunar_as_solar(born: date) -> date | None:
 
 
 def _numbers(rng: np.random.Generator, errors: dict[str, NDArray[np.bool_]], id_no: names.Texts, frame: pl.DataFrame) -> names.Texts:
-    home = frame.select("person", "home", "id_no").unique("person").sort("home", "person")
+    home = frame.select("person", "home", "id_no").unique("person", keep="first", maintain_order=True).sort("home", "person")
     borrowed = home.with_columns(pl.col("id_no").shift(1).over("home").fill_null(pl.col("id_no").shift(-1).over("home")).alias("other"))
     other = frame.select("person").join(borrowed.select("person", "other"), on="person", how="left", maintain_order="left")["other"]
     out = np.where(errors["borrowed"] & other.is_not_null().to_numpy(), other.fill_null("").to_numpy().astype("U18"), id_no)
@@ -135,7 +135,7 @@ def fifteen(number: str) -> str:
 
 def _contact(rng: np.random.Generator, frame: pl.DataFrame) -> list[pl.Series]:
     """The other adult of the home as contact, for some."""
-    adult = frame.filter(pl.col("age") > 20).unique("person").sort("home", "person").group_by("home", maintain_order=True).agg(
+    adult = frame.filter(pl.col("age") > 20).unique("person", keep="first", maintain_order=True).sort("home", "person").group_by("home", maintain_order=True).agg(
         pl.col("name").first().alias("c1"), pl.col("person").first().alias("p1"), pl.col("phone").first().alias("t1"),
         pl.col("name").last().alias("c2"), pl.col("phone").last().alias("t2"),
     )  # fmt: skip
