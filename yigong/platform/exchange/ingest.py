@@ -172,6 +172,7 @@ class _Ingest:
         self.plan = plan
         self.progress = progress
         self.count = count
+        self.taken: set[str] = set()  # digests of the documents that were read
         self.done = sum(f.kind == "none" for f in report.files)
 
     def documents(self, kind: str, files: list[FileReport]) -> None:
@@ -185,6 +186,7 @@ class _Ingest:
         batches = reader(kind).read(config, since=None, size=BATCH_ROWS)
         self._carry(job, self._counted(batches, by_path), None)
         _account(job, by_path)
+        _settled_now(job, self.taken)
 
     def table(self, file: FileReport) -> None:
         """Carry one table in by the mapping."""
@@ -241,6 +243,7 @@ class _Ingest:
             match batch:
                 case StandardBatch():
                     touched = _note(batch, by_path)
+                    self.taken |= {str(d.raw.get("sha256")) for d in batch.documents}
                 case Unreadable():
                     touched = {str(batch.raw.get("path", batch.place))}
                     for path in touched & by_path.keys():
@@ -329,6 +332,12 @@ def _account(job: Job, by_path: Mapping[str, FileReport]) -> None:
             file.reasons.append(
                 Why(path, "nothing_found", "文件中没有可读取的内容", "nothing in the file could be read")
             )
+
+
+def _settled_now(job: Job, taken: set[str]) -> None:
+    """What waited since an earlier run and went in with this one waits no longer."""
+    waiting = Quarantined.objects.filter(feed=job.feed, state=RowState.WAITING).exclude(job=job)
+    waiting.filter(raw__sha256__in=sorted(taken)).update(state=RowState.RESENT, changed_at=now())
 
 
 def _reasons(file: FileReport, rows: Iterable[Quarantined]) -> None:
