@@ -22,7 +22,9 @@ def result(code: str, name: str, number: str, unit: str, low: str = "", high: st
     words = f'<value xsi:type="ST">{unit}</value>'
     parts = (
         observation("DE04.30.019.00", "检验项目代码", f'<value xsi:type="CD" code="{code}" displayName="{name}"/>'),
-        observation("DE04.30.017.00", "检验结果代码", f'<value xsi:type="CD" code="1" displayName="{mark}"/>') if mark else "",
+        observation("DE04.30.017.00", "检验结果代码", f'<value xsi:type="CD" code="1" displayName="{mark}"/>')
+        if mark
+        else "",
         observation(
             "DE04.30.015.00",
             "检验定量结果",
