@@ -96,6 +96,7 @@ class LabResult:
     flag: str  # normal high low critical_high critical_low abnormal, empty where nothing was judged
     at: datetime
     source: Source
+    series: int = 1  # how many results of this item the person has
 
     @property
     def is_abnormal(self) -> bool:

@@ -276,6 +276,11 @@ _SAID = {
 }  # fmt: skip
 
 
+def frequency_word(code: str) -> str:
+    """How often a medication is taken, in words; the code itself where it is not known."""
+    return FREQUENCIES_ZH.get(code.lower().lstrip("0"), code)
+
+
 def plain(number: Decimal | float | None) -> str:
     """A number without trailing zeros: 5.00 -> 5."""
     if number is None:

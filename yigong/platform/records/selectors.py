@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
-from yigong.kit.clock import COUNTY_ZONE, today
+from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
 from yigong.platform.records import judge, places
+from yigong.platform.records.documents import place_of
 from yigong.platform.records.facts import (
     Allergy,
     Care,
@@ -21,8 +23,10 @@ from yigong.platform.records.facts import (
     LabResult,
     Medication,
     PersonSummary,
+    Row,
     Source,
 )
+from yigong.platform.records.words import code_word, columns_of, row
 from yigong.security.api import persons_in_reach
 
 Params = dict[str, Any]
@@ -86,7 +90,7 @@ def timeline_query(
 def timeline(ctx: Ctx, person_id: int, **wanted: Any) -> list[Event]:
     """Events of a person over all institutions, newest first; *before* continues after the last one shown."""
     sql, params = timeline_query(ctx, person_id, **wanted)
-    return [_event(row) for row in _fetch(sql, params)]
+    return [_event(r) for r in _fetch(sql, params)]
 
 
 def _event(row: tuple[Any, ...]) -> Event:
@@ -98,46 +102,59 @@ def _event(row: tuple[Any, ...]) -> Event:
 def event(ctx: Ctx, person_id: int, event_id: int) -> Event | None:
     """One event of a person, or nothing when it is not theirs or out of reach."""
     head, params = _reach(ctx, person_id)
-    rows = _fetch(
+    found = _fetch(
         f"""{head} select {EVENT_COLUMNS} from records_event e
             where e.id = %(event_id)s and e.registration_id in (select id from reach)""",
         {**params, "event_id": event_id},
     )
-    return _event(rows[0]) if rows else None
+    return _event(found[0]) if found else None
 
 
 def counts(ctx: Ctx, person_id: int) -> tuple[dict[str, int], int, datetime | None, datetime | None]:
     """Events of a person by kind, their documents, and the span of time they cover."""
     head, params = _reach(ctx, person_id)
-    rows = _fetch(
+    found = _fetch(
         f"""{head} select e.kind, count(*), min(e.event_at), max(e.event_at) from records_event e
             where e.registration_id in (select id from reach) group by e.kind
             union all select '', count(*), null, null from records_document d
             where d.registration_id in (select id from reach)""",
         params,
     )
-    kinds = {kind: n for kind, n, _, _ in rows if kind}
-    documents = sum(n for kind, n, _, _ in rows if not kind)
-    firsts, lasts = [r[2] for r in rows if r[2]], [r[3] for r in rows if r[3]]
+    kinds = {kind: n for kind, n, _, _ in found if kind}
+    documents = sum(n for kind, n, _, _ in found if not kind)
+    firsts, lasts = [r[2] for r in found if r[2]], [r[3] for r in found if r[3]]
     return kinds, documents, min(firsts, default=None), max(lasts, default=None)
+
+
+MEDICATION_COLUMNS = """p.medication_name, p.medication_specification, p.medication_single_dose,
+    p.medication_dose_unit, p.medication_frequency_code, p.medication_route_code, p.medication_total_dose,
+    coalesce(p.prescribed_on, (p.event_at at time zone 'Asia/Shanghai')::date),
+    coalesce(p.extra ->> 'days_supply', p.extra ->> 'days'), p.org_code, p.event_at, p.group_key, p.document_id"""
 
 
 def medications(ctx: Ctx, person_id: int, *, days: int = 400) -> list[Medication]:
     """Medication prescribed to a person at any institution in the last *days*, newest first."""
     head, params = _reach(ctx, person_id)
-    rows = _fetch(
-        f"""{head} select p.medication_name, p.medication_specification, p.medication_single_dose,
-                p.medication_dose_unit, p.medication_frequency_code, p.medication_route_code, p.medication_total_dose,
-                coalesce(p.prescribed_on, (p.event_at at time zone 'Asia/Shanghai')::date),
-                coalesce(p.extra ->> 'days_supply', p.extra ->> 'days'),
-                p.org_code, p.event_at, p.group_key, p.document_id
-            from records_western_prescription p
+    found = _fetch(
+        f"""{head} select {MEDICATION_COLUMNS} from records_western_prescription p
             where p.registration_id in (select id from reach) and p.medication_name is not null
-                and p.event_at > now() - make_interval(days => %(days)s)
+                and p.event_at > %(since)s
             order by p.event_at desc, p.id""",
-        {**params, "days": days},
+        {**params, "since": now() - timedelta(days=days)},
     )
-    return [_medication(row) for row in rows]
+    return [_medication(r) for r in found]
+
+
+def prescription(ctx: Ctx, person_id: int, group_key: str, org_code: str) -> list[Medication]:
+    """The medication of one prescription."""
+    head, params = _reach(ctx, person_id)
+    found = _fetch(
+        f"""{head} select {MEDICATION_COLUMNS} from records_western_prescription p
+            where p.registration_id in (select id from reach) and p.group_key = %(group)s and p.org_code = %(org)s
+            order by p.id limit 100""",
+        {**params, "group": group_key, "org": org_code},
+    )
+    return [_medication(r) for r in found]
 
 
 def _medication(row: tuple[Any, ...]) -> Medication:
@@ -149,7 +166,9 @@ def _medication(row: tuple[Any, ...]) -> Medication:
     )  # fmt: skip
 
 
-LAB_COLUMNS = """t.laboratory_test_item_code, t.extra ->> 'item_name', t.laboratory_test_quantitative_result,
+#: what makes results of several institutions one item: the LOINC code where it came along, else the code as sent
+ITEM = "coalesce(t.extra ->> 'loinc', t.laboratory_test_item_code)"
+LAB_COLUMNS = f"""{ITEM}, t.extra ->> 'item_name', t.laboratory_test_quantitative_result,
     t.laboratory_test_report_result, t.laboratory_test_quantitative_result_unit, t.extra ->> 'reference_range',
     t.extra ->> 'abnormal_flag', t.event_at, t.org_code, t.group_key, t.document_id"""
 
@@ -157,33 +176,60 @@ LAB_COLUMNS = """t.laboratory_test_item_code, t.extra ->> 'item_name', t.laborat
 def latest_results(ctx: Ctx, person_id: int) -> list[LabResult]:
     """The newest result of each laboratory item, abnormal ones first."""
     head, params = _reach(ctx, person_id)
-    rows = _fetch(
-        f"""{head} select distinct on (t.laboratory_test_item_code) {LAB_COLUMNS}
+    found = _fetch(
+        f"""{head} select distinct on ({ITEM}) {LAB_COLUMNS},
+                count(*) over (partition by {ITEM})
             from records_laboratory_test_record t where t.registration_id in (select id from reach)
-            order by t.laboratory_test_item_code, t.event_at desc, t.id desc""",
+            order by {ITEM}, t.event_at desc, t.id desc""",
         params,
     )
-    return sorted((_lab(row) for row in rows), key=lambda r: (not r.is_abnormal, -r.at.timestamp()))
+    return sorted((_lab(row) for row in found), key=lambda r: (not r.is_abnormal, -r.at.timestamp()))
 
 
 def trend(ctx: Ctx, person_id: int, item: str, *, limit: int = 400) -> list[LabResult]:
     """All results of one laboratory item of a person over all institutions, oldest first."""
     head, params = _reach(ctx, person_id)
-    rows = _fetch(
+    found = _fetch(
         f"""{head} select {LAB_COLUMNS} from records_laboratory_test_record t
-            where t.registration_id in (select id from reach) and t.laboratory_test_item_code = %(item)s
+            where t.registration_id in (select id from reach) and {ITEM} = %(item)s
             order by t.event_at desc, t.id desc limit %(limit)s""",
         {**params, "item": item, "limit": limit},
     )
-    return [_lab(row) for row in reversed(rows)]
+    return [_lab(row) for row in reversed(found)]
+
+
+def results(ctx: Ctx, person_id: int, *, limit: int = 5000) -> list[LabResult]:
+    """All laboratory results of a person, by item, newest first."""
+    head, params = _reach(ctx, person_id)
+    found = _fetch(
+        f"""{head} select {LAB_COLUMNS} from records_laboratory_test_record t
+            where t.registration_id in (select id from reach)
+            order by {ITEM}, t.event_at desc, t.id desc limit %(limit)s""",
+        {**params, "limit": limit},
+    )
+    return [_lab(r) for r in found]
+
+
+def report(ctx: Ctx, person_id: int, group_key: str, org_code: str) -> list[LabResult]:
+    """The results of one laboratory report, in its own order."""
+    head, params = _reach(ctx, person_id)
+    found = _fetch(
+        f"""{head} select {LAB_COLUMNS} from records_laboratory_test_record t
+            where t.registration_id in (select id from reach) and t.group_key = %(group)s and t.org_code = %(org)s
+            order by t.id limit 300""",
+        {**params, "group": group_key, "org": org_code},
+    )
+    return [_lab(r) for r in found]
 
 
 def _lab(row: tuple[Any, ...]) -> LabResult:
-    code, name, value, text, unit, range_text, said, at, org, group, document = row
+    code, name, value, text, unit, range_text, said, at, org, group, document, *series = row
     low, high = judge.reference(range_text or "")
     source = Source(org, at, "laboratory_test_record", group or "", document)
     mark = judge.flag(value, low, high, said or "")
-    return LabResult(code or "", name or code or "", value, text or "", unit or "", low, high, mark, at, source)
+    return LabResult(
+        code or "", name or code or "", value, text or "", unit or "", low, high, mark, at, source, *series
+    )  # fmt: skip
 
 
 def summary(ctx: Ctx, person_id: int) -> PersonSummary:
@@ -269,8 +315,6 @@ def _allergen(text: str, data_set: str) -> str:
     """The words of an allergen: personal information of health records gives a code (CV05.01.038)."""
     if data_set != "personal_basic_information" or not text.strip().isdigit():
         return text
-    from yigong.platform.records.words import code_word
-
     return code_word("CV05.01.038", text) or text
 
 
@@ -281,7 +325,7 @@ def documents(
     head, params = _reach(ctx, person_id)
     words = "and (d.text ilike %(text)s or d.title ilike %(text)s)" if text else ""
     page = "and (d.authored_at, d.id) < (%(before)s, %(before_id)s)" if before else ""
-    rows = _fetch(
+    found = _fetch(
         f"""{head} select {DOCUMENT_COLUMNS} from records_document d
             where d.registration_id in (select id from reach) {words} {page}
             order by d.authored_at desc nulls last, d.id desc limit %(limit)s""",
@@ -290,31 +334,39 @@ def documents(
             "before": before and before[0], "before_id": before and before[1],
         },
     )  # fmt: skip
-    return [_document(row) for row in rows]
+    return [_document(r) for r in found]
 
 
 def document(ctx: Ctx, document_id: int) -> tuple[DocumentRow, str] | None:
     """A document with the path of its original, when its person is in the reader's reach."""
     scope = persons_in_reach(ctx, "r.person_id")
-    rows = _fetch(
+    found = _fetch(
         f"""select {DOCUMENT_COLUMNS}, d.original_path from records_document d
             join empi_registration r on r.id = d.registration_id
             where d.id = %(document_id)s and {scope.sql}""",
         {"document_id": document_id, **scope.params},
     )
-    return (_document(rows[0][:-1]), rows[0][-1]) if rows else None
+    return (_document(found[0][:-1]), found[0][-1]) if found else None
+
+
+def original(ctx: Ctx, document_id: int) -> bytes:
+    """The bytes of a document as they were received. Raises LookupError out of reach, FileNotFoundError when lost."""
+    found = document(ctx, document_id)
+    if found is None:
+        raise LookupError(document_id)
+    return place_of(found[0].sha256).read_bytes()
 
 
 def versions(ctx: Ctx, person_id: int, org_code: str, set_id: str) -> list[DocumentRow]:
     """All versions of one document, newest first."""
     head, params = _reach(ctx, person_id)
-    rows = _fetch(
+    found = _fetch(
         f"""{head} select {DOCUMENT_COLUMNS} from records_document d
             where d.registration_id in (select id from reach) and d.org_code = %(org)s and d.set_id = %(set_id)s
             order by d.version desc, d.id desc""",
         {**params, "org": org_code, "set_id": set_id},
     )
-    return [_document(row) for row in rows] if set_id else []
+    return [_document(r) for r in found] if set_id else []
 
 
 def _document(row: Sequence[Any]) -> DocumentRow:
@@ -323,26 +375,31 @@ def _document(row: Sequence[Any]) -> DocumentRow:
     return DocumentRow(*facts)
 
 
-def raw_rows(
-    ctx: Ctx, data_set: str, columns: Sequence[str], person_id: int, group_key: str, org_code: str
-) -> list[Mapping[str, Any]]:
-    """Standard records of one event with all their columns. *data_set* and *columns* come from the standards."""
+def rows(ctx: Ctx, data_set: str, person_id: int, group_key: str, *, org_code: str = "") -> list[Row]:
+    """Standard records of one event of a person, with labels and decoded codes."""
     head, params = _reach(ctx, person_id)
-    names = ["id", "org_code", "source_system", "source_key", "event_at", "version", "extra", *columns]
+    names = ["id", "org_code", "source_system", "source_key", "event_at", "version", "extra", *columns_of(data_set)]
     listed = ", ".join(f't."{n}"' for n in names)
-    rows = _fetch(
+    found = _fetch(
         f"""{head} select {listed} from records_{data_set} t
-            where t.registration_id in (select id from reach) and t.group_key = %(group)s and t.org_code = %(org)s
+            where t.registration_id in (select id from reach) and t.group_key = %(group)s
+                and (%(org)s = '' or t.org_code = %(org)s)
             order by t.id limit 500""",
         {**params, "group": group_key, "org": org_code},
     )
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [row(data_set, _record(names, values)) for values in found]
+
+
+def _record(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    record = dict(zip(names, values, strict=True))
+    record["extra"] = _json(record["extra"])
+    return record
 
 
 def last_seen(ctx: Ctx, person_ids: Sequence[int]) -> dict[int, tuple[datetime, str]]:
     """The newest event of each of several persons: when and where."""
     scope = persons_in_reach(ctx, "r.person_id")
-    rows = _fetch(
+    found = _fetch(
         f"""select distinct on (r.person_id) r.person_id, e.event_at, e.org_code
             from empi_registration r cross join lateral (
                 select i.event_at, i.org_code from records_event i where i.registration_id = r.id
@@ -351,12 +408,10 @@ def last_seen(ctx: Ctx, person_ids: Sequence[int]) -> dict[int, tuple[datetime, 
             order by r.person_id, e.event_at desc""",
         {"ids": list(person_ids), **scope.params},
     )
-    return {person: (at, org) for person, at, org in rows}
+    return {person: (at, org) for person, at, org in found}
 
 
 def _json(value: Any) -> Any:
-    import json
-
     return json.loads(value) if isinstance(value, str) else value
 
 

@@ -27,7 +27,7 @@ def code_word(value_set_id: str | None, code: str, *, english: bool = False) -> 
     found = load().value_sets.get(value_set_id or "")
     if found is None:
         return ""
-    entry = found.codes.get(code) or found.codes.get(code.lstrip("0") or "0") or found.codes.get(code.zfill(2))
+    entry = found.find(code) or found.find(code.zfill(2)) or found.find(code.lstrip("0") or "0")
     if entry is None:
         return ""
     return str((getattr(entry, "name_en", "") if english else "") or entry.name_zh)
