@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy
 from yigong.platform.registry import api as registry
 from yigong.platform.warehouse.api import Value
 from yigong.web import charts as draw
-from yigong.web import maps
 
 #: column of a drilled row -> words
 COLUMN_WORDS = {
@@ -112,4 +111,6 @@ def geography() -> dict[str, Any]:
 
 def county_map(values: dict[str, Value]) -> Any:
     """The map of the townships with their values."""
+    from yigong.web import maps
+
     return maps.county_map(geography(), {name: v.value for name, v in values.items()})
