@@ -63,3 +63,9 @@ ACTIONS = [
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
 ]
+
+#: dotted paths of the tables of refusals: {"no_actor": _("没有说明是谁…")}; facts of the refusal stand in as %(name)s
+SENTENCES = [
+    "yigong.security.sentences:SENTENCES",
+    "yigong.platform.empi.sentences:SENTENCES",
+]

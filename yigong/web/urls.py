@@ -1,6 +1,10 @@
 """Addresses of this module."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from yigong.web import views
 
 app_name = "web"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.components, name="components"),
+]
