@@ -41,9 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(name: str, rest: list[str]) -> int:
     if name not in wiring.PLAIN_COMMANDS:
         setup()
+    if name == "demo":
+        return _demo(rest)
     if name in wiring.COMMANDS:
-        module, _, function = wiring.COMMANDS[name].partition(":")
-        return int(getattr(importlib.import_module(module), function)(rest) or 0)
+        return _named(name, rest)
     match name:
         case "serve":
             from yigong.portal import serve
@@ -59,6 +60,23 @@ def _run(name: str, rest: list[str]) -> int:
             return _manage(rest)
     print(f"yigong {name}: no such command; see `yigong help` / 没有这个命令", file=sys.stderr)
     return 2
+
+
+def _demo(rest: list[str]) -> int:
+    """The demonstration: tables, the county's data, then the pages unless ``--once``."""
+    if not {"-h", "--help"} & set(rest):
+        _manage(["migrate", "--verbosity", "0"])
+    done = _named("demo", rest)
+    if done or {"--once", "-h", "--help"} & set(rest):
+        return done
+    from yigong.portal import serve
+
+    return serve.main([])
+
+
+def _named(name: str, rest: list[str]) -> int:
+    module, _, function = wiring.COMMANDS[name].partition(":")
+    return int(getattr(importlib.import_module(module), function)(rest) or 0)
 
 
 def setup() -> None:

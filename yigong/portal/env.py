@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class BadEnvironment(ValueError):
+class BadEnvironment(ValueError):  # noqa: N818  - reads as a sentence
     """A variable has a value that is not understood."""
 
 

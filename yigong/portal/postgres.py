@@ -45,7 +45,7 @@ SETTINGS = {
 }
 
 
-class NoPostgres(RuntimeError):
+class NoPostgres(RuntimeError):  # noqa: N818  - reads as a sentence
     """PostgreSQL cannot be had here; the sentence says what to do."""
 
 

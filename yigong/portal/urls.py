@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from django.urls import include, path, register_converter
 
+from yigong.portal import views
 from yigong.portal.wiring import URLS
 from yigong.security.guard import OpaqueConverter
 
 register_converter(OpaqueConverter, "opaque")
 
-urlpatterns = [path(prefix, include(module)) for prefix, module in URLS]
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.health, name="health"),
+    *(path(prefix, include(module)) for prefix, module in URLS),
+]

@@ -47,6 +47,12 @@ PLAIN_COMMANDS = {"empi"}
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {}
 
+#: (action, dotted path of a function (ctx) -> {"figures": […], "todos": […], "lists": […]}) of the home page
+HOME_BLOCKS: list[tuple[str, str]] = []
+
+#: dotted paths of {table name: select} that modules lend to the warehouse
+EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
+
 #: dotted paths of the tables of actions: {"referral.accept": _("接收转诊")}; a role is a set of these names
 ACTIONS = [
     "yigong.security.actions:ACTIONS",

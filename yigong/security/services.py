@@ -64,7 +64,7 @@ def grant(
     hours: float,
     reason: str = "",
 ) -> None:
-    """Open a person to an institution for *hours*, because of a named act; a second grant for the case replaces the first."""
+    """Open a person to an institution for *hours* because of a named act; a second grant replaces the first."""
     moment = now()
     Grant.objects.filter(subject=subject, org_code=org_code, registration_id=registration_id, revoked_at=None).update(
         revoked_at=moment
