@@ -68,3 +68,4 @@ ACTIONS = [
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.platform.empi.sentences:SENTENCES",
+]
