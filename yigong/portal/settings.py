@@ -15,6 +15,7 @@ ALLOWED_HOSTS = list(env().hosts)
 CSRF_TRUSTED_ORIGINS = [env().public_url]
 SYNTHETIC = env().synthetic
 LOCAL = env().local
+COUNTY_MAP = LOCAL / "county.geojson"  # put there by the installation; the demonstration draws its own
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -102,6 +103,7 @@ ACTION_TABLES = wiring.ACTIONS
 SENTENCE_TABLES = wiring.SENTENCES
 CSRF_FAILURE_VIEW = "yigong.web.http.csrf_failed"
 INSTITUTION_LOOKUP = "yigong.platform.registry.api:institution"  # the mark of an institution is drawn from its code
+WAREHOUSE_EXTRACTS = wiring.EXTRACTS
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
@@ -111,6 +113,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = LOCAL / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "yigong.web.finders.PackageFinder",

@@ -51,7 +51,7 @@ HANDLERS: dict[str, list[str]] = {}
 HOME_BLOCKS: list[tuple[str, str]] = []
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
-EXTRACTS: list[str] = []
+EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
 
 #: dotted paths of the tables of actions: {"referral.accept": _("接收转诊")}; a role is a set of these names
 ACTIONS = [
@@ -67,4 +67,6 @@ ACTIONS = [
 #: dotted paths of the tables of refusals: {"no_actor": _("没有说明是谁…")}; facts of the refusal stand in as %(name)s
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
+    "yigong.platform.exchange.sentences:SENTENCES",
+    "yigong.sharing.sentences:SENTENCES",
 ]

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from yigong.security.guard import action, opaque_id
-from yigong.security.scope import Condition, persons_in_reach, registrations_in_reach
+from yigong.security.scope import Condition, is_in_reach, persons_in_reach, registration_ids, registrations_in_reach
+from yigong.security.scoped import ScopedManager
+from yigong.security.selectors import OpenGrant, Reading, last_read, open_grants, readings
 from yigong.security.services import audit, audit_many, grant, make_role, make_user, revoke
 
 __all__ = [
     "Condition",
+    "OpenGrant",
+    "Reading",
+    "ScopedManager",
     "action",
     "audit",
     "audit_many",
     "grant",
+    "is_in_reach",
+    "last_read",
     "make_role",
     "make_user",
     "opaque_id",
+    "open_grants",
     "persons_in_reach",
+    "readings",
+    "registration_ids",
     "registrations_in_reach",
     "revoke",
 ]

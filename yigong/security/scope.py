@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from django.db import connection
+
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, Reach
 from yigong.kit.errors import Refused
@@ -64,3 +66,19 @@ def _params(ctx: Ctx) -> dict[str, Any]:
 def _needs_ctx(ctx: Ctx) -> None:
     if not isinstance(ctx, Ctx):
         raise Refused("no_actor")
+
+
+def is_in_reach(ctx: Ctx, person_id: int) -> bool:
+    """Whether the reader may see this person."""
+    condition = persons_in_reach(ctx, "%(person_id)s")
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {condition.sql}", {"person_id": person_id, **condition.params})
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def registration_ids(person_id: int) -> tuple[int, ...]:
+    """The registrations that are this person now, in no scope: ids only, to anchor audit lines and grants."""
+    with connection.cursor() as cursor:
+        cursor.execute("select id from empi_registration where person_id = %s order by id", [person_id])
+        return tuple(row[0] for row in cursor.fetchall())

@@ -1,0 +1,60 @@
+"""Points in time as HL7 writes them (20250102T030405+0800 and every shorter or friendlier form)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+CHINA = ZoneInfo("Asia/Shanghai")
+FORM = re.compile(
+    r"\s*(\d{4})(?:[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2})日?(?:[T ]*(\d{2})[:时]?(?:(\d{2})[:分]?(?:(\d{2})秒?(?:\.\d*)?)?)?)?)?)?"
+    r"\s*(Z|[+-]\d{2}:?\d{2})?\s*\Z"
+)
+
+
+class NotAMoment(ValueError):
+    """The text names no point in time, or one that no calendar has."""
+
+
+def moment(text: str) -> datetime:
+    """The point in time, in Chinese time where no zone is said."""
+    found = FORM.match(text)
+    if not found or _is_blank(text):
+        raise NotAMoment(text)
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    try:
+        naive = datetime(year, month or 1, day or 1, hour, minute, min(second, 59))  # noqa: DTZ001 - zone below
+        return naive.replace(tzinfo=_zone(found.group(7)))
+    except ValueError as error:
+        raise NotAMoment(text) from error
+
+
+def day(text: str) -> date:
+    """The day as the sender wrote it, zone ignored; raises NotAMoment unless year, month and day are given."""
+    found = FORM.match(text)
+    if not found or _is_blank(text) or not found.group(3):
+        raise NotAMoment(text)
+    try:
+        return date(*(int(part) for part in found.groups()[:3]))
+    except ValueError as error:
+        raise NotAMoment(text) from error
+
+
+def is_blank(text: str) -> bool:
+    """Whether the text is what senders write for no date: nothing, zeros, a dash."""
+    return _is_blank(text)
+
+
+def _is_blank(text: str) -> bool:
+    return not text.strip("0-/:. \t\r\nT")
+
+
+def _zone(text: str | None) -> timezone | ZoneInfo:
+    if not text:
+        return CHINA
+    if text == "Z":
+        return timezone.utc  # noqa: UP017 - datetime.UTC is an alias only
+    sign = -1 if text[0] == "-" else 1
+    digits = text[1:].replace(":", "")
+    return timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))

@@ -1,0 +1,46 @@
+"""Frames in and out of PostgreSQL: COPY for what is added, one statement for what is asked."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from django.db import connection
+
+Params = Mapping[str, Any] | Sequence[Any] | None
+
+
+def add(table: str, frame: pl.DataFrame) -> None:
+    """Append the rows of *frame* to *table*, columns by name. Empty text stays empty, null stays null."""
+    if frame.is_empty():
+        return
+    text = io.BytesIO()
+    frame.write_csv(text, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f%z")
+    names = ", ".join(f'"{name}"' for name in frame.columns)
+    with connection.cursor() as cursor, cursor.copy(f"copy {table} ({names}) from stdin (format csv)") as copy:
+        copy.write(text.getvalue())
+
+
+def ask(sql: str, params: Params, schema: Mapping[str, Any]) -> pl.DataFrame:
+    """The rows of a query as a frame of the given schema."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return pl.DataFrame(cursor.fetchall(), schema=dict(schema), orient="row")
+
+
+def do(sql: str, params: Params = None) -> int:
+    """Run a statement; how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def ids(table: str, count: int) -> list[int]:
+    """*count* fresh ids of *table*."""
+    if not count:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("select nextval(pg_get_serial_sequence(%s, 'id')) from generate_series(1, %s)", [table, count])
+        return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,58 @@
+"""The golden person: for each field the best value of the person's registrations, with where and when it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from yigong.platform.empi.bulk import do
+
+_TRUST = "array_position(array['missing','other','shared','bad','doubtful','trusted'], r.id_trust)"
+_RECENT = "r.registered_at desc nulls last, r.id desc"
+_PLACEHOLDER = "(r.full_name ~ '(之[子女]|无名|不详|未知|待查|未取名)')::int"
+#: field -> which registration's value is taken, best first
+SURVIVORSHIP = {
+    "full_name": f"{_PLACEHOLDER}, {_TRUST} desc, {_RECENT}",
+    "sex_code": f"(r.sex_code in ('1', '2')) desc, {_TRUST} desc, {_RECENT}",
+    "born_on": f"{_TRUST} desc, {_RECENT}",
+    "id_type_code": f"{_TRUST} desc, {_RECENT}",
+    "id_no": f"{_TRUST} desc, {_RECENT}",
+    "phone": _RECENT,
+    "address": _RECENT,
+    "village_code": _RECENT,
+    "health_card_no": _RECENT,
+    "contact_name": _RECENT,
+    "contact_phone": _RECENT,
+    "ethnic_group_code": _RECENT,
+}
+
+
+def _field(name: str, order: str) -> str:
+    source = (
+        f"jsonb_build_object('value', r.{name}, 'registration_id', r.id, 'org_code', r.org_code, "
+        "'on', to_char(r.registered_at at time zone 'Asia/Shanghai', 'YYYY-MM-DD'))"
+    )
+    return f"'{name}', (array_agg({source} order by {order}) filter (where r.{name} is not null))[1]"
+
+
+_GOLDEN = f"jsonb_strip_nulls(jsonb_build_object({', '.join(_field(*item) for item in SURVIVORSHIP.items())}))"
+_STATE = f"""case
+    when count(r.id) = 0 then 'merged'
+    when bool_and(r.state = 'cancelled') then 'cancelled'
+    when bool_or(r.state = 'deceased') then 'deceased'
+    when bool_or(r.id_trust = 'trusted') then 'verified'
+    when p.origin = 'split' then 'split'
+    when bool_and(r.full_name is null or {_PLACEHOLDER} = 1) then 'temporary'
+    else 'provisional' end"""
+_REFRESH = f"""
+    update empi_person set golden = fresh.golden, state = fresh.state
+    from (select p.id, {_STATE} as state, {_GOLDEN} as golden
+          from empi_person p left join empi_registration r on r.person_id = p.id
+          where p.id = any(%s) group by p.id) fresh
+    where empi_person.id = fresh.id
+      and (empi_person.golden, empi_person.state) is distinct from (fresh.golden, fresh.state)"""
+
+
+def refresh(person_ids: Iterable[int]) -> int:
+    """Work out golden record and state of these persons anew, in the present transaction; how many changed."""
+    wanted = sorted(set(person_ids))
+    return do(_REFRESH, [wanted]) if wanted else 0

@@ -1,0 +1,120 @@
+"""Registrations, the persons they are of, and every decision about them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Person(models.Model):
+    """One human being, as far as is known; *golden* is worked out from the registrations, never typed in."""
+
+    state = models.TextField(default="provisional")
+    origin = models.TextField(default="register")  # register split
+    golden = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "empi_person"
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.state}"
+
+
+class Registration(models.Model):
+    """The identity under which one institution's system knows a person; it never changes its id."""
+
+    org_code = models.TextField()
+    source_system = models.TextField()
+    local_id = models.TextField()
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="registrations")
+    full_name = models.TextField(null=True)
+    name_key = models.TextField(null=True)
+    name_initials = models.TextField(null=True)
+    sex_code = models.TextField(null=True)
+    born_on = models.DateField(null=True)
+    id_type_code = models.TextField(null=True)
+    id_no = models.TextField(null=True)
+    id_trust = models.TextField(default="missing")  # missing bad doubtful shared trusted
+    phone = models.TextField(null=True)
+    address = models.TextField(null=True)
+    village_code = models.TextField(null=True)
+    health_card_no = models.TextField(null=True)
+    contact_name = models.TextField(null=True)
+    contact_phone = models.TextField(null=True)
+    ethnic_group_code = models.TextField(null=True)
+    state = models.TextField(default="active")  # active deceased cancelled
+    registered_at = models.DateTimeField(null=True)
+    facts = models.JSONField(null=True)
+    hash = models.BigIntegerField()
+
+    class Meta:
+        db_table = "empi_registration"
+        constraints = [
+            models.UniqueConstraint(fields=["org_code", "source_system", "local_id"], name="empi_registration_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.org_code} {self.local_id}"
+
+
+class Decision(models.Model):
+    """One decision about who is who; rows are added, never changed or removed (the database refuses it)."""
+
+    verb = models.TextField()  # new link change confirm reject merge split undo
+    registration_ids = models.JSONField(default=list)
+    from_person = models.BigIntegerField(null=True)
+    to_person = models.BigIntegerField(null=True)
+    anchor_id = models.BigIntegerField(null=True)  # the registration whose likeness decided
+    score = models.FloatField(null=True)
+    steps = models.JSONField(null=True)
+    by_id = models.BigIntegerField(default=0)
+    by_name = models.TextField(default="system")
+    org_code = models.TextField(default="")
+    at = models.DateTimeField()
+    reason = models.TextField(default="")
+    undoes = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "empi_decision"
+        indexes = [
+            models.Index(fields=["to_person"], name="empi_decision_to"),
+            models.Index(fields=["from_person"], name="empi_decision_from"),
+            models.Index(fields=["-at"], name="empi_decision_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.verb}"
+
+
+class Candidate(models.Model):
+    """Two registrations that may be of one person and wait for, or have had, a reviewer's word."""
+
+    left = models.ForeignKey(Registration, on_delete=models.PROTECT, related_name="+")
+    right = models.ForeignKey(Registration, on_delete=models.PROTECT, related_name="+")
+    score = models.FloatField()
+    kind = models.TextField(default="alike")
+    risk = models.SmallIntegerField(default=0)
+    state = models.TextField(default="open")  # open later confirmed rejected settled
+    trail = models.JSONField(default=list)  # [state, decision] before each change, so that an undo finds its way back
+    decision_id = models.BigIntegerField(null=True)
+    later_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "empi_candidate"
+        constraints = [
+            models.UniqueConstraint(fields=["left", "right"], name="empi_candidate_pair"),
+            models.CheckConstraint(condition=models.Q(left__lt=models.F("right")), name="empi_candidate_order"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["-risk", "-score", "id"],
+                condition=models.Q(state__in=["open", "later"]),
+                name="empi_candidate_queue",
+            ),
+            models.Index(fields=["decision_id"], name="empi_candidate_decision"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.left_id} {self.right_id} {self.score}"

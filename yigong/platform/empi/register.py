@@ -1,0 +1,285 @@
+"""Registers identities, one or a million by the same way: recognise, standardise, compare, settle, write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+from django.db import transaction
+
+from yigong.kit.clock import now
+from yigong.kit.ctx import Ctx
+from yigong.outbox.api import say
+from yigong.platform.empi import bulk, golden, matching, moves, pairs, stored
+from yigong.platform.empi.clusters import Groups, Likeness, Settlement, one_for_each, settle
+from yigong.platform.empi.events import PersonRegistered
+from yigong.platform.empi.frames import IDENTITY, KEY, arrange, fingerprint, stable_hash
+from yigong.security.api import audit
+
+OUTCOME = {"registration_id": pl.Int64, "person_id": pl.Int64, "outcome": pl.String}
+_COLUMNS = [
+    "org_code", "source_system", "local_id", "full_name", "name_key", "name_initials", "sex_code", "born_on",
+    "id_type_code", "id_no", "id_trust", "phone", "address", "village_code", "health_card_no", "contact_name",
+    "contact_phone", "ethnic_group_code", "registered_at", "facts", "hash",
+]  # fmt: skip
+
+
+@transaction.atomic
+def register(ctx: Ctx, frame: pl.DataFrame) -> pl.DataFrame:
+    """Make the identities of *frame* known; ``registration_id, person_id, outcome`` for each row given, in order.
+
+    The outcome is ``known changed linked new review``. Registering a frame twice changes nothing. Raises Refused
+    empi.columns_missing or empi.key_empty.
+    """
+    rows = arrange(frame)
+    if rows.is_empty():
+        return pl.DataFrame(schema=OUTCOME)
+    units = rows.unique(subset=KEY, keep="last", maintain_order=True)
+    fresh = _fresh(stored.by_key(units.with_columns(fingerprint(units))))
+    outcomes = _take_in(ctx, fresh) if not fresh.is_empty() else _nothing_new()
+    answer = stored.by_key(rows.select(KEY)).join(outcomes, on=KEY, how="left", maintain_order="left")
+    return answer.select("registration_id", "person_id", pl.col("outcome").fill_null("known"))
+
+
+def known(frame: pl.DataFrame) -> pl.DataFrame:
+    """``registration_id`` for each row's key, in order, null where unknown."""
+    keys = frame.select(pl.col(name).cast(pl.String).str.strip_chars() for name in KEY)
+    return stored.by_key(keys).select("registration_id")
+
+
+@dataclass(slots=True)
+class Intake:
+    """What one act of registering decides and writes."""
+
+    rows: pl.DataFrame  # standardised, registration_id given, person_id where the registration was known
+    settlement: Settlement
+    persons: dict[int, int]  # registration -> person, for what is new
+    founders: set[int]
+    reviews: list[Likeness]
+
+    @property
+    def new(self) -> pl.DataFrame:
+        """The registrations that were unknown."""
+        return self.rows.filter(pl.col("person_id").is_null())
+
+
+def _nothing_new() -> pl.DataFrame:
+    return pl.DataFrame(schema={**dict.fromkeys(KEY, pl.String), "outcome": pl.String})
+
+
+def _fresh(units: pl.DataFrame) -> pl.DataFrame:
+    """The units that are unknown or no longer say what is stored."""
+    return units.filter(pl.col("stored_hash").is_null() | (pl.col("stored_hash") != pl.col("hash")))
+
+
+def _take_in(ctx: Ctx, fresh: pl.DataFrame) -> pl.DataFrame:
+    ready = matching.standardise(fresh.drop("registration_id", "person_id", "stored_hash"))
+    _lock(ready)
+    ready = _fresh(stored.by_key(ready))  # another may have been quicker
+    if ready.is_empty():
+        return _nothing_new()
+    ready, lost_trust = _distrust(_numbered(ready))
+    changed = _changed(ready)
+    _write_changes(ready.filter(pl.col("person_id").is_not_null()))
+    intake = _decide(ready, changed)
+    _write(ctx, intake, {*lost_trust, *ready.get_column("person_id").drop_nulls().to_list()})
+    return _outcomes(intake)
+
+
+def _lock(ready: pl.DataFrame) -> None:
+    names = stable_hash(ready.select(pl.concat_str(KEY, separator="\x1f")).to_series())
+    stored.lock([*names.to_list(), *matching.block_keys(ready).get_column("key").unique().to_list()])
+
+
+def _numbered(ready: pl.DataFrame) -> pl.DataFrame:
+    """Gives the new ones their ids."""
+    given = ready.get_column("registration_id")
+    fresh = iter(bulk.ids("empi_registration", given.null_count()))
+    ids = [next(fresh) if one is None else one for one in given]
+    return ready.with_columns(pl.Series("registration_id", ids, dtype=pl.Int64))
+
+
+def _distrust(ready: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
+    """Numbers that stand under many names lose trust, here and in the index; the persons this concerns."""
+    shared = stored.shared_numbers(ready)
+    if not shared:
+        return ready, []
+    hit = pl.col("id_no").is_in(shared) & pl.col("id_trust").is_in(["trusted", "doubtful", "other"])
+    concerned = bulk.ask(
+        """update empi_registration set id_trust = 'shared' where id_no = any(%s) and id_trust = 'trusted'
+           returning person_id""",
+        [shared],
+        {"person_id": pl.Int64},
+    )
+    marked = pl.when(hit).then(pl.lit("shared")).otherwise("id_trust").alias("id_trust")
+    return ready.with_columns(marked), concerned.get_column("person_id").unique().to_list()
+
+
+def _changed(ready: pl.DataFrame) -> list[int]:
+    """Known registrations of which something changed that identity hangs on."""
+    old = ready.filter(pl.col("person_id").is_not_null())
+    if old.is_empty():
+        return []
+    before = stored.facts(old.get_column("registration_id").to_list())
+    both = old.join(before, on="registration_id", suffix="_before")
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_before")) for name in IDENTITY)
+    return both.filter(differs).get_column("registration_id").to_list()
+
+
+def _write_changes(old: pl.DataFrame) -> None:
+    if old.is_empty():
+        return
+    bulk.do("create temp table empi_changed (like empi_registration) on commit drop")
+    bulk.do("alter table empi_changed drop column state")
+    bulk.add("empi_changed", old.select(pl.col("registration_id").alias("id"), "person_id", *_COLUMNS))
+    sets = ", ".join(f"{name} = c.{name}" for name in _COLUMNS if name not in KEY)
+    bulk.do(f"update empi_registration r set {sets} from empi_changed c where r.id = c.id")
+    bulk.do("delete from empi_block b using empi_changed c where b.registration_id = c.id")
+    bulk.do("drop table empi_changed")
+
+
+def _decide(ready: pl.DataFrame, changed: list[int]) -> Intake:
+    keys = matching.block_keys(ready)
+    asked = pl.col("person_id").is_null() | pl.col("registration_id").is_in(changed)
+    fresh = ready.filter(asked)
+    couples = pairs.candidates(fresh, matching.block_keys(fresh))
+    _hold(couples, fresh)
+    others = couples.get_column("right").unique().to_list()
+    mine = ready.select(list(stored.FACTS))
+    facts = pl.concat([mine, stored.facts(others).join(mine, on="registration_id", how="anti")])
+    likenesses = _likenesses(matching.score(pairs.side_by_side(couples, facts)))
+    settlement = settle(_groups(ready, likenesses), likenesses)
+    bulk.add(
+        "empi_block",
+        keys.join(ready.select("registration_id").with_row_index("row"), on="row").select(
+            "rule", "key", "registration_id"
+        ),
+    )
+    return _intake(ready, settlement)
+
+
+def _hold(couples: pl.DataFrame, fresh: pl.DataFrame) -> None:
+    """Lock the persons this may touch; again, when one of them was moved before the lock was had."""
+    if fresh.height > stored.SMALL:
+        return  # the whole index is held
+    ids = [*couples.get_column("right").to_list(), *fresh.get_column("registration_id").to_list()]
+    held: set[int] = set()
+    while (found := set(stored.facts(ids).get_column("person_id").to_list())) - held:
+        held |= found
+        stored.lock_persons(held)
+
+
+def _likenesses(scored: pl.DataFrame) -> list[Likeness]:
+    group = [
+        pl.coalesce(pl.col(f"person_id{end}"), -pl.col(side)).alias(f"group_{side}")
+        for side, end in (("left", ""), ("right", "_right"))
+    ]
+    kept = scored.filter(pl.col("band") != "none").with_columns(group)
+    return [Likeness(*row) for row in kept.select("group_left", "group_right", "score", "left", "right", "band").rows()]
+
+
+def _groups(ready: pl.DataFrame, likenesses: list[Likeness]) -> Groups:
+    persons = {g for one in likenesses for g in (one.left_group, one.right_group) if g > 0}
+    numbers = stored.numbers(persons)
+    new = ready.filter(pl.col("person_id").is_null() & (pl.col("id_trust") == "trusted"))
+    numbers |= {-r: frozenset([n]) for r, n in new.select("registration_id", "id_no").rows()}
+    return Groups(numbers, stored.apart(persons))
+
+
+def _intake(ready: pl.DataFrame, settlement: Settlement) -> Intake:
+    groups = settlement.groups
+    new = ready.filter(pl.col("person_id").is_null()).get_column("registration_id").to_list()
+    roots = {registration: groups.root(-registration) for registration in new}
+    unborn = sorted({root for root in roots.values() if root < 0}, reverse=True)
+    born = dict(zip(unborn, bulk.ids("empi_person", len(unborn)), strict=True))
+    persons = {registration: born.get(root, root) for registration, root in roots.items()}
+    return Intake(ready, settlement, persons, {-root for root in unborn}, one_for_each(settlement.reviews, groups))
+
+
+def _write(ctx: Ctx, intake: Intake, touched: set[int]) -> None:
+    _write_new(intake)
+    _log(ctx, intake)
+    merged = _merge(ctx, intake)
+    touched |= {*intake.persons.values(), *merged}
+    moves.offer(_questions(intake))
+    golden.refresh(touched)
+    _tell(ctx, intake)
+
+
+def _write_new(intake: Intake) -> None:
+    born = [intake.persons[r] for r in sorted(intake.founders)]
+    people = pl.DataFrame({"id": born}, schema={"id": pl.Int64}).with_columns(
+        pl.lit("provisional").alias("state"), pl.lit("register").alias("origin"), pl.lit("{}").alias("golden"),
+        pl.lit(now()).alias("created_at"),
+    )  # fmt: skip
+    bulk.add("empi_person", people)
+    of = pl.DataFrame(
+        {"registration_id": list(intake.persons), "person": list(intake.persons.values())},
+        schema={"registration_id": pl.Int64, "person": pl.Int64},
+    )
+    new = intake.new.join(of, on="registration_id")
+    kept = [pl.col("registration_id").alias("id"), pl.col("person").alias("person_id"), *_COLUMNS]
+    bulk.add("empi_registration", new.select(*kept, pl.lit("active").alias("state")))
+
+
+def _log(ctx: Ctx, intake: Intake) -> None:
+    why: dict[int, tuple[int, float]] = {}
+    for one in intake.settlement.joins:
+        why.setdefault(one.left, (one.right, one.score))
+        why.setdefault(one.right, (one.left, one.score))
+    rows = []
+    for registration, person in intake.persons.items():
+        anchor, score = why.get(registration, (None, None)) if registration not in intake.founders else (None, None)
+        rows.append(
+            {
+                "verb": "new" if registration in intake.founders else "link",
+                "registration_ids": f"[{registration}]",
+                "to_person": person,
+                "score": score,
+                "anchor_id": anchor,
+            }
+        )
+    moves.log_many(ctx, rows)
+
+
+def _merge(ctx: Ctx, intake: Intake) -> set[int]:
+    """Existing persons that the new facts show to be one."""
+    groups, touched = intake.settlement.groups, set()
+    why = {groups.root(one.left_group): one for one in intake.settlement.joins}
+    for gone in [g for g in groups.parent if g > 0 and groups.root(g) != g]:
+        target = groups.root(gone)
+        moves.absorb(ctx, gone, target, why=why.get(target))
+        touched |= {gone, target}
+    return touched
+
+
+def _questions(intake: Intake) -> pl.DataFrame:
+    schema = {"left": pl.Int64, "right": pl.Int64, "score": pl.Float64}
+    asked = pl.DataFrame([(o.left, o.right, o.score) for o in intake.reviews], schema=schema, orient="row")
+    facts = stored.facts({*asked.get_column("left").to_list(), *asked.get_column("right").to_list()})
+    return matching.sort_of_question(pairs.side_by_side(asked, facts))
+
+
+def _tell(ctx: Ctx, intake: Intake) -> None:
+    one = next(iter(intake.persons), None) if len(intake.persons) == 1 else None
+    counts = {
+        "new": len(intake.persons),
+        "persons": len(intake.founders),
+        "changed": intake.rows.height - len(intake.persons),
+    }
+    audit(ctx, "empi.register", "registration", one or "", registration_id=one, after=counts)
+    if intake.persons:
+        say(PersonRegistered(list(intake.persons), list(intake.persons.values())))
+
+
+def _outcomes(intake: Intake) -> pl.DataFrame:
+    asked = {r for one in intake.reviews for r in (one.left, one.right)}
+    words = []
+    for registration, person in intake.rows.select("registration_id", "person_id").rows():
+        if person is not None:
+            words.append("changed")
+        elif registration not in intake.founders:
+            words.append("linked")
+        else:
+            words.append("review" if registration in asked else "new")
+    return intake.rows.select(KEY).with_columns(pl.Series("outcome", words, dtype=pl.String))

@@ -1,0 +1,125 @@
+"""Registering identities: one or many, again, changed, at the same instant, poisoned."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from yigong.kit.ctx import system
+from yigong.kit.errors import Refused
+from yigong.platform.empi import api
+from yigong.platform.empi.identity import CHECK_SIGNS, WEIGHTS
+from yigong.platform.empi.models import Decision, Person, Registration
+
+
+def number(birth: str, order: int = 1, area: str = "532901", *, male: bool = False) -> str:
+    """A valid identity number."""
+    first = f"{area}{birth}{order:02d}{1 if male else 2}"
+    return first + CHECK_SIGNS[sum(int(a) * b for a, b in zip(first, WEIGHTS, strict=True)) % 11]
+
+
+WANG = {
+    "org_code": "QH01", "source_system": "HIS", "local_id": "1", "full_name": "王秀兰", "sex_code": "2",
+    "born_on": date(1959, 3, 4), "id_no": number("19590304"), "phone": "13800006620", "address": "东河镇柳树村2组17号",
+}  # fmt: skip
+
+
+def rows(*changes: dict[str, object]) -> pl.DataFrame:
+    """A frame of 王秀兰's registrations, each with what is different."""
+    return pl.DataFrame([{**WANG, **change} for change in changes], infer_schema_length=None)
+
+
+def partition() -> set[frozenset[int]]:
+    """The registrations of each person."""
+    held: dict[int, set[int]] = {}
+    for one, person in Registration.objects.values_list("pk", "person_id"):
+        held.setdefault(person, set()).add(one)
+    return {frozenset(group) for group in held.values()}
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A23")
+def test_one_person_at_two_institutions_is_one_person() -> None:
+    """Two registrations with the same trusted number and name become one person, in one frame or one after the other."""
+    first = api.register(system(), rows({}, {"org_code": "DH02", "local_id": "88"}))
+    later = api.register(system(), rows({"org_code": "LY03", "local_id": "5"}))
+    assert first.get_column("outcome").to_list() == ["new", "linked"]
+    assert later.get_column("outcome").to_list() == ["linked"]
+    assert {*first.get_column("person_id"), *later.get_column("person_id")} == set(
+        Person.objects.values_list("pk", flat=True)
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A23")
+def test_registering_again_changes_nothing() -> None:
+    """The same frame a second time answers the same ids, all known, and writes no row."""
+    frame = rows({}, {"org_code": "DH02"}, {"local_id": "2", "full_name": "赵四", "id_no": None})
+    first = api.register(system(), frame)
+    before = (Registration.objects.count(), Person.objects.count(), Decision.objects.count())
+    second = api.register(system(), frame)
+    assert second.get_column("outcome").to_list() == ["known"] * 3
+    assert second.select("registration_id", "person_id").equals(first.select("registration_id", "person_id"))
+    assert (Registration.objects.count(), Person.objects.count(), Decision.objects.count()) == before
+
+
+@pytest.mark.django_db
+def test_equal_keys_in_one_frame_are_one_registration() -> None:
+    """A key given twice in a frame is registered once, with the facts given last, and both rows get its id."""
+    done = api.register(system(), rows({"phone": "1"}, {"phone": "13900001111"}))
+    assert done.get_column("registration_id").n_unique() == 1
+    assert Registration.objects.get().phone == "13900001111"
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A23")
+def test_two_trusted_numbers_are_never_one_person() -> None:
+    """Equal name, birth, phone and address do not join two registrations with different trusted identity numbers."""
+    done = api.register(system(), rows({}, {"local_id": "2", "id_no": number("19590304", 7)}))
+    assert done.get_column("person_id").n_unique() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A23")
+def test_likeness_without_proof_waits_for_a_reviewer() -> None:
+    """Same name and birth without number or phone stay two persons, and the pair is in the queue once."""
+    bare = {"id_no": None, "phone": None}
+    done = api.register(system(), rows(bare, {**bare, "local_id": "2"}))
+    api.register(system(), rows({**bare, "local_id": "2"}))
+    assert done.get_column("person_id").n_unique() == 2
+    assert done.get_column("outcome").to_list() == ["review", "review"]
+
+
+@pytest.mark.django_db
+def test_changed_facts_are_kept_and_decided_again() -> None:
+    """A registration whose number becomes known joins the person of that number; its id stays."""
+    one, two = api.register(system(), rows({}, {"local_id": "2", "id_no": None, "phone": None, "born_on": None})).rows()
+    again = api.register(system(), rows({"local_id": "2", "phone": None, "born_on": None})).row(0)
+    assert one[1] != two[1]
+    assert again == (two[0], one[1], "changed")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (pl.DataFrame({"org_code": ["A"], "local_id": ["1"]}), "empi.columns_missing"),
+        (pl.DataFrame({"org_code": ["A"], "source_system": [" "], "local_id": ["1"]}), "empi.key_empty"),
+    ],
+)
+def test_a_frame_without_keys_is_refused(frame: pl.DataFrame, code: str) -> None:
+    """Without the three columns of the key, filled, nothing can be registered."""
+    with pytest.raises(Refused) as refused:
+        api.register(system(), frame)
+    assert refused.value.code == code
+
+
+@pytest.mark.django_db
+def test_known_finds_ids_by_key_alone() -> None:
+    """The fast path answers in order, null for what is unknown, and once for each row."""
+    done = api.register(system(), rows({}, {"org_code": "DH02"}))
+    keys = pl.DataFrame({"org_code": ["DH02", "XX", "QH01", "DH02"], "source_system": "HIS", "local_id": "1"})
+    first, second = done.get_column("registration_id")
+    assert api.known(keys).get_column("registration_id").to_list() == [second, None, first, second]

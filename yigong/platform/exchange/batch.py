@@ -1,0 +1,112 @@
+"""What travels through the exchange: raw rows, standard rows, documents, and what could not be read at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+#: column of every frame that says where a row stands, e.g. "门诊.xlsx 第 3 行"
+PLACE = "_place"
+#: optional column of a standard frame: the row as the source gave it, as JSON text, kept if the row is rejected
+RAW = "_raw"
+#: optional column of a standard frame: DocumentFacts.key of the document that carries the row
+DOCUMENT = "document_key"
+
+#: the waist's own columns that a reader or mapping gives, beside those of the data set
+WAIST: dict[str, Any] = {
+    "org_code": pl.String,
+    "source_system": pl.String,
+    "source_key": pl.String,  # identifies the row within org_code and source_system
+    "group_key": pl.String,  # rows of one report or prescription; the source key where there is none
+    "encounter_key": pl.String,
+    "event_at": pl.Datetime("us", "UTC"),
+    "local_id": pl.String,  # the institution's own patient number
+    "extra": pl.String,  # JSON text of what the standard has no place for
+}
+#: the waist's columns that must not be empty; a row without one of them waits in quarantine
+REQUIRED = ("org_code", "source_system", "source_key", "local_id", "event_at")
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """Rows as the source gave them: every column text, null where empty, and ``_place``."""
+
+    frame: pl.DataFrame
+    place: str  # of the whole: table, file or sheet
+    watermark: str | None = None  # up to where the source is read once this batch is in
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """One document with its original bytes; it is stored once, however often it comes."""
+
+    key: str  # names the document within its batch
+    original: bytes
+    media_type: str  # application/xml, x-application/hl7-v2+er7
+    document_code: str  # key of standards documents; "" for a message
+    title: str
+    org_code: str
+    source_system: str
+    local_id: str
+    authored_at: datetime | None = None
+    author_name: str = ""
+    set_id: str = ""  # the same for all versions of one document
+    version: int = 1
+    encounter_key: str = ""
+    findings: Sequence[Mapping[str, Any]] = ()  # rule, field, severity, zh, en
+    text: str = ""  # what a reader sees, for search
+    original_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StandardBatch:
+    """Rows of one data set under the standard's own names, with the registrations of their persons.
+
+    *frame* has the columns of the data set and those of WAIST, optionally ``_place``, ``_raw`` and ``document_key``.
+    Columns may be text: they are cast to the kind the data set asks for, and what cannot be cast is rejected.
+    *registrations* is as ``empi.api.REGISTRATION``, one row for each (org_code, source_system, local_id).
+    A document without rows travels with an empty *frame* and *data_set* "".
+    """
+
+    data_set: str
+    frame: pl.DataFrame
+    registrations: pl.DataFrame
+    documents: Sequence[DocumentFacts] = ()
+    place: str = ""
+    watermark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a row is not let in: the rule, the field, and the sentence in both languages."""
+
+    rule: str
+    field: str
+    zh: str
+    en: str
+    value: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """The reason as it is kept with the row."""
+        return {"rule": self.rule, "field": self.field, "value": self.value, "zh": self.zh, "en": self.en}
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that could not be read as rows at all (a broken document, a line that does not decode).
+
+    It counts as one row read and one rejected, and waits in quarantine with *raw*, from which the reader's
+    ``again`` can read it once it is mended.
+    """
+
+    place: str
+    raw: Mapping[str, Any]
+    reasons: Sequence[Reason] = field(default_factory=tuple)
+    data_set: str = ""
+
+
+Batch = RawBatch | StandardBatch | Unreadable

@@ -1,0 +1,267 @@
+"""Reads a mapping file: YAML whose every mistake is reported with file, line, and the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from yigong.kit.errors import Refused
+
+SECTIONS = {
+    "data_set", "source_system", "person_system", "org_code", "key", "group", "encounter", "event_at", "local_id",
+    "person", "person_leads", "filter", "fields", "extra", "codes", "unmapped",
+}  # fmt: skip
+KINDS = ("text", "number", "date", "datetime", "time", "boolean")
+PARTS = {"from", "value", "codes", "parse", "kind", "expr", "default", "strict"}
+FILTERS = {"drop_when", "keep_when"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Where one value comes from: source columns, a constant or an expression, then a lookup, a format, a default."""
+
+    name: str
+    line: int
+    columns: tuple[str, ...] = ()
+    value: str | None = None
+    expr: str = ""
+    codes: Mapping[str, str] | None = None
+    by_name: bool = False  # codes are looked up by the names of the field's value set
+    parse: tuple[str, ...] = ()
+    kind: str = ""
+    default: str | None = None
+    strict: bool = True  # what cannot be converted rejects the row; otherwise the value is left out with a warning
+
+
+@dataclass(frozen=True, slots=True)
+class MappingFile:
+    """A mapping as written, its parts named and its lines known."""
+
+    file: str
+    data_set: str
+    source_system: Spec
+    person_system: Spec
+    org_code: Spec | None
+    key: tuple[str, ...]
+    group: tuple[str, ...]
+    encounter: tuple[str, ...]
+    event_at: Spec
+    local_id: Spec
+    person: tuple[Spec, ...]
+    fields: tuple[Spec, ...]
+    extra: tuple[Spec, ...]
+    drop_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    keep_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    drop_expr: str = ""
+    keep_unmapped: bool = True
+    person_leads: bool | None = None  # whether known registrations are brought up to date from these rows
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+class Mistakes:
+    """Collects what is wrong in a file, so that all of it is said at once."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.found: list[str] = []
+
+    def add(self, line: int, sentence: str) -> None:
+        """One more mistake, at *line*."""
+        self.found.append(f"{self.file}:{line}: {sentence}")
+
+    def unknown(self, line: int, what: str, name: str, known: Iterable[str]) -> None:
+        """A name that does not exist, with the nearest ones that do."""
+        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+        hint = f"; nearest / 最接近: {', '.join(near)}" if near else ""
+        self.add(line, f"unknown {what} / 未知的{_WORDS.get(what, what)}: {name}{hint}")
+
+    def stop(self) -> None:
+        """Raises Refused exchange.mapping_wrong if anything was found."""
+        if self.found:
+            raise Refused("exchange.mapping_wrong", file=self.file, mistakes=self.found)
+
+
+_WORDS = {
+    "section": "段落",
+    "key": "键",
+    "field": "字段",
+    "data set": "数据集",
+    "code table": "代码表",
+    "column": "源列",
+    "kind": "类型",
+}
+
+
+class _Lined(dict[str, Any]):
+    """A mapping of the file that knows the line of each key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[str, int] = {}
+
+
+def parse(text: str, file: str = "mapping.yaml") -> MappingFile:
+    """The mapping in *text*. Raises Refused exchange.mapping_wrong with every mistake, its file and line."""
+    mistakes = Mistakes(file)
+    top = _document(text, mistakes)
+    for name in top:
+        if name not in SECTIONS:
+            mistakes.unknown(top.lines[name], "section", name, SECTIONS)
+    for name in ("data_set", "source_system", "key", "event_at", "local_id"):
+        if not top.get(name):
+            mistakes.add(1, f"section missing / 缺少段落: {name}")
+    mistakes.stop()
+    found = _read(top, file, mistakes)
+    mistakes.stop()
+    return found
+
+
+def _document(text: str, mistakes: Mistakes) -> _Lined:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        mistakes.add(line, f"not YAML / 不是有效的 YAML: {error.problem}")
+        mistakes.stop()
+        raise
+    if not isinstance(node, yaml.MappingNode):
+        mistakes.add(1, "a mapping has sections / 映射文件由段落组成")
+        mistakes.stop()
+    return _plain(node, mistakes)  # type: ignore[no-any-return]
+
+
+def _plain(node: Any, mistakes: Mistakes) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        found = _Lined()
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in found:
+                mistakes.add(line, f"twice / 重复: {name}")
+            found[name], found.lines[name] = _plain(value, mistakes), line
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, mistakes) for item in node.value]
+    return None if node.tag.endswith(":null") else str(node.value)  # values stay as written: "01" is not 1
+
+
+def _read(top: _Lined, file: str, mistakes: Mistakes) -> MappingFile:
+    codes = top.get("codes") or _Lined()
+    drop, keep, drop_expr = _filter(top, mistakes)
+
+    def one(section: str, name: str | None = None) -> Spec:
+        return _spec(name or section, top.get(section), top.lines.get(section, 1), codes, mistakes)
+
+    source_system = _constant("source_system", top, mistakes)
+    return MappingFile(
+        file=file,
+        data_set=str(top["data_set"]),
+        source_system=source_system,
+        person_system=_constant("person_system", top, mistakes) if top.get("person_system") else source_system,
+        org_code=_constant("org_code", top, mistakes) if top.get("org_code") else None,
+        key=_names(top.get("key")),
+        group=_names(top.get("group")),
+        encounter=_names(top.get("encounter")),
+        event_at=one("event_at"),
+        local_id=one("local_id"),
+        person=_specs(top, "person", codes, mistakes),
+        fields=_specs(top, "fields", codes, mistakes),
+        extra=_specs(top, "extra", codes, mistakes),
+        drop_when=drop,
+        keep_when=keep,
+        drop_expr=drop_expr,
+        keep_unmapped=_unmapped(top, mistakes),
+        person_leads=None if top.get("person_leads") is None else top["person_leads"] in ("yes", "true", "1"),
+        lines=dict(top.lines),
+    )
+
+
+def _constant(section: str, top: _Lined, mistakes: Mistakes) -> Spec:
+    """A section that is a constant when plain text, and otherwise a spec."""
+    given, line = top[section], top.lines[section]
+    return Spec(section, line, value=given) if isinstance(given, str) else _spec(section, given, line, {}, mistakes)
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+def _specs(top: _Lined, section: str, codes: Mapping[str, Any], mistakes: Mistakes) -> tuple[Spec, ...]:
+    given = top.get(section) or _Lined()
+    if not isinstance(given, _Lined):
+        mistakes.add(top.lines[section], f"{section}: name: {{from: column}} / 每行写作 名称: {{from: 源列}}")
+        return ()
+    return tuple(_spec(name, value, given.lines[name], codes, mistakes) for name, value in given.items())
+
+
+def _spec(name: str, given: Any, line: int, codes: Mapping[str, Any], mistakes: Mistakes) -> Spec:
+    if isinstance(given, str):
+        return Spec(name, line, columns=(given,))
+    if not isinstance(given, _Lined):
+        mistakes.add(line, f"{name}: no source / 没有来源")
+        return Spec(name, line)
+    for part in given:
+        if part not in PARTS:
+            mistakes.unknown(given.lines[part], "key", part, PARTS)
+    if sum(part in given for part in ("from", "value", "expr")) != 1:
+        mistakes.add(line, f"{name}: one of from, value, expr / from、value、expr 三者取一")
+    kind = given.get("kind") or ""
+    if kind and kind not in KINDS:
+        mistakes.unknown(given.lines["kind"], "kind", kind, KINDS)
+    table, by_name = _codes(given, line, codes, mistakes)
+    return Spec(
+        name,
+        line,
+        columns=_names(given.get("from")),
+        value=given.get("value"),
+        expr=given.get("expr") or "",
+        codes=table,
+        by_name=by_name,
+        parse=_names(given.get("parse")),
+        kind=kind,
+        default=given.get("default"),
+        strict=given.get("strict", "yes") in ("yes", "true", "1"),
+    )
+
+
+def _codes(
+    given: _Lined, line: int, codes: Mapping[str, Any], mistakes: Mistakes
+) -> tuple[Mapping[str, str] | None, bool]:
+    wanted = given.get("codes")
+    if wanted is None:
+        return None, False
+    if isinstance(wanted, _Lined):
+        return dict(wanted), False
+    if wanted in codes:
+        return dict(codes[wanted]), False
+    if wanted == "names":
+        return None, True
+    mistakes.unknown(line, "code table", str(wanted), [*codes, "names"])
+    return None, False
+
+
+Conditions = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _filter(top: _Lined, mistakes: Mistakes) -> tuple[Conditions, Conditions, str]:
+    given = top.get("filter") or _Lined()
+    for part in given:
+        if part not in FILTERS:
+            mistakes.unknown(given.lines[part], "key", part, FILTERS)
+    drop, keep = given.get("drop_when"), given.get("keep_when")
+    expr = drop if isinstance(drop, str) else ""
+    return _conditions(drop if isinstance(drop, _Lined) else None), _conditions(keep), expr
+
+
+def _conditions(given: Any) -> Conditions:
+    return tuple((column, _names(values)) for column, values in (given or {}).items())
+
+
+def _unmapped(top: _Lined, mistakes: Mistakes) -> bool:
+    said = top.get("unmapped") or "keep"
+    if said not in ("keep", "drop"):
+        mistakes.unknown(top.lines["unmapped"], "key", said, ("keep", "drop"))
+    return bool(said == "keep")

@@ -1,0 +1,209 @@
+"""Feeds, their mappings, jobs with counts that add up, and rows that wait in quarantine."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class FeedState(models.TextChoices):
+    """How a feed stands; the colour of its node on the map."""
+
+    IDLE = "idle", _("空闲")
+    WAITING = "waiting", _("等待")
+    RUNNING = "running", _("执行")
+    SUCCEEDED = "succeeded", _("成功")
+    PARTIAL = "partial", _("部分成功")
+    FAILED = "failed", _("异常")
+    PAUSED = "paused", _("暂停")
+
+
+class RowState(models.TextChoices):
+    """How a row in quarantine stands."""
+
+    WAITING = "waiting", _("待处理")
+    MENDED = "mended", _("已修正")
+    RESENT = "resent", _("已重送")
+    DISCARDED = "discarded", _("已弃用")
+
+
+class Counts(models.Model):
+    """Rows by what became of them: read = filtered + rejected + inserted + updated + unchanged."""
+
+    read = models.BigIntegerField(default=0)
+    filtered = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    inserted = models.BigIntegerField(default=0)
+    updated = models.BigIntegerField(default=0)
+    unchanged = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def loaded(self) -> int:
+        """Rows that are in the records now."""
+        return self.inserted + self.updated + self.unchanged
+
+    @property
+    def balances(self) -> bool:
+        """账平: nothing is missing and nothing appeared from nowhere."""
+        return self.read == self.filtered + self.rejected + self.loaded
+
+
+class Feed(models.Model):
+    """A source that is read again and again: one institution, one reader, one mapping."""
+
+    name = models.CharField(max_length=80, unique=True)
+    org_code = models.CharField(max_length=10, blank=True, db_index=True)  # empty: each row names its institution
+    reader = models.CharField(max_length=20)
+    config = models.JSONField(default=dict)
+    data_set = models.CharField(max_length=60, blank=True)
+    schedule = models.CharField(max_length=40, blank=True)
+    mode = models.CharField(max_length=12, default="full")  # full incremental
+    watermark = models.CharField(max_length=60, blank=True)
+    state = models.CharField(max_length=10, choices=FeedState.choices, default=FeedState.IDLE)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "exchange_feed"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Mapping(models.Model):
+    """One version of a feed's mapping; versions are added, never changed."""
+
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="mappings")
+    version = models.PositiveIntegerField()
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    by_name = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "exchange_mapping"
+        constraints = [models.UniqueConstraint(fields=["feed", "version"], name="exchange_mapping_version")]
+
+    def __str__(self) -> str:
+        return f"{self.feed_id} v{self.version}"
+
+
+class Job(Counts):
+    """One run of a feed."""
+
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="jobs")
+    mapping = models.ForeignKey(Mapping, on_delete=models.PROTECT, null=True)
+    kind = models.CharField(max_length=10, default="run")  # run ingest resend
+    state = models.CharField(max_length=10, choices=FeedState.choices, default=FeedState.WAITING)
+    since = models.CharField(max_length=60, blank=True)
+    watermark = models.CharField(max_length=60, blank=True)
+    expected = models.BigIntegerField(null=True)  # rows the source says it has, for the progress bar
+    error = models.JSONField(null=True)  # code, zh, en
+    started_at = models.DateTimeField(null=True, db_index=True)
+    ended_at = models.DateTimeField(null=True)
+    beat_at = models.DateTimeField(null=True)  # last sign of life
+
+    class Meta:
+        db_table = "exchange_job"
+        indexes = [models.Index(fields=["feed", "-id"], name="exchange_job_feed")]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.state}"
+
+
+class BatchRun(Counts):
+    """One batch that is in, written in the transaction that loaded it."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="batches")
+    number = models.PositiveIntegerField()
+    data_set = models.CharField(max_length=60, blank=True)
+    place = models.CharField(max_length=200, blank=True)
+    seconds = models.JSONField(default=dict)  # by stage
+    committed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "exchange_batch"
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="exchange_batch_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}/{self.number}"
+
+
+class Tally(Counts):
+    """What a batch brought for one institution."""
+
+    batch = models.ForeignKey(BatchRun, on_delete=models.CASCADE, related_name="tallies")
+    org_code = models.CharField(max_length=10, blank=True, db_index=True)
+
+    class Meta:
+        db_table = "exchange_tally"
+
+    def __str__(self) -> str:
+        return f"{self.batch_id} {self.org_code}"
+
+
+class Finding(models.Model):
+    """How often a rule spoke in a batch, with some of the rows; warnings travel, errors reject."""
+
+    batch = models.ForeignKey(BatchRun, on_delete=models.CASCADE, related_name="findings")
+    rule = models.CharField(max_length=60)
+    field = models.CharField(max_length=80, blank=True)
+    severity = models.CharField(max_length=10)
+    count = models.PositiveIntegerField()
+    zh = models.CharField(max_length=300)
+    en = models.CharField(max_length=300)
+    samples = models.JSONField(default=list)  # source keys
+
+    class Meta:
+        db_table = "exchange_finding"
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.field} {self.count}"
+
+
+class LogLine(models.Model):
+    """A line of a job's log; sentences without personal data."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="lines")
+    at = models.DateTimeField()
+    level = models.CharField(max_length=8, default="info")
+    zh = models.TextField()
+    en = models.TextField()
+
+    class Meta:
+        db_table = "exchange_log"
+
+    def __str__(self) -> str:
+        return self.zh
+
+
+class Quarantined(models.Model):
+    """A row that was not let in: as it came, where it stood, and why."""
+
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="quarantined")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="quarantined")
+    data_set = models.CharField(max_length=60, blank=True)
+    org_code = models.CharField(max_length=10, blank=True)
+    place = models.CharField(max_length=300)
+    raw = models.JSONField()
+    mended = models.JSONField(null=True)
+    reasons = models.JSONField()
+    rule = models.CharField(max_length=60)  # of the first reason, to filter by
+    digest = models.BigIntegerField()  # of the raw row: the same row waits once, however often it comes
+    state = models.CharField(max_length=10, choices=RowState.choices, default=RowState.WAITING)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "exchange_quarantine"
+        constraints = [models.UniqueConstraint(fields=["feed", "digest"], name="exchange_quarantine_once")]
+        indexes = [
+            models.Index(fields=["state", "-id"], name="exchange_quarantine_state"),
+            models.Index(fields=["org_code", "rule"], name="exchange_quarantine_rule"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.rule}"

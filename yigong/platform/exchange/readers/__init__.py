@@ -1,0 +1,45 @@
+"""The ways data come in: one module for each kind of source, imported on first use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, cast
+
+from yigong.kit.errors import Refused
+from yigong.platform.exchange.batch import Batch
+
+#: rows of one batch, so that memory stays flat however long the source is
+BATCH_ROWS = 100_000
+
+#: kind of source -> module with the functions of Reader
+READERS = {
+    "csv": "yigong.platform.exchange.readers.delimited",
+    "excel": "yigong.platform.exchange.readers.workbook",
+    "parquet": "yigong.platform.exchange.readers.columnar",
+    "postgresql": "yigong.platform.exchange.readers.postgresql",
+    "sqlite": "yigong.platform.exchange.readers.sqlite",
+    "database": "yigong.platform.exchange.readers.database",
+    "cda": "yigong.platform.exchange.readers.cda",
+    "hl7v2": "yigong.platform.exchange.readers.hl7v2",
+}
+
+
+class Reader(Protocol):
+    """What a reader module offers."""
+
+    def read(self, config: Mapping[str, Any], *, since: str | None, size: int) -> Iterator[Batch]:
+        """Batches of at most *size* rows, in a stable order; only what is newer than *since* where it is given.
+
+        Raises Refused (the configuration cannot work) or Fault (the source does not answer).
+        """
+
+    def again(self, raws: Sequence[Mapping[str, Any]], places: Sequence[str]) -> Iterator[Batch]:
+        """The same rows again, from what quarantine kept of them."""
+
+
+def reader(kind: str) -> Reader:
+    """The reader for a kind of source. Raises Refused exchange.reader_unknown."""
+    if kind not in READERS:
+        raise Refused("exchange.reader_unknown", kind=kind, known=sorted(READERS))
+    return cast(Reader, importlib.import_module(READERS[kind]))

@@ -1,0 +1,81 @@
+"""Standard records (one table for each data set), documents and the index of events."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from yigong.platform.records import schema
+from yigong.standards.api import load
+
+#: identifier of a data set -> its model
+RECORDS: dict[str, type[models.Model]] = {
+    identifier: schema.build(data_set, __name__) for identifier, data_set in load().data_sets.items()
+}
+
+
+class RecordEvent(models.Model):
+    """One thing that happened to a person: the line of the timeline that stands for the rows of one group."""
+
+    registration_id = models.BigIntegerField()
+    event_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    kind = models.TextField()
+    org_code = models.TextField()
+    source_system = models.TextField()
+    title = models.TextField()
+    summary = models.JSONField(null=True)
+    flag = models.TextField(default="normal", db_default="normal")
+    data_set = models.TextField()
+    group_key = models.TextField()
+    encounter_key = models.TextField(null=True)
+    document_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "records_event"
+        db_table_comment = "事件索引：一个人的时间线"
+        default_permissions = ()
+        indexes = [models.Index("registration_id", models.F("event_at").desc(), name="records_event_person")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["data_set", "org_code", "source_system", "group_key"], name="records_event_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.title} {self.event_at:%Y-%m-%d}"
+
+
+class RecordDocument(models.Model):
+    """A shared document; the original is kept by its content, a correction is a new version of its set."""
+
+    registration_id = models.BigIntegerField()
+    document_code = models.TextField()
+    title = models.TextField()
+    sha256 = models.TextField()
+    media_type = models.TextField()
+    size = models.BigIntegerField()
+    org_code = models.TextField()
+    authored_at = models.DateTimeField(null=True)
+    author_name = models.TextField(null=True)
+    set_id = models.TextField(null=True)
+    version = models.IntegerField(default=1, db_default=1)
+    encounter_key = models.TextField(null=True)
+    findings = models.JSONField(null=True)
+    text = models.TextField(default="", db_default="")
+    original_path = models.TextField()
+
+    class Meta:
+        db_table = "records_document"
+        db_table_comment = "共享文档：原文按内容存放"
+        default_permissions = ()
+        indexes = [
+            models.Index("registration_id", models.F("authored_at").desc(), name="records_document_person"),
+            models.Index(fields=["sha256"], name="records_document_content"),
+            models.Index(fields=["set_id", "version"], name="records_document_set"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["registration_id", "sha256"], name="records_document_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.document_code} {self.title} v{self.version}"

@@ -1,0 +1,52 @@
+"""What records write: standard rows, the events made of them, documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from django.db import transaction
+
+from yigong.kit.ctx import Ctx
+from yigong.platform.records import documents, indexing, tables
+from yigong.platform.records.event_rules import rule
+from yigong.platform.records.loading import Loaded, load_rows
+from yigong.standards.api import load as standards
+
+__all__ = ["Loaded", "columns", "index", "load", "save_document"]
+
+
+def columns(identifier: str) -> tuple[str, ...]:
+    """The columns of a data set's table."""
+    return tuple(tables.columns(f"records_{identifier}"))
+
+
+@transaction.atomic
+def load(
+    ctx: Ctx,
+    identifier: str,
+    frame: pl.DataFrame,
+    *,
+    batch_id: int | None = None,
+    extracted_at: datetime | None = None,
+) -> Loaded:
+    """Load standard rows with ``registration_id``; a row is known by (org_code, source_system, source_key).
+
+    New rows are added, rows that say something else become a new version, the rest stay as they are: loading a frame
+    twice changes nothing.
+    """
+    return load_rows(f"records_{identifier}", frame, batch_id=batch_id, extracted_at=extracted_at)
+
+
+@transaction.atomic
+def index(ctx: Ctx, identifier: str, frame: pl.DataFrame) -> int:
+    """Bring the events up to date for the groups of *frame* (rows that were added or changed); how many."""
+    by = rule(identifier, standards().data_sets[identifier].name_zh)
+    return indexing.index_rows(identifier, by, frame) if by else 0
+
+
+def save_document(ctx: Ctx, original: bytes, facts: Mapping[str, Any]) -> int:
+    """The id of a document, its bytes kept once under their digest; the same document again is the same id."""
+    return documents.save(original, facts)

@@ -1,0 +1,103 @@
+"""The trend of a laboratory item as a chart: one line, sources by mark and colour, the reference range as a band."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from yigong.kit.clock import COUNTY_ZONE
+from yigong.platform.records import api as records
+from yigong.platform.registry import api as registry
+
+#: kind of institution -> (symbol, colour token)
+SYMBOLS = {
+    "county_hospital": ("circle", "--yg-i-county_hospital"),
+    "tcm_hospital": ("rect", "--yg-i-tcm_hospital"),
+    "maternal_hospital": ("pin", "--yg-i-maternal_hospital"),
+    "community_centre": ("roundRect", "--yg-i-community_centre"),
+    "township_centre": ("diamond", "--yg-i-township_centre"),
+    "village_clinic": ("triangle", "--yg-i-village_clinic"),
+}
+
+
+def trend_option(series: Sequence[records.LabResult]) -> dict[str, Any]:
+    """What ECharts draws for results of one item, oldest first."""
+    points = [r for r in series if r.value is not None]
+    if not points:
+        return {}
+    last = points[-1]
+    low, high = _limits(points)
+    return {
+        "grid": {"left": 44, "right": 24, "top": 18, "bottom": 26},
+        "tooltip": {"trigger": "item"},
+        "xAxis": {"type": "time", "splitLine": {"show": False}, "splitNumber": 4},
+        "yAxis": {"type": "value", "scale": True, **_extent(points, low, high)},
+        "series": [
+            {
+                "type": "line",
+                "name": f"{last.name} {last.unit}".strip(),
+                "symbolSize": 9,
+                "lineStyle": {"color": "--yg-ink3", "width": 1.5},
+                "label": {"show": len(points) <= 14, "position": "top", "formatter": "{@[2]}"},
+                "data": [_point(r) for r in points],
+                **_band(low, high),
+            }
+        ],
+    }
+
+
+def _point(r: records.LabResult) -> dict[str, Any]:
+    institution = registry.institution(r.source.org_code)
+    symbol, colour = SYMBOLS.get(institution.kind if institution else "", ("circle", "--yg-ink3"))
+    day = r.at.astimezone(COUNTY_ZONE).strftime("%Y-%m-%d")
+    name = institution.short_name if institution else r.source.org_code
+    return {
+        "value": [day, float(r.value or 0), records.plain(r.value)],
+        "name": f"{day} {name}",
+        "symbol": symbol,
+        "itemStyle": {"color": colour},
+        "label": {"color": "--yg-bad", "fontWeight": "bold"} if r.is_abnormal else {"color": "--yg-ink"},
+    }
+
+
+def _limits(points: Sequence[records.LabResult]) -> tuple[float | None, float | None]:
+    """The reference range of the newest result that has one: laboratories change theirs, the table shows each."""
+    newest = next((r for r in reversed(points) if r.low is not None or r.high is not None), None)
+    if newest is None:
+        return None, None
+    return (
+        float(newest.low) if newest.low is not None else None,
+        float(newest.high) if newest.high is not None else None,
+    )
+
+
+def _extent(points: Sequence[records.LabResult], low: float | None, high: float | None) -> dict[str, float]:
+    values = [float(r.value or 0) for r in points] + [v for v in (low, high) if v is not None]
+    least, most = min(values), max(values)
+    room = (most - least) * 0.12 or abs(most) * 0.1 or 1.0
+    return {
+        "min": max(round(least - room, 2), 0.0) if least >= 0 else round(least - room, 2),
+        "max": round(most + room, 2),
+    }
+
+
+def _band(low: float | None, high: float | None) -> dict[str, Any]:
+    lines = [
+        {"yAxis": limit, "name": f"{records.plain(limit)} {word}"}
+        for limit, word in ((high, _("参考上限")), (low, _("参考下限")))
+        if limit is not None
+    ]
+    if not lines:
+        return {}
+    band: dict[str, Any] = {
+        "markLine": {
+            "silent": True, "symbol": "none", "lineStyle": {"type": "dashed", "color": "--yg-ok"},
+            "label": {"position": "insideStartTop", "formatter": "{b}", "color": "--yg-ok"}, "data": lines,
+        }
+    }  # fmt: skip
+    if low is not None or high is not None:
+        edge = [{"yAxis": low if low is not None else "min"}, {"yAxis": high if high is not None else "max"}]
+        band["markArea"] = {"silent": True, "itemStyle": {"color": "--yg-ok-t", "opacity": 0.55}, "data": [edge]}
+    return band
