@@ -69,4 +69,6 @@ SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.platform.exchange.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",
+    "yigong.collaboration.referral.words:SENTENCES",
+    "yigong.platform.empi.sentences:SENTENCES",
 ]
