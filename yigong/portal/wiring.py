@@ -35,7 +35,7 @@ URLS = [
 COMMANDS = {
     "demo": "yigong.demo.command:main",
     "ingest": "yigong.platform.exchange.command:ingest",
-    "exchange": "yigong.platform.exchange.command:run",
+    "exchange": "yigong.platform.exchange.run_command:main",
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",
