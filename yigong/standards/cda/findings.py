@@ -62,7 +62,14 @@ def finding(
     line = int(node.sourceline or 0) if node is not None else 0
     value = value[:60]
     return Finding(
-        rule, severity, xpath, line, field, value, zh.format(name=name[0], value=value), en.format(name=name[1], value=value)
+        rule,
+        severity,
+        xpath,
+        line,
+        field,
+        value,
+        zh.format(name=name[0], value=value),
+        en.format(name=name[1], value=value),
     )
 
 
