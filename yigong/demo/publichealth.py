@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from yigong.demo import seasons
-from yigong.demo.illness import COUNTY, MATERNAL, doctors
+from yigong.demo.illness import MATERNAL, doctors
 from yigong.demo.people import CHILD, CHILD_2, WIFE
 
 #: vaccine code of CV08.50.001, months of age
@@ -113,7 +113,7 @@ def births(rng: np.random.Generator, people: pl.DataFrame, today: date) -> pl.Da
     size = len(frame)
     weeks = np.clip(rng.normal(39.1, 1.3, size), 31, 42)
     return frame.select("person", "home", "mother", "sex", "role", pl.col("born_on").alias("on")).with_columns(
-        pl.Series("org", np.where(rng.random(size) < 0.68, MATERNAL, COUNTY)),
+        pl.lit(MATERNAL, dtype=pl.Int64).alias("org"),
         pl.Series("days", (weeks * 7).astype(int)),
         pl.Series("weight", np.clip(rng.normal(3250, 380, size) + (weeks - 39) * 120, 1500, 4900).round().astype(int)),
         pl.Series("length", np.clip(rng.normal(49.8, 1.4, size), 42, 55).round(1)),

@@ -68,4 +68,5 @@ ACTIONS = [
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.collaboration.referral.words:SENTENCES",
+    "yigong.platform.empi.sentences:SENTENCES",
 ]

@@ -18,11 +18,33 @@ BLANK = frozenset(
 )
 #: nodes that frame a document and say nothing about the patient
 FRAME = frozenset(
-    ["realmCode", "typeId", "templateId", "confidentialityCode", "languageCode", "statusCode", "signatureCode", "qualifier", "setId", "versionNumber", "title", "text", "sequenceNumber", "originalText"]
+    [
+        "realmCode",
+        "typeId",
+        "templateId",
+        "confidentialityCode",
+        "languageCode",
+        "statusCode",
+        "signatureCode",
+        "qualifier",
+        "setId",
+        "versionNumber",
+        "title",
+        "text",
+        "sequenceNumber",
+        "originalText",
+    ]
 )
 #: parents whose code is a value (what was done, given, who is related), unlike the code that names an observation
 CODED = frozenset(
-    ["procedure", "manufacturedMaterial", "manufacturedLabeledDrug", "relatedSubject", "encompassingEncounter", "associatedEntity"]
+    [
+        "procedure",
+        "manufacturedMaterial",
+        "manufacturedLabeledDrug",
+        "relatedSubject",
+        "encompassingEncounter",
+        "associatedEntity",
+    ]
 )
 
 
