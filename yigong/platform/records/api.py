@@ -14,6 +14,7 @@ from yigong.platform.records.facts import (
     Source,
 )
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
+from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
     counts,
     document,
@@ -62,6 +63,7 @@ __all__ = [
     "latest_results",
     "load",
     "medications",
+    "model",
     "original",
     "plain",
     "prescription",
