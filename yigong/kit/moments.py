@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 CHINA = ZoneInfo("Asia/Shanghai")
 FORM = re.compile(
     r"\s*(\d{4})(?:[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2})日?(?:[T ]*(\d{2})[:时]?(?:(\d{2})[:分]?(?:(\d{2})秒?(?:\.\d*)?)?)?)?)?)?"
-    r"\s*(Z|[+-]\d{2}:?\d{2})?\s*\Z"
+    r"\s*(Z|[+-]\d{1,2}:?\d{2})?\s*\Z"
 )
 
 
-class NotAMoment(ValueError):
+class NotAMoment(ValueError):  # noqa: N818  - reads as a sentence
     """The text names no point in time, or one that no calendar has."""
 
 
@@ -56,5 +56,5 @@ def _zone(text: str | None) -> timezone | ZoneInfo:
     if text == "Z":
         return timezone.utc  # noqa: UP017 - datetime.UTC is an alias only
     sign = -1 if text[0] == "-" else 1
-    digits = text[1:].replace(":", "")
+    digits = text[1:].replace(":", "").rjust(4, "0")
     return timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))

@@ -76,7 +76,7 @@ def visits(months: dict[str, Any]) -> Any:
         {"name": _("基层机构"), "type": "bar", "stack": "a", "data": months["primary"]},
         {"name": _("县级医院"), "type": "bar", "stack": "a", "data": months["hospital"]},
     ]
-    return _bars("visits", months, series)
+    return _bars("visits", _("门急诊人次"), months, series)
 
 
 def referrals(months: dict[str, Any]) -> Any:
@@ -85,21 +85,21 @@ def referrals(months: dict[str, Any]) -> Any:
         {"name": _("上转"), "type": "bar", "data": months["up"]},
         {"name": _("下转"), "type": "bar", "data": months["down"], "itemStyle": {"decal": {"symbol": "rect"}}},
     ]
-    return _bars("referrals", months, series)
+    return _bars("referrals", _("双向转诊"), months, series)
 
 
-def _bars(chart_id: str, months: dict[str, Any], series: list[dict[str, Any]]) -> Any:
+def _bars(chart_id: str, title: str, months: dict[str, Any], series: list[dict[str, Any]]) -> Any:
     option = {
-        "legend": {"top": 0, "right": 0},
-        "grid": {"left": 48, "right": 8, "top": 32, "bottom": 24},
+        "legend": {"top": 0, "right": 8},
+        "grid": {"left": 52, "right": 12, "top": 32, "bottom": 24},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "category", "data": months["months"]},
         "yAxis": {"type": "value", "min": 0},
         "series": series,
     }
-    table = [[_("月份"), *(s["name"] for s in series)]]
-    table += [[m, *(s["data"][i] for s in series)] for i, m in enumerate(months["months"])]
-    return draw.chart(chart_id, option, table)
+    head = [_("月份"), *(s["name"] for s in series)]
+    table = [[m, *(s["data"][i] for s in series)] for i, m in enumerate(months["months"])]
+    return draw.chart(chart_id, option, table, head=head, title=title)
 
 
 @cache

@@ -208,11 +208,12 @@ def _documents(run: _Run, ready: Prepared) -> tuple[dict[str, int], list[Rejecte
     if not ready.documents:
         return {}, []
     homes = [d for d in ready.documents if d.org_code in run.institutions and d.local_id]
-    homeless = [_homeless(d) for d in ready.documents if d not in homes]
+    # a document with rows waits in quarantine as its rows; one without waits as itself
+    homeless = [] if ready.data_set else [_homeless(d) for d in ready.documents if d not in homes]
     if not homes:
         return {}, homeless
     keys = pl.DataFrame([(d.org_code, d.source_system, d.local_id) for d in homes], schema=dict.fromkeys(PERSON, pl.String), orient="row").unique()  # fmt: skip  # noqa: E501
-    ids = {row[:3]: row[3] for row in _registered(run.ctx, keys, ready.registrations, False).select(*PERSON, "registration_id").iter_rows()}  # noqa: E501
+    ids = {row[:3]: row[3] for row in _registered(run.ctx, keys, ready.registrations, ready.leads).select(*PERSON, "registration_id").iter_rows()}  # noqa: E501
     stored = {
         d.key: records.save_document(run.ctx, d.original, _facts(d, ids[d.org_code, d.source_system, d.local_id]))
         for d in homes
@@ -229,7 +230,7 @@ def _homeless(d: DocumentFacts) -> Rejected:
     reason = INSTITUTION.as_json() | {"value": d.org_code}
     if not d.local_id:
         reason = {"rule": "local_id_missing", "field": "local_id", "value": "", "zh": "没有患者号", "en": "there is no patient number"}  # noqa: E501
-    raw = {"path": d.original_path, "text": d.original.decode("utf-8", errors="replace")}
+    raw = d.raw or {"path": d.original_path, "text": d.original.decode("utf-8", errors="replace")}
     return Rejected(d.original_path or d.title, raw, [reason], d.org_code)
 
 

@@ -145,7 +145,7 @@ def _standard(batch: StandardBatch, institutions: Collection[str]) -> Prepared:
     seconds = {"check": time.perf_counter() - started}
     return Prepared(
         batch.data_set, batch.place, batch.watermark, frame.height, 0, good, batch.registrations,
-        False, rejected, _shifted(findings, out), batch.documents, seconds,
+        batch.leads, rejected, _shifted(findings, out), batch.documents, seconds,
     )  # fmt: skip
 
 

@@ -52,7 +52,10 @@ def open_document(data: bytes, standards: Any) -> ClinicalDocument:
     reads = read_values(root, kind)
     rows = rows_of(reads, kind, standards) if kind else Rows({}, [], Coverage(found=len(reads), extra=len(reads)))
     findings = [*of_document(root, header, kind, parsed.notes), *of_values(root, reads, kind), *rows.findings]
-    return ClinicalDocument(root, header, kind, reads, rows, findings)
+    once = {
+        (found.rule, found.xpath, found.field if found.rule == "required_missing" else ""): found for found in findings
+    }
+    return ClinicalDocument(root, header, kind, reads, rows, list(once.values()))
 
 
 _KINDS: dict[tuple[int, str], Kind] = {}

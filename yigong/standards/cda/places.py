@@ -131,7 +131,8 @@ class Kind:
 
 def compile_kind(document: Any, standards: Any) -> Kind:
     """The declarations of a document kind, compiled."""
-    data_sets = tuple(standards.data_sets[name] for name in document.data_sets if name in standards.data_sets)
+    by_key = {data_set.key: data_set for data_set in standards.data_sets.values()}
+    data_sets = tuple(by_key[key] for key in document.data_sets if key in by_key)
     fields = [(data_set.identifier, field) for data_set in data_sets for field in data_set.fields]
     by_element: dict[str, list[tuple[str, Any]]] = {}
     for data_set, field in fields:

@@ -34,7 +34,6 @@ class Read:
         words = [w for w in self.words if not w.isascii()]
         return (words or [next(named, "")])[0] or str(self.node.tag)
 
-
     @property
     def path(self) -> str:
         """Where the value stands, as an XPath."""

@@ -13,14 +13,39 @@ from yigong.kit.xml import xsi_type
 CATALOGUE = "2.16.156.10011.2.2.1"  # the codes of data elements: they name a value, they are none
 ELEMENT_ID = re.compile(r"(DE\d\d\.\d\d\.\d\d\d\.\d\d|HDS[A-Z]\d\d\.\d\d\.\d\d\d)\Z")
 #: what senders write for "nothing here"
-BLANK = frozenset({"", "-", "--", "---", "—", "——", "/", "\\", "*", ".", "NULL", "null", "None", "N/A", "NA", "NI", "UNK"})
+BLANK = frozenset(
+    {"", "-", "--", "---", "—", "——", "/", "\\", "*", ".", "NULL", "null", "None", "N/A", "NA", "NI", "UNK"}
+)
 #: nodes that frame a document and say nothing about the patient
 FRAME = frozenset(
-    "realmCode typeId templateId confidentialityCode languageCode statusCode signatureCode qualifier setId "
-    "versionNumber title text sequenceNumber originalText".split()
+    [
+        "realmCode",
+        "typeId",
+        "templateId",
+        "confidentialityCode",
+        "languageCode",
+        "statusCode",
+        "signatureCode",
+        "qualifier",
+        "setId",
+        "versionNumber",
+        "title",
+        "text",
+        "sequenceNumber",
+        "originalText",
+    ]
 )
 #: parents whose code is a value (what was done, given, who is related), unlike the code that names an observation
-CODED = frozenset("procedure manufacturedMaterial manufacturedLabeledDrug relatedSubject encompassingEncounter associatedEntity".split())
+CODED = frozenset(
+    [
+        "procedure",
+        "manufacturedMaterial",
+        "manufacturedLabeledDrug",
+        "relatedSubject",
+        "encompassingEncounter",
+        "associatedEntity",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +140,9 @@ def element_id(node: etree._Element) -> str:
     parent = node.getparent()
     if parent is not None and (known := ROLE_ELEMENTS.get((parent.tag, str(node.tag)))):
         return known
-    holder = parent if node.tag == "value" else parent.getparent() if parent is not None and parent.tag == "value" else None
+    holder = (
+        parent if node.tag == "value" else parent.getparent() if parent is not None and parent.tag == "value" else None
+    )
     if holder is None:
         return ""
     codes = (code.get("code", "").strip() for code in holder.findall("code"))
