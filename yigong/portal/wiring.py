@@ -67,4 +67,6 @@ ACTIONS = [
 #: dotted paths of the tables of refusals: {"no_actor": _("没有说明是谁…")}; facts of the refusal stand in as %(name)s
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
+    "yigong.collaboration.referral.words:SENTENCES",
     "yigong.platform.empi.sentences:SENTENCES",
+]
