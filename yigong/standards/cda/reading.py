@@ -71,7 +71,7 @@ def lines_of(root: etree._Element, kind: Kind) -> list[etree._Element]:
     if kind.lines is None:
         return []
     tag, element = kind.lines
-    entries = [found for found in root.iter(tag) if found.getparent() is not None and found.getparent().tag == "entry"]
+    entries = [found for entry in root.iter("entry") for found in entry.findall(tag)]
     if element:
         entries = [e for e in entries if any(c.get("code") == element for c in e.iter("code"))]
     return entries

@@ -83,7 +83,7 @@ def value_of(node: etree._Element) -> Value | None:
 
 
 def _text(node: etree._Element) -> str:
-    return " ".join(part for part in (piece.strip() for piece in node.itertext()) if part)
+    return " ".join(part for part in (str(piece).strip() for piece in node.itertext()) if part)
 
 
 def value_nodes(root: etree._Element) -> Iterator[tuple[etree._Element, Value]]:

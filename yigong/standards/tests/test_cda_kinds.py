@@ -39,7 +39,7 @@ def _at(root: etree._Element, xpath: str) -> etree._Element:
         found = next((child for child in here.findall(name) if all(_holds(child, *w) for w in wanted)), None)
         if found is None:
             found = etree.SubElement(here, name)
-            for deep, path, attribute, value in wanted:
+            for _, path, attribute, value in wanted:
                 _make(found, path, attribute, value)
         here = found
     return here
