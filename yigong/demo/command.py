@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     logins = arrival.make_users(folder)
     report.show(console, logins, serving=not options.once)
     if options.once:
-        print(json.dumps(report.line(state, time.monotonic() - started), ensure_ascii=False))  # noqa: T201
+        print(json.dumps(report.line(state, time.monotonic() - started), ensure_ascii=False))
     return 0
 
 

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from yigong.demo import illness, seasons, world
+from yigong.demo import world
 from yigong.demo.illness import COMMUNITY, MATERNAL, TCM
 
 #: fees of an admission and the share each part usually has

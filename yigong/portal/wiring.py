@@ -23,6 +23,7 @@ APPS = [
 URLS = [
     ("account/", "yigong.security.urls"),
     ("platform/standards/", "yigong.platform.registry.urls"),
+    ("platform/institutions/", "yigong.platform.registry.institution_urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
     ("persons/", "yigong.sharing.urls"),

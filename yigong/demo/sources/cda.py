@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 from xml.sax.saxutils import escape as text
+from xml.sax.saxutils import quoteattr
 
 from yigong.demo import world
 
