@@ -35,7 +35,7 @@ URLS = [
 COMMANDS = {
     "demo": "yigong.demo.command:main",
     "ingest": "yigong.platform.exchange.command:ingest",
-    "exchange": "yigong.platform.exchange.command:run",
+    "exchange": "yigong.platform.exchange.run_command:main",
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",
@@ -67,6 +67,8 @@ ACTIONS = [
 #: dotted paths of the tables of refusals: {"no_actor": _("没有说明是谁…")}; facts of the refusal stand in as %(name)s
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
+    "yigong.platform.exchange.sentences:SENTENCES",
+    "yigong.sharing.sentences:SENTENCES",
     "yigong.collaboration.referral.words:SENTENCES",
     "yigong.platform.empi.sentences:SENTENCES",
 ]
