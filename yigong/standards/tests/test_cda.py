@@ -134,7 +134,7 @@ def test_nothing_that_a_document_says_is_lost() -> None:
         covered = _open(text).rows.coverage
         assert covered.found == covered.fields + covered.head + covered.extra
         limits = 2 * text.count("<referenceRange>")
-            assert covered.extra <= 3 + limits  # ids of author and signer, time of the signature
+        assert covered.extra <= 3 + limits  # ids of author and signer, time of the signature
 
 
 @pytest.mark.feature("A03")
