@@ -59,7 +59,8 @@ def sentences(module: Path) -> Iterator[tuple[str, int, object, str | None]]:
 def _as_code(template: Path) -> str:
     from django.utils.translation.template import templatize
 
-    return templatize(template.read_text("utf-8"), origin=str(template))
+    code = templatize(template.read_text("utf-8"), origin=str(template))
+    return "\n".join(line.strip() for line in code.splitlines())  # indentation means nothing in a template
 
 
 def collect(module: Path) -> None:

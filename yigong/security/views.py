@@ -26,6 +26,8 @@ def login_page(request: HttpRequest) -> HttpResponse:
     """Log in; goes on to the page that was asked for."""
     onward = _inside(request, request.POST.get("next") or request.GET.get("next") or "/")
     error = ""
+    if request.method == "GET" and getattr(request, "ctx", None):
+        return redirect(onward)
     if request.method == "POST":
         try:
             door.enter(request, request.POST.get("login_name", ""), request.POST.get("password", ""))

@@ -162,6 +162,12 @@ def counts(ctx: Ctx) -> dict[str, int]:
         return dict(zip(TABS, cursor.fetchone(), strict=True))
 
 
+def waiting(ctx: Ctx) -> int:
+    """How many cases wait for the actor's institution."""
+    scope, params = _scope(ctx)
+    return _one(f"select count(*) from referral_referral f where {scope} and {TABS['todo']}", params)
+
+
 def just_handled(ctx: Ctx) -> list[Row]:
     """Cases that the actor moved in the last minutes, newest first: they can still be taken back at a glance."""
     scope, params = _scope(ctx)

@@ -10,11 +10,6 @@ import polars as pl
 from yigong.platform.exchange.batch import Reason
 
 ZONE = "Asia/Shanghai"  # a time without a zone is the county's
-#: type of the standard -> kind of a column
-KIND_OF_TYPE = {
-    "S1": "text", "S2": "text", "S3": "text", "BY": "text", "N": "number",
-    "D": "date", "DT": "datetime", "T": "time", "L": "boolean",
-}  # fmt: skip
 DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y-%m-%d %H:%M:%S", "%Y年%m月%d日", "%Y.%m.%d")
 MOMENT_FORMATS = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S",

@@ -9,7 +9,7 @@ import polars as pl
 
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.batch import PLACE, WAIST
-from yigong.platform.exchange.convert import KIND_OF_TYPE, Output, as_kind, failure, looked_up
+from yigong.platform.exchange.convert import Output, as_kind, failure, looked_up
 from yigong.platform.exchange.findings import NO_FINDINGS, found
 from yigong.platform.exchange.mapping_file import MappingFile, Mistakes, Spec, parse
 
@@ -22,7 +22,7 @@ OWN = "own "  # prefix while the registration's columns travel beside those of t
 class FieldKind:
     """What a mapping must know of a field of the standard."""
 
-    type: str  # S1 S2 S3 N D DT T L BY
+    type: str  # text number date datetime time boolean
     name: str = ""
     codes: Mapping[str, str] | None = None  # name -> code, of its value set
 
@@ -48,9 +48,11 @@ class Plan:
     drop: pl.Expr | None
     used: frozenset[str]
 
-    def needs(self) -> frozenset[str]:
-        """The source columns without which the mapping cannot work."""
-        return self.used
+    @property
+    def leads(self) -> bool:
+        """Whether the rows know enough of a person to bring a known registration up to date."""
+        said = {s.name for s in self.source.person}
+        return self.source.person_leads if self.source.person_leads is not None else _enough(said)
 
     def apply(self, raw: pl.DataFrame, org_code: str) -> Mapped:
         """Filter and map *raw*; what could not be converted is in the findings, its value null in the frame."""
@@ -58,7 +60,11 @@ class Plan:
         kept = raw if self.drop is None else raw.filter(~self.drop.fill_null(False))
         outputs = (*self.outputs, *self.person)
         frame = kept.select(
-            *(o.expr.alias(o.name) for o in outputs), *self._places(raw), *self._extra(raw), *self._org(org_code)
+            *(o.expr.alias(o.name) for o in outputs),
+            *self._places(raw),
+            *self._extra(raw),
+            *(_value(s).alias(f"extra.{s.name}") for s in self.source.extra),  # the index of events reads them
+            *self._org(org_code),
         )
         return Mapped(frame, kept, _failures(kept, frame, outputs), raw.height - kept.height)
 
@@ -88,10 +94,14 @@ class Plan:
         return [] if self.source.org_code else [pl.lit(org_code or None, dtype=pl.String).alias("org_code")]
 
     def _extra(self, raw: pl.DataFrame) -> list[pl.Expr]:
-        named = [_value(s, {}).alias(s.name) for s in self.source.extra]
+        named = [_value(s).alias(s.name) for s in self.source.extra]
         rest = [c for c in raw.columns if c not in self.used and c not in SERVICE] if self.source.keep_unmapped else []
         parts = [*named, *(pl.col(c) for c in rest)]
         return [pl.struct(parts).struct.json_encode().alias("extra")] if parts else []
+
+
+def _enough(said: set[str]) -> bool:
+    return "full_name" in said and bool(said & {"id_no", "born_on"})
 
 
 def _failures(kept: pl.DataFrame, frame: pl.DataFrame, outputs: tuple[Output, ...]) -> pl.DataFrame:
@@ -126,27 +136,27 @@ def compile_mapping(text: str, fields: Mapping[str, Mapping[str, FieldKind]], fi
     drop = _drop(source, mistakes)
     mistakes.stop()
     used = {c for o in (*outputs, *person) for c in o.expr.meta.root_names()}
-    used |= {c for s in source.extra for c in _value(s, {}).meta.root_names()}
+    used |= {c for s in source.extra for c in _value(s).meta.root_names()}
     used |= set(drop.meta.root_names()) if drop is not None else set()
     return Plan(source.data_set, source, tuple(outputs), tuple(person), drop, frozenset(used))
 
 
 def _waist(source: MappingFile) -> list[Output]:
     spec = source.event_at
-    given = _value(spec, {})
+    given = _value(spec)
     key = _joined(source.key)
     outputs = [
         Output("source_key", key),
         Output("group_key", _joined(source.group) if source.group else key),
         Output("event_at", as_kind(given, "datetime", spec.parse), given, "datetime", spec.parse),
-        Output("local_id", _value(source.local_id, {})),
-        Output("source_system", _value(source.source_system, {})),
-        Output("person_system", _value(source.person_system, {})),
+        Output("local_id", _value(source.local_id)),
+        Output("source_system", _value(source.source_system)),
+        Output("person_system", _value(source.person_system)),
     ]
     if source.encounter:
         outputs.append(Output("encounter_key", _joined(source.encounter)))
     if source.org_code:
-        outputs.append(Output("org_code", _value(source.org_code, {})))
+        outputs.append(Output("org_code", _value(source.org_code)))
     return outputs
 
 
@@ -167,7 +177,7 @@ def _field(spec: Spec, known: Mapping[str, FieldKind], mistakes: Mistakes) -> Ou
     kind = known[spec.name]
     if spec.by_name and not kind.codes:
         mistakes.add(spec.line, f"{spec.name}: no value set to look names up in / 该字段没有值域可供按名称对照")
-    return _output(spec, spec.kind or KIND_OF_TYPE[kind.type], mistakes, kind.codes, kind.name)
+    return _output(spec, spec.kind or kind.type, mistakes, kind.codes, kind.name)
 
 
 #: kinds of the columns of a registration that are not text
@@ -187,7 +197,7 @@ def _person(spec: Spec, mistakes: Mistakes) -> Output:
 
 def _output(spec: Spec, kind: str, mistakes: Mistakes, names: Mapping[str, str] | None, label: str) -> Output:
     try:
-        given = _value(spec, {})
+        given = _value(spec)
     except Exception as error:  # the parser of expressions raises its own kinds
         mistakes.add(spec.line, f"{spec.name}: expression / 表达式: {error}")
         return Output(spec.name, pl.lit(None))
@@ -199,7 +209,7 @@ def _output(spec: Spec, kind: str, mistakes: Mistakes, names: Mapping[str, str] 
     return Output(spec.name, expr, given if fallible else None, kind, spec.parse, table is not None, label, severity)
 
 
-def _value(spec: Spec, _: Mapping[str, str]) -> pl.Expr:
+def _value(spec: Spec) -> pl.Expr:
     if spec.expr:
         expr = pl.sql_expr(spec.expr).cast(pl.String)
     elif spec.value is not None:

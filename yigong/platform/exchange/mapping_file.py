@@ -13,7 +13,7 @@ from yigong.kit.errors import Refused
 
 SECTIONS = {
     "data_set", "source_system", "person_system", "org_code", "key", "group", "encounter", "event_at", "local_id",
-    "person", "filter", "fields", "extra", "codes", "unmapped",
+    "person", "person_leads", "filter", "fields", "extra", "codes", "unmapped",
 }  # fmt: skip
 KINDS = ("text", "number", "date", "datetime", "time", "boolean")
 PARTS = {"from", "value", "codes", "parse", "kind", "expr", "default", "strict"}
@@ -58,6 +58,7 @@ class MappingFile:
     keep_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
     drop_expr: str = ""
     keep_unmapped: bool = True
+    person_leads: bool | None = None  # whether known registrations are brought up to date from these rows
     lines: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -173,6 +174,7 @@ def _read(top: _Lined, file: str, mistakes: Mistakes) -> MappingFile:
         keep_when=keep,
         drop_expr=drop_expr,
         keep_unmapped=_unmapped(top, mistakes),
+        person_leads=None if top.get("person_leads") is None else top["person_leads"] in ("yes", "true", "1"),
         lines=dict(top.lines),
     )
 

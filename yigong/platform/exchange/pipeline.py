@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+import polars as pl
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F
+
+from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange.batch import Batch
+from yigong.kit.errors import Fault
+from yigong.outbox.api import say
+from yigong.platform.empi import api as empi
+from yigong.platform.exchange import quarantine
+from yigong.platform.exchange.batch import DOCUMENT, Batch, DocumentFacts, RawBatch
+from yigong.platform.exchange.events import OrgCount, RecordsLoaded
 from yigong.platform.exchange.mapping import Plan
+from yigong.platform.exchange.models import BatchRun, Feed, Finding, Job, Tally
+from yigong.platform.exchange.stages import INSTITUTION, Prepared, Rejected, prepare
+from yigong.platform.records import api as records
+from yigong.platform.registry import api as registry
 
+log = logging.getLogger("yigong.exchange")
 Progress = Callable[["Totals"], None]
+PERSON = ("org_code", "source_system", "local_id")
+ATTEMPTS = (1, 2, 4, 8)  # seconds to wait before a batch is tried again when the platform's database is away
+SAMPLES = 20
 
 
 @dataclass(slots=True)
@@ -28,6 +51,28 @@ class Totals:
         """Rows that are in the records now."""
         return self.inserted + self.updated + self.unchanged
 
+    @property
+    def balances(self) -> bool:
+        """账平."""
+        return self.read == self.filtered + self.rejected + self.loaded
+
+    def add(self, other: Totals) -> None:
+        """Add the rows of another batch."""
+        for name, count in asdict(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+
+@dataclass(slots=True)
+class _Run:
+    """What stays the same from batch to batch."""
+
+    ctx: Ctx
+    feed: Feed
+    job_id: int
+    plan: Plan | None
+    institutions: frozenset[str]
+    totals: Totals = field(default_factory=Totals)
+
 
 def carry_all(
     ctx: Ctx, job_id: int, batches: Iterable[Batch], plan: Plan | None, *, progress: Progress | None = None
@@ -37,4 +82,241 @@ def carry_all(
     Each batch is one transaction that holds its rows, events, counts and quarantine together, so that whatever ends
     the run leaves only whole batches; running again changes nothing that is in already.
     """
-    raise NotImplementedError
+    feed = Job.objects.select_related("feed").get(pk=job_id).feed
+    known = frozenset(i.code for i in registry.institutions())
+    run = _Run(ctx, feed, job_id, plan, known)
+    first = BatchRun.objects.filter(job_id=job_id).count()
+    for number, ready in enumerate(_ahead(run, batches), start=first + 1):
+        run.totals.add(_carry(run, number, ready))
+        if progress:
+            progress(run.totals)
+    return run.totals
+
+
+def _ahead(run: _Run, batches: Iterable[Batch]) -> Iterator[Prepared]:
+    """Batches made ready one ahead of the load, in a thread of their own: the source is read while PostgreSQL writes."""
+    waiting = iter(batches)
+
+    def one() -> Prepared | None:
+        started = time.perf_counter()
+        batch = next(waiting, None)
+        if batch is None:
+            return None
+        read = time.perf_counter() - started
+        ready = prepare(batch, run.plan, run.feed.org_code, run.institutions)
+        ready.seconds["read"] = read
+        return ready
+
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+        try:
+            coming: Future[Prepared | None] = pool.submit(one)
+            while (ready := coming.result()) is not None:
+                coming = pool.submit(one)
+                yield ready
+        finally:
+            pool.submit(getattr(waiting, "close", lambda: None))  # the source is closed in the thread that opened it
+
+
+def _carry(run: _Run, number: int, ready: Prepared) -> Totals:
+    """One batch; when the platform's database goes away it is tried again, and a commit that was not heard of is found."""
+    for wait in (*ATTEMPTS, None):
+        try:
+            return _done_before(run, number) or _carry_once(run, number, ready)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("database away at batch %s of job %s", number, run.job_id)
+            if connection.in_atomic_block:  # the caller's own transaction is lost with it
+                raise
+            connection.close()
+            if wait is None:
+                raise Fault("exchange.database_away", permanent=False) from error
+            time.sleep(wait)
+    raise AssertionError("unreachable")
+
+
+def _done_before(run: _Run, number: int) -> Totals | None:
+    done = BatchRun.objects.filter(job_id=run.job_id, number=number).values(*asdict(Totals())).first()
+    return Totals(**done) if done else None
+
+
+@transaction.atomic
+def _carry_once(run: _Run, number: int, ready: Prepared) -> Totals:
+    clock = _Clock(ready.seconds)
+    with clock.stage("identify"):
+        frame = _identified(run.ctx, ready)
+        documents, homeless = _documents(run, ready)
+        frame = _with_documents(frame, documents)
+        if not ready.data_set:
+            records.index_documents(run.ctx, list(documents.values()))
+    batch = BatchRun.objects.create(
+        job_id=run.job_id, number=number, data_set=ready.data_set, place=ready.place[:200], committed_at=now()
+    )
+    loaded = records.Loaded()
+    if frame.height:
+        with clock.stage("load"):
+            loaded = records.load(run.ctx, ready.data_set, frame, batch_id=batch.pk, extracted_at=now())
+        with clock.stage("index"):
+            records.index(run.ctx, ready.data_set, loaded.touched)
+    rejected = [*ready.rejected, *homeless]
+    with clock.stage("account"):
+        quarantine.keep(run.feed.pk, run.job_id, rejected)
+        totals = _account(run, batch, ready, frame, loaded, rejected)
+    batch.seconds = clock.seconds
+    batch.save(update_fields=["seconds"])
+    return totals
+
+
+class _Clock:
+    """How long each stage of a batch took."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self.seconds = {k: round(v, 3) for k, v in seconds.items()}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what is done inside under *name*."""
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+
+
+def _identified(ctx: Ctx, ready: Prepared) -> pl.DataFrame:
+    """The rows with ``registration_id``: known ones looked up, unknown ones registered."""
+    frame = ready.frame
+    if frame.is_empty():
+        return frame
+    theirs = frame.with_columns(pl.col("person_system").fill_null(pl.col("source_system")))
+    keys = theirs.select("org_code", pl.col("person_system").alias("source_system"), "local_id").unique()
+    ids = _registered(ctx, keys, ready.registrations, ready.leads)
+    joined = theirs.join(
+        ids.rename({"source_system": "person_system"}), on=["org_code", "person_system", "local_id"], how="left",
+        maintain_order="left",
+    )  # fmt: skip
+    return joined.drop("person_system")
+
+
+def _registered(ctx: Ctx, keys: pl.DataFrame, facts: pl.DataFrame, leads: bool) -> pl.DataFrame:
+    """``registration_id`` for each key. What is known stays as it is, unless the source leads."""
+    ids = keys.with_columns(empi.known(keys).to_series().alias("registration_id"))
+    wanted = keys if leads else ids.filter(pl.col("registration_id").is_null()).select(PERSON)
+    if wanted.is_empty():
+        return ids
+    people = wanted.join(facts, on=PERSON, how="left") if facts.width else wanted
+    people = people.unique(PERSON, keep="last", maintain_order=True)
+    given = empi.register(ctx, people)
+    new = people.select(PERSON).with_columns(given.get_column("registration_id"))
+    return pl.concat([ids.join(new, on=PERSON, how="anti"), new.select(ids.columns)])
+
+
+def _documents(run: _Run, ready: Prepared) -> tuple[dict[str, int], list[Rejected]]:
+    """Stored documents by key, and those that belong to nobody we know."""
+    if not ready.documents:
+        return {}, []
+    homes = [d for d in ready.documents if d.org_code in run.institutions and d.local_id]
+    # a document with rows waits in quarantine as its rows; one without waits as itself
+    homeless = [] if ready.data_set else [_homeless(d) for d in ready.documents if d not in homes]
+    if not homes:
+        return {}, homeless
+    keys = pl.DataFrame([(d.org_code, d.source_system, d.local_id) for d in homes], schema=dict.fromkeys(PERSON, pl.String), orient="row").unique()  # fmt: skip
+    ids = {
+        row[:3]: row[3]
+        for row in _registered(run.ctx, keys, ready.registrations, ready.leads)
+        .select(*PERSON, "registration_id")
+        .iter_rows()
+    }
+    stored = {
+        d.key: records.save_document(run.ctx, d.original, _facts(d, ids[d.org_code, d.source_system, d.local_id]))
+        for d in homes
+    }
+    return stored, homeless
+
+
+def _facts(d: DocumentFacts, registration_id: int) -> dict[str, Any]:
+    facts = {name: getattr(d, name) for name in DocumentFacts.__slots__ if name not in ("key", "original")}
+    return {**facts, "registration_id": registration_id}
+
+
+def _homeless(d: DocumentFacts) -> Rejected:
+    reason = INSTITUTION.as_json() | {"value": d.org_code}
+    if not d.local_id:
+        reason = {
+            "rule": "local_id_missing",
+            "field": "local_id",
+            "value": "",
+            "zh": "没有患者号",
+            "en": "there is no patient number",
+        }
+    raw = d.raw or {"path": d.original_path, "text": d.original.decode("utf-8", errors="replace")}
+    return Rejected(d.original_path or d.title, raw, [reason], d.org_code)
+
+
+def _with_documents(frame: pl.DataFrame, documents: Mapping[str, int]) -> pl.DataFrame:
+    if not documents or DOCUMENT not in frame.columns:
+        return frame.drop(DOCUMENT, strict=False)
+    ids = pl.col(DOCUMENT).replace_strict(documents, default=None, return_dtype=pl.Int64).alias("document_id")
+    return frame.with_columns(ids).drop(DOCUMENT)
+
+
+def _account(
+    run: _Run, batch: BatchRun, ready: Prepared, frame: pl.DataFrame, loaded: records.Loaded, rejected: Sequence[Rejected]
+) -> Totals:  # fmt: skip
+    """Write down what became of every row, and say what came in."""
+    extra = len(rejected) - len(ready.rejected)  # documents without rows that were turned away
+    totals = Totals(
+        ready.read + extra, ready.filtered, len(rejected), loaded.inserted, loaded.updated, loaded.unchanged
+    )
+    assert totals.balances, "a row was lost"
+    counts = asdict(totals)
+    BatchRun.objects.filter(pk=batch.pk).update(**counts)
+    Job.objects.filter(pk=run.job_id).update(
+        **{name: F(name) + count for name, count in counts.items()}, beat_at=now(), **_reached(ready)
+    )
+    if ready.watermark:
+        Feed.objects.filter(pk=run.feed.pk, mode="incremental").update(watermark=ready.watermark)
+    orgs = _by_institution(run.feed.org_code, totals, frame, loaded, rejected)
+    Tally.objects.bulk_create(Tally(batch=batch, org_code=org, **asdict(t)) for org, t in orgs.items())
+    _write_findings(batch, ready)
+    came = tuple(OrgCount(org, t.inserted, t.updated) for org, t in orgs.items() if t.inserted or t.updated)
+    if came:
+        say(RecordsLoaded(ready.data_set, run.job_id, batch.pk, came))
+    return totals
+
+
+def _reached(ready: Prepared) -> dict[str, str]:
+    return {"watermark": ready.watermark} if ready.watermark else {}
+
+
+def _by_institution(
+    own: str, totals: Totals, frame: pl.DataFrame, loaded: records.Loaded, rejected: Sequence[Rejected]
+) -> dict[str, Totals]:  # fmt: skip
+    """The totals by institution; rows that name none count for the feed's own."""
+    found: dict[str, Totals] = {}
+    if frame.height:
+        fates = pl.DataFrame({"org": frame.get_column("org_code"), "fate": loaded.outcome})
+        for org, fate, count in fates.group_by("org", "fate").len().iter_rows():
+            setattr(found.setdefault(org, Totals()), fate, count)
+    for row in rejected:
+        found.setdefault(row.org_code[:10] or own, Totals()).rejected += 1
+    if totals.filtered:
+        found.setdefault(own, Totals()).filtered = totals.filtered
+    for t in found.values():
+        t.read = t.filtered + t.rejected + t.loaded
+    return found
+
+
+def _write_findings(batch: BatchRun, ready: Prepared) -> None:
+    """How often each rule spoke; warnings with the keys of some rows."""
+    if ready.findings.is_empty():
+        return
+    told = ready.findings.group_by("rule", "field", "severity").agg(
+        pl.len().alias("count"), pl.col("zh").first(), pl.col("en").first(), pl.col("row").head(SAMPLES)
+    )
+    Finding.objects.bulk_create(
+        Finding(
+            batch=batch, rule=r["rule"][:60], field=(r["field"] or "")[:80], severity=r["severity"], count=r["count"],
+            zh=r["zh"][:300], en=r["en"][:300], samples=r["row"],
+        )
+        for r in told.iter_rows(named=True)
+    )  # fmt: skip
+
+
+__all__ = ["Progress", "RawBatch", "Totals", "carry_all"]

@@ -1,0 +1,95 @@
+"""Clusters by falling weight under guards: two trusted numbers never meet, and all cross pairs must agree on the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yigong.platform.empi.engine.compare import levels_of
+from yigong.platform.empi.engine.hashing import mix
+from yigong.platform.empi.engine.kernels import I64, I16s, I32s, I64s, U8s, U32s, inner, kernel, split
+from yigong.platform.empi.engine.score import score_of
+
+
+@inner
+def root_of(root, i):  # type: ignore[no-untyped-def]
+    """The row that stands for the cluster of row *i*."""
+    while root[i] != i:
+        root[i] = root[root[i]]
+        i = int(root[i])
+    return i
+
+
+@kernel
+def grow(
+    order: U32s, edges: I64, left: U32s, right: U32s, scores: I32s, rows: I64s, width: I64, n: I64, number: I64,
+    program: I64s, count: I64, alike: I64s, kin: I16s, weights: I32s, relations: I64s, related: I64, clip: I64,
+    need: I64, most: I64, root: U32s, next_of: U32s, size: U32s, held: I64s, best: I32s, reason: U8s, refused: U8s,
+) -> I64:  # fmt: skip
+    """Joins clusters along the edges in *order*; notes the best score and reason of every record."""
+    for i in range(n):
+        root[i] = i
+        next_of[i] = i
+        size[i] = 1
+        trusted = number >= 0 and (rows[i * width + number + 1] & 7) == 4
+        held[i] = rows[i * width + number] if trusted else 0
+    joined = 0
+    for t in range(edges):
+        e = int(order[t])
+        i, j = int(left[e]), int(right[e])
+        a, b = root_of(root, i), root_of(root, j)
+        if a != b:
+            if held[a] != 0 and held[b] != 0 and held[a] != held[b]:
+                refused[e] = 1
+                continue
+            if int(size[a]) + int(size[b]) > most:
+                refused[e] = 2
+                continue
+            if size[a] > 1 or size[b] > 1:
+                total, pairs, u = 0, int(size[a]) * int(size[b]), a
+                for _ in range(int(size[a])):
+                    v = b
+                    for _ in range(int(size[b])):
+                        got = levels_of(rows, u * width, rows, v * width, program, count, alike, kin)
+                        total += max(-clip, min(clip, score_of(got, count, weights, relations, related)))
+                        v = int(next_of[v])
+                    u = int(next_of[u])
+                if total < need * pairs:
+                    refused[e] = 3
+                    continue
+            if size[a] < size[b]:
+                a, b = b, a
+            root[b] = a
+            size[a] += size[b]
+            next_of[a], next_of[b] = next_of[b], next_of[a]
+            if held[a] == 0:
+                held[a] = held[b]
+            joined += 1
+        for w in (i, j):
+            if reason[w] == 0 or scores[e] > best[w]:
+                best[w] = scores[e]
+                reason[w] = 1
+    for i in range(n):
+        root[i] = root_of(root, i)
+    return joined
+
+
+@kernel
+def digest_pairs(rows: I64s, width: I64, left: U32s, right: U32s, lo: I64, hi: I64, out: I64s) -> I64:
+    """A digest of each pair's records that is the same whichever comes first."""
+    for t in range(lo, hi):
+        i, j, g, h = int(left[t]) * width, int(right[t]) * width, 1, 1
+        for u in range(width):
+            g = mix(g, rows[i + u])
+            h = mix(h, rows[j + u])
+        out[t] = g ^ h
+    return 0
+
+
+def tie_breaks(
+    rows: NDArray[np.int64], width: int, left: NDArray[np.uint32], right: NDArray[np.uint32]
+) -> NDArray[np.int64]:
+    """A number for each pair that depends on what its records say and not on their places."""
+    made = np.empty(max(1, left.size), np.int64)
+    split(lambda a, b: digest_pairs(rows, width, left, right, a, b, made), left.size)
+    return made[: left.size]

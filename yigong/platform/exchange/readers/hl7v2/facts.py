@@ -1,0 +1,334 @@
+"""What a message says in the words of the standard: the person, the stay, the results. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from yigong.kit.moments import NotAMoment, day, is_blank, moment
+from yigong.platform.exchange.readers.hl7v2.parse import NULL, Message, Segment
+
+SEX = {"M": "1", "F": "2", "U": "0", "O": "9", "A": "9", "N": "9", "1": "1", "2": "2", "0": "0", "9": "9"}
+#: type of an identifier in PID-3 -> how well it serves as the institution's own patient number
+LOCAL = {"PI": 0, "MR": 1, "MRN": 1, "PT": 2, "PN": 2, "EHRID": 3, "": 4, "VN": 5, "AN": 6}
+IDENTITY = {"NI", "NNCHN", "NNCN", "ID", "SFZ", "IDCARD", "NN", "CZ"}
+CARD = {"HC", "JKK", "JHN", "HCN"}
+PATIENT_CLASS = {"O": "1", "E": "2", "I": "3", "R": "1", "P": "3", "B": "3"}
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?\Z")
+CHINESE = re.compile("[\u3400-\u9fff]")
+
+
+@dataclass(slots=True)
+class Person:
+    """PID and NK1 under the names of a registration."""
+
+    local_id: str = ""
+    full_name: str = ""
+    sex_code: str = ""
+    born_on: date | None = None
+    id_no: str = ""
+    phone: str = ""
+    address: str = ""
+    health_card_no: str = ""
+    contact_name: str = ""
+    contact_phone: str = ""
+
+
+@dataclass(slots=True)
+class Visit:
+    """PV1: where and when the person was seen."""
+
+    kind: str = ""  # code of CV09.00.404
+    number: str = ""
+    department: str = ""
+    ward: str = ""
+    room: str = ""
+    bed: str = ""
+    physician: str = ""
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """One standard row made from a message."""
+
+    data_set: str
+    source_key: str
+    group_key: str
+    event_at: datetime | None
+    values: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A place in a message that is not as the standard has it."""
+
+    rule: str
+    place: str
+    zh: str
+    en: str
+
+
+def at(text: str, place: str, troubles: list[Trouble]) -> datetime | None:
+    """The point in time a field says; one that no calendar has is noted."""
+    if is_blank(text) or text == NULL:
+        return None
+    try:
+        return moment(text)
+    except NotAMoment:
+        zh, en = f"{place} 的日期“{text[:30]}”不存在", f"{place}: there is no such date as “{text[:30]}”"
+        troubles.append(Trouble("date_impossible", place, zh, en))
+        return None
+
+
+def person_of(message: Message, troubles: list[Trouble]) -> Person | None:
+    """The person of the first PID; None where the message names none."""
+    pid = message.first("PID")
+    if pid is None:
+        return None
+    ids = [pid.cut(raw) for raw in pid.repetitions(3)] + [pid.cut(raw) for raw in pid.repetitions(2)]
+    typed = [(_part(i, 5).upper(), _said(_part(i, 1))) for i in ids if _said(_part(i, 1))]
+    own = [(LOCAL[kind], number) for kind, number in typed if kind in LOCAL]
+    cards = [number for kind, number in typed if kind in CARD]
+    person = Person(
+        local_id=min(own, key=lambda known: known[0])[1] if own else next((n for _, n in typed), ""),
+        full_name=name_of(pid, 5),
+        sex_code=SEX.get(_said(pid.value(8)).upper()[:1], ""),
+        born_on=_day(pid.value(7), troubles),
+        id_no=next((n for kind, n in typed if kind in IDENTITY), "") or _identity(_said(pid.value(19))),
+        phone=_phone(pid, 13) or _phone(pid, 14),
+        address=_address(pid, 11),
+        health_card_no=cards[0] if cards else "",
+    )
+    if kin := message.first("NK1"):
+        person.contact_name, person.contact_phone = name_of(kin, 2), _phone(kin, 5)
+    return person
+
+
+def _identity(number: str) -> str:
+    """PID-19 holds the identity number in China; elsewhere something shorter, which is none."""
+    return number if re.fullmatch(r"\d{17}[\dXx]|\d{15}", number) else ""
+
+
+def _part(parts: list[str], number: int) -> str:
+    return parts[number - 1].strip() if number <= len(parts) else ""
+
+
+def _said(text: str) -> str:
+    """The text, empty for what deletes or says nothing."""
+    return "" if text.strip() in (NULL, "-", "NULL") else text.strip()
+
+
+def name_of(segment: Segment, number: int, family: int = 1) -> str:
+    """A person's name as it is written: Chinese without a space, others family name first."""
+    parts = segment.components(number)
+    said = [_said(_part(parts, family)), _said(_part(parts, family + 1))]
+    between = "" if any(CHINESE.search(part) for part in said) else " "
+    return between.join(part for part in said if part)
+
+
+def _phone(segment: Segment, number: int) -> str:
+    for raw in segment.repetitions(number):
+        parts = segment.cut(raw)
+        whole = "".join(_part(parts, n) for n in (6, 7))
+        if text := _said(_part(parts, 1)) or _said(_part(parts, 12)) or _said(whole):
+            return text
+    return ""
+
+
+def _address(segment: Segment, number: int) -> str:
+    """From large to small, as addresses are written here."""
+    parts = segment.components(number)
+    said = [_said(_part(parts, n)) for n in (4, 3, 9, 2, 1)]
+    return ("" if any(CHINESE.search(part) for part in said) else " ").join(part for part in said if part)
+
+
+def _day(text: str, troubles: list[Trouble]) -> date | None:
+    if is_blank(text) or text == NULL:
+        return None
+    try:
+        return day(text)
+    except NotAMoment:
+        if at(text, "PID-7", troubles) is None:
+            return None
+        troubles.append(
+            Trouble("date_impossible", "PID-7", "PID-7 的出生日期不完整", "PID-7: the date of birth is incomplete")
+        )
+        return None
+
+
+def visit_of(message: Message, troubles: list[Trouble]) -> Visit:
+    """The first PV1; empty where the message has none."""
+    pv1 = message.first("PV1")
+    if pv1 is None:
+        return Visit()
+    place = pv1.components(3)
+    return Visit(
+        kind=PATIENT_CLASS.get(pv1.value(2).upper(), ""),
+        number=_said(pv1.value(19)),
+        department=_said(pv1.value(10)) or _said(_part(place, 1)),
+        ward=_said(_part(place, 1)),
+        room=_said(_part(place, 2)),
+        bed=_said(_part(place, 3)),
+        physician=name_of(pv1, 7, family=2),
+        began_at=at(pv1.value(44), "PV1-44", troubles),
+        ended_at=at(pv1.value(45), "PV1-45", troubles),
+    )
+
+
+def stay_of(message: Message, person: Person, visit: Visit, troubles: list[Trouble]) -> Line | None:
+    """The visit as a health event summary; None where the message has no visit number or no time."""
+    recorded = at(message.get("EVN-2"), "EVN-2", troubles) or at(message.get("MSH-7"), "MSH-7", troubles)
+    began = visit.began_at or recorded
+    if not visit.number or began is None:
+        return None
+    line = Line("health_event_summary", visit.number, visit.number, began)
+    inpatient = visit.kind == "3"
+    line.values = {
+        "patient_type_code": visit.kind,
+        ("inpatient_no" if inpatient else "outpatient_no"): visit.number,
+        "healthcare_organization_department_name": visit.department,
+        "responsible_physician_name": visit.physician,
+        "resident_health_card_no": person.health_card_no,
+        ("admitted_at" if inpatient else "visited_at"): began.isoformat(),
+        "discharged_at": visit.ended_at.isoformat() if visit.ended_at else "",
+        "visit_reason": message.get("PV2-3.2"),
+    }
+    diagnoses = [(dg1.value(3), dg1.value(3, 2) or dg1.value(4)) for dg1 in message.segments("DG1")]
+    for (code, name), column in zip(
+        diagnoses, ("western_diagnosis_code", "other_western_medicine_diagnosis_code"), strict=False
+    ):
+        line.values[column] = code
+        line.extra.setdefault("diagnosis_name", name)
+    if len(diagnoses) > 2:
+        line.extra["更多诊断"] = [f"{code} {name}".strip() for code, name in diagnoses[2:]]
+    return line
+
+
+def results_of(message: Message, person: Person, visit: Visit, troubles: list[Trouble]) -> Iterator[Line]:
+    """One laboratory row for each OBX under its OBR."""
+    for number, (obr, observations, specimen) in enumerate(_reports(message), start=1):
+        shared = _report(message, obr, specimen, person, visit, troubles)
+        report = obr.value(3) or obr.value(2) or message.get("ORC-3") or f"{message.get('MSH-10')}-{number}"
+        seen: Counter[str] = Counter()
+        for obx in observations:
+            item = "|".join(part for part in (report, obx.value(3) or obx.value(3, 2), obx.value(4)) if part)
+            seen[item] += 1
+            key = item if seen[item] == 1 else f"{item}|{seen[item]}"
+            yield _result(obx, key, report, shared, troubles)
+
+
+def _reports(message: Message) -> Iterator[tuple[Segment, list[Segment], Segment | None]]:
+    obr: Segment | None = None
+    observations: list[Segment] = []
+    specimen: Segment | None = None
+    for segment in message:
+        match segment.name:
+            case "OBR":
+                if obr is not None:
+                    yield obr, observations, specimen
+                obr, observations, specimen = segment, [], None
+            case "OBX" if obr is not None:
+                observations.append(segment)
+            case "SPM" if specimen is None:
+                specimen = segment
+    if obr is not None:
+        yield obr, observations, specimen
+
+
+def _report(
+    message: Message, obr: Segment, specimen: Segment | None, person: Person, visit: Visit, troubles: list[Trouble]
+) -> Line:
+    """What all results of one report share."""
+    reported, taken = at(obr.value(22), "OBR-22", troubles), at(obr.value(7), "OBR-7", troubles)
+    collected = at(specimen.value(17), "SPM-17", troubles) if specimen else None
+    received = (at(specimen.value(18), "SPM-18", troubles) if specimen else None) or at(
+        obr.value(14), "OBR-14", troubles
+    )
+    line = Line("laboratory_test_record", "", "", reported or taken or at(message.get("MSH-7"), "MSH-7", troubles))
+    line.values = {
+        "patient_type_code": visit.kind,
+        ("inpatient_no" if visit.kind == "3" else "outpatient_no"): visit.number,
+        "patient_name": person.full_name,
+        "sex_code": person.sex_code,
+        "phone_no": person.phone,
+        "department_name": visit.department,
+        "ward_name": visit.ward,
+        "room_no": visit.room,
+        "bed_no": visit.bed,
+        "electronic_request_no": obr.value(2) or message.get("ORC-2"),
+        "laboratory_test_report_no": obr.value(3) or obr.value(2),
+        "laboratory_test_category": obr.value(4, 2),
+        "laboratory_test_report_on": reported.date().isoformat() if reported else "",
+        "specimen_collected_at": (collected or taken).isoformat() if collected or taken else "",
+        "specimen_received_at": received.isoformat() if received else "",
+        "specimen_category": _named(specimen, 4) if specimen else obr.value(15),
+        "laboratory_test_specimen_no": specimen.value(2) if specimen else "",
+        "reporting_physician_signature": _person(obr, 32),
+        "laboratory_technician_signature": _person(obr, 34),
+        "diagnosis_code": message.get("DG1-3"),
+    }
+    line.extra = {"panel_name": obr.value(4, 2) or obr.value(4), "申请医师": name_of(obr, 16, family=2)}
+    return line
+
+
+def _named(segment: Segment, number: int) -> str:
+    return segment.value(number, 2) or segment.value(number)
+
+
+def _person(segment: Segment, number: int) -> str:
+    """A name inside a composite whose first component is itself a name with sub-components."""
+    whole = [segment.value(number, 1, 1, sub) for sub in (2, 3)]
+    joined = ("" if any(CHINESE.search(w) for w in whole) else " ").join(w for w in whole if w)
+    return joined or name_of(segment, number, family=2)
+
+
+def _result(obx: Segment, key: str, report: str, shared: Line, troubles: list[Trouble]) -> Line:
+    observed = at(obx.value(14), "OBX-14", troubles)
+    values = dict(shared.values)
+    values["laboratory_test_item_code"] = obx.value(3) or obx.value(3, 2)
+    values["laboratory_test_on"] = observed.date().isoformat() if observed else ""
+    values["laboratory_test_method_name"] = _named(obx, 17)
+    values["laboratory_test_quantitative_result_unit"] = obx.value(6)
+    number, words = result_of(obx)
+    values["laboratory_test_quantitative_result"], values["laboratory_test_report_result"] = number, words
+    extra = {
+        **shared.extra,
+        "item_name": _named(obx, 3),
+        "reference_range": obx.value(7).replace("_", "-"),
+        "abnormal_flag": obx.value(8),
+        "结果状态": obx.value(11),
+    }
+    event_at = shared.event_at or observed
+    return Line("laboratory_test_record", key, report, event_at, _given(values), _given(extra))
+
+
+def result_of(obx: Segment) -> tuple[str, str]:
+    """The number of a result, or its words: a comparison (<0.01) and a range are words."""
+    kind = obx.value(2)
+    if kind == "SN":
+        sign, first, between, second = (obx.value(5, n) for n in (1, 2, 3, 4))
+        if sign in ("", "=") and not second and NUMBER.match(first.strip()):
+            return first.strip(), ""
+        return "", f"{sign}{first}{between}{second}"
+    texts = [
+        _coded(obx, raw) if kind in ("CE", "CWE", "CNE", "CF") else " ".join(obx.cut(raw)).strip()
+        for raw in obx.repetitions(5)
+    ]
+    text = "\n".join(t for t in texts if t)
+    return (text, "") if NUMBER.match(text) else ("", text)
+
+
+def _coded(obx: Segment, raw: str) -> str:
+    parts = obx.cut(raw)
+    return _part(parts, 2) or _part(parts, 9) or _part(parts, 1)
+
+
+def _given(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value not in ("", None)}

@@ -1,0 +1,242 @@
+"""The stages of a batch that need no database: filter, map, check. Pure columnar work, fit to run ahead of the load."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from yigong.kit.errors import Refused
+from yigong.platform.exchange.batch import (
+    DOCUMENT,
+    PLACE,
+    RAW,
+    REQUIRED,
+    WAIST,
+    Batch,
+    DocumentFacts,
+    RawBatch,
+    Reason,
+    StandardBatch,
+    Unreadable,
+)
+from yigong.platform.exchange.convert import DTYPE, Output, as_kind, failure
+from yigong.platform.exchange.findings import NO_FINDINGS, found, merged, reasons_by_row, rejected_rows
+from yigong.platform.exchange.mapping import TROUBLE, FieldKind, Plan
+from yigong.standards import api as standards
+
+#: a kind of the standards -> a kind of the exchange
+KINDS = {
+    "text": "text", "number": "number", "date": "date", "instant": "datetime", "time": "time", "flag": "boolean",
+}  # fmt: skip
+TROUBLES = {
+    "encoding": Reason("encoding", "", "这一行有无法解码的字节", "the row has bytes that do not decode"),
+    "ragged": Reason("ragged", "", "这一行的列比表头多", "the row has more columns than the header"),
+}
+_NAMES = {
+    "org_code": ("机构代码", "institution code"),
+    "source_system": ("来源系统", "source system"),
+    "source_key": ("主键", "source key"),
+    "local_id": ("患者号", "patient number"),
+    "event_at": ("发生时间", "time of the event"),
+}
+INSTITUTION = Reason("institution_unknown", "org_code", "机构代码没有登记", "the institution is not registered")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row on its way to quarantine."""
+
+    place: str
+    raw: Mapping[str, Any]
+    reasons: Sequence[Mapping[str, Any]]
+    org_code: str = ""
+    data_set: str = ""
+
+    @property
+    def rule(self) -> str:
+        """The rule of the first reason."""
+        return str(self.reasons[0]["rule"]) if self.reasons else ""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A batch after filter, map and check: what may go in, and what may not."""
+
+    data_set: str
+    place: str
+    watermark: str | None
+    read: int
+    filtered: int
+    frame: pl.DataFrame
+    registrations: pl.DataFrame
+    leads: bool  # the registrations are the source's own list of persons: they bring known ones up to date
+    rejected: list[Rejected]
+    findings: pl.DataFrame
+    documents: Sequence[DocumentFacts] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def field_kinds() -> Mapping[str, Mapping[str, FieldKind]]:
+    """The data sets of the standard as a mapping must know them."""
+    declared = standards.load()
+    return {name: _kinds_of(name) for name in declared.data_sets}
+
+
+def _kinds_of(data_set: str) -> Mapping[str, FieldKind]:
+    declared = standards.load()
+    sets = declared.value_sets
+    return {
+        f.identifier: FieldKind(KINDS[f.kind], f.name_zh, _by_name(sets.get(f.value_set_id)))
+        for f in declared.data_sets[data_set].fields
+    }
+
+
+def _by_name(value_set: Any) -> Mapping[str, str] | None:
+    return {c.name_zh: c.code for c in value_set.codes.values()} if value_set else None
+
+
+def prepare(batch: Batch, plan: Plan | None, org_code: str, institutions: Collection[str]) -> Prepared:
+    """The batch after filter, map and check. Raises Refused exchange.mapping_missing, exchange.columns_missing."""
+    match batch:
+        case Unreadable():
+            return _unreadable(batch, org_code)
+        case RawBatch():
+            if plan is None:
+                raise Refused("exchange.mapping_missing", feed=batch.place)
+            return _raw(batch, plan, org_code, institutions)
+        case StandardBatch():
+            return _standard(batch, institutions)
+
+
+def _unreadable(batch: Unreadable, org_code: str) -> Prepared:
+    line = Rejected(batch.place, batch.raw, [r.as_json() for r in batch.reasons], org_code, batch.data_set)
+    empty = pl.DataFrame()
+    return Prepared(batch.data_set, batch.place, None, 1, 0, empty, empty, False, [line], NO_FINDINGS)
+
+
+def _raw(batch: RawBatch, plan: Plan, org_code: str, institutions: Collection[str]) -> Prepared:
+    started = time.perf_counter()
+    mapped = plan.apply(batch.frame, org_code)
+    mapped_at = time.perf_counter()
+    first = [_troubles(mapped.frame), mapped.findings]
+    findings = merged([*first, *_checks(plan.data_set, mapped.frame, merged(first), institutions)])
+    out = rejected_rows(findings)
+    good, rejected = _parted(mapped.frame, mapped.kept, findings, out, plan.data_set, batch.place)
+    seconds = {"map": mapped_at - started, "check": time.perf_counter() - mapped_at}
+    return Prepared(
+        plan.data_set, batch.place, batch.watermark, batch.frame.height, mapped.filtered, good,
+        plan.registrations(good), plan.leads, rejected, _shifted(findings, out), (), seconds,
+    )  # fmt: skip
+
+
+def _standard(batch: StandardBatch, institutions: Collection[str]) -> Prepared:
+    started = time.perf_counter()
+    frame, first = _cast(batch.data_set, batch.frame) if batch.data_set else (batch.frame, NO_FINDINGS)
+    findings = merged([first, *_checks(batch.data_set, frame, first, institutions)]) if frame.height else NO_FINDINGS
+    out = rejected_rows(findings)
+    good, rejected = _parted(frame, batch.frame, findings, out, batch.data_set, batch.place)
+    if "person_system" not in good.columns and good.width:
+        good = good.with_columns(pl.col("source_system").alias("person_system"))
+    seconds = {"check": time.perf_counter() - started}
+    return Prepared(
+        batch.data_set, batch.place, batch.watermark, frame.height, 0, good, batch.registrations,
+        batch.leads, rejected, _shifted(findings, out), batch.documents, seconds,
+    )  # fmt: skip
+
+
+def _cast(data_set: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Columns that came as text, in the kinds the data set asks for, and findings for what cannot be."""
+    kinds = {name: (kind.type, kind.name) for name, kind in _kinds_of(data_set).items()} | {
+        "event_at": ("datetime", "")
+    }
+    wanted = [
+        Output(name, as_kind(pl.col(name), kinds[name][0]), pl.col(name), kinds[name][0], label=kinds[name][1])
+        for name, dtype in frame.schema.items()
+        if name in kinds and dtype == pl.String and kinds[name][0] != "text"
+    ]
+    if not wanted:
+        return frame, NO_FINDINGS
+    ready = frame.with_columns(o.expr.alias(o.name) for o in wanted)
+    broken = [found(failure(o), frame[o.name].is_not_null() & ready[o.name].is_null(), frame[o.name]) for o in wanted]
+    return ready, merged(broken)
+
+
+def _checks(
+    data_set: str, frame: pl.DataFrame, so_far: pl.DataFrame, institutions: Collection[str]
+) -> list[pl.DataFrame]:
+    return [
+        _required(frame, so_far),
+        _institutions(frame, institutions),
+        standards.check_batch(_declared(data_set), frame),
+    ]
+
+
+def _declared(data_set: str) -> standards.DataSet:
+    return standards.load().data_sets[data_set]
+
+
+def _required(frame: pl.DataFrame, so_far: pl.DataFrame) -> pl.DataFrame:
+    """Rows without one of the columns that the waist cannot do without, unless a finding says so already."""
+    said = set(so_far.get_column("field").unique())
+    parts = []
+    for name in REQUIRED:
+        if name in said:
+            continue
+        zh, en = _NAMES[name]
+        reason = Reason(f"{name}_missing", name, f"没有{zh}", f"there is no {en}")
+        empty = frame.get_column(name).is_null() if name in frame.columns else pl.repeat(True, frame.height, eager=True)
+        parts.append(found(reason, empty))
+    return merged(parts)
+
+
+def _institutions(frame: pl.DataFrame, institutions: Collection[str]) -> pl.DataFrame:
+    if "org_code" not in frame.columns:
+        return NO_FINDINGS
+    column = frame.get_column("org_code")
+    unknown = set(column.drop_nulls().unique()) - set(institutions)
+    return found(INSTITUTION, column.is_in(list(unknown)), column) if unknown else NO_FINDINGS
+
+
+def _troubles(frame: pl.DataFrame) -> pl.DataFrame:
+    if TROUBLE not in frame.columns:
+        return NO_FINDINGS
+    said = frame.get_column(TROUBLE)
+    return merged([found(reason, said == code) for code, reason in TROUBLES.items()])
+
+
+def _parted(
+    frame: pl.DataFrame, source: pl.DataFrame, findings: pl.DataFrame, out: pl.Series, data_set: str, place: str
+) -> tuple[pl.DataFrame, list[Rejected]]:
+    """The rows that may go in, and the others as they came with their reasons."""
+    if not len(out):
+        return frame, []
+    at = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
+    reasons = dict(reasons_by_row(findings).select("row", "reasons").iter_rows())
+    gone = source[out.cast(pl.Int64)]
+    org = frame.get_column("org_code").gather(out) if "org_code" in frame.columns else [""] * len(out)
+    places = gone.get_column(PLACE) if PLACE in gone.columns else [place] * len(out)
+    rejected = [
+        Rejected(str(where), json.loads(raw), json.loads(reasons[row]), code or "", data_set)
+        for row, where, raw, code in zip(out, places, _as_json(gone), org, strict=True)
+    ]
+    return frame.filter(~at.is_in(out.implode())), rejected
+
+
+def _as_json(rows: pl.DataFrame) -> list[str]:
+    if RAW in rows.columns:
+        return rows.get_column(RAW).to_list()
+    kept = [c for c in rows.columns if c not in (PLACE, TROUBLE, DOCUMENT)]
+    return rows.select(pl.struct(pl.col(kept).cast(pl.String)).struct.json_encode()).to_series().to_list()
+
+
+def _shifted(findings: pl.DataFrame, out: pl.Series) -> pl.DataFrame:
+    """All findings with ``kept`` telling whether the row went in."""
+    return findings.with_columns((~pl.col("row").is_in(out.implode())).alias("kept"))
+
+
+__all__ = ["DTYPE", "WAIST", "Prepared", "Rejected", "field_kinds", "prepare"]
