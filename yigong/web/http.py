@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from yigong.kit.errors import Refused
@@ -42,7 +43,7 @@ def page(
 
 def wants_part(request: HttpRequest) -> bool:
     """Whether htmx asks for a region, not for a page (a boosted link or a step back asks for the page)."""
-    htmx = getattr(request, "htmx", None)
+    htmx: Any = getattr(request, "htmx", None)
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
@@ -99,7 +100,10 @@ def sentence(refused: Refused) -> str:
     found = sentences().get(refused.code)
     if found is None:
         return _("平台拒绝了这一步（%(code)s）。内容没有改动。") % {"code": refused.code}
-    return str(found) % _Worded(refused.facts)
+    facts = _Worded(refused.facts)
+    if isinstance(found, tuple):  # (Chinese, English) with {name}, as modules write that also speak without Django
+        return str(found[get_language() == "en"]).format_map(facts)
+    return str(found) % facts
 
 
 class _Worded(dict[str, Any]):
@@ -122,9 +126,15 @@ def _word(name: str, value: Any) -> str:
     return str(value)
 
 
+def status_of(code: str) -> int:
+    """The status of a refusal: 403 may not, 404 is not there, 400 lacks something, else 409."""
+    name = code.rpartition(".")[2]
+    return STATUS.get(name) or (404 if name.startswith("no_such") else 409)
+
+
 def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
     """A refusal as page, region or JSON: what is missing, who can give it, what to do."""
-    status = STATUS.get(refused.code, 409)
+    status = status_of(refused.code)
     if wants_json(request):
         facts = {k: v if isinstance(v, str | int | float | bool | list) else str(v) for k, v in refused.facts.items()}
         return JsonResponse({"code": refused.code, "facts": facts, "sentence": sentence(refused)}, status=status)

@@ -33,7 +33,7 @@ from yigong.platform.records.selectors import (
     trend,
     versions,
 )
-from yigong.platform.records.services import Loaded, columns, index, load, save_document
+from yigong.platform.records.services import Loaded, columns, index, index_documents, load, save_document
 
 __all__ = [
     "Allergy",
@@ -58,6 +58,7 @@ __all__ = [
     "frequency_word",
     "gaps",
     "index",
+    "index_documents",
     "last_seen",
     "latest_results",
     "load",
