@@ -23,6 +23,10 @@ from yigong.outbox import api as outbox
 from yigong.platform.warehouse import api as warehouse
 
 RESIDENTS, SEED = 20_000, 20_261_124
+OTHER_COUNTY = (
+    "本机已装载另一个演示县（{0:,} 位居民，种子 {1}）。要换一个，请先运行 make clean；要用它，请按原参数运行。\n"
+    "Another county ({0:,} residents, seed {1}) is loaded here. Run `make clean` first, or start with its numbers."
+)
 console = Console(highlight=False)
 
 
@@ -32,19 +36,26 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     folder = Path(settings.LOCAL) / "demo"
     state = State.read(folder)
-    if not state.is_for(options.residents, options.seed) or not loading.is_loaded():
+    if state.residents and loading.is_loaded() and not state.is_for(options.residents, options.seed):
+        console.print(OTHER_COUNTY.format(state.residents, state.seed))
+        return 2
+    if not state.residents or not loading.is_loaded():
         state = _load(folder, options.residents, options.seed)
     logins = arrival.make_users(folder)
     report.show(console, logins, serving=not options.once)
     if options.once:
-        print(json.dumps(report.line(state, time.monotonic() - started), ensure_ascii=False))  # noqa: T201
+        print(json.dumps(report.line(state, time.monotonic() - started), ensure_ascii=False))
     return 0
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="yigong demo", description="the demonstration county / 演示县域")
-    parser.add_argument("--residents", type=_positive, default=RESIDENTS, help="how many people live in the county / 居民人数")
-    parser.add_argument("--seed", type=int, default=SEED, help="the same seed makes the same county / 相同种子生成相同县域")
+    parser.add_argument(
+        "--residents", type=_positive, default=RESIDENTS, help="how many people live in the county / 居民人数"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=SEED, help="the same seed makes the same county / 相同种子生成相同县域"
+    )
     parser.add_argument("--once", action="store_true", help="load and end, without serving / 只装载，不启动服务")
     return parser.parse_args(arguments)
 

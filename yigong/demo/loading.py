@@ -20,7 +20,12 @@ def run_all(ctx: Ctx, plans: Iterable[FeedPlan], console: Console) -> dict[str, 
     sums = dict.fromkeys(COUNTED, 0)
     waiting = list(plans)
     with Progress(
-        TextColumn("  {task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True
+        TextColumn("  {task.description:<26}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
     ) as bar:
         task = bar.add_task("", total=len(waiting))
         for plan in waiting:
@@ -34,7 +39,13 @@ def run_all(ctx: Ctx, plans: Iterable[FeedPlan], console: Console) -> dict[str, 
 
 def _declared(ctx: Ctx, plan: FeedPlan) -> object:
     return exchange.save_feed(
-        ctx, name=plan.name, org_code=plan.org_code, reader=plan.reader, config=plan.config, mapping=plan.mapping, schedule="15 min"
+        ctx,
+        name=plan.name,
+        org_code=plan.org_code,
+        reader=plan.reader,
+        config=plan.config,
+        mapping=plan.mapping,
+        schedule="15 min",
     )
 
 

@@ -27,7 +27,9 @@ def make(county: County) -> int:
 
 def _one(told: dict[str, Any], ids: pl.DataFrame) -> bool:
     sender = actor(told["by"])
-    row = ids.filter((pl.col("cast") == told["who"]) & (pl.col("org_code") == sender.org_code))["registration_id"].drop_nulls()
+    row = ids.filter((pl.col("cast") == told["who"]) & (pl.col("org_code") == sender.org_code))[
+        "registration_id"
+    ].drop_nulls()
     if row.is_empty() or referral.open_for_person(sender, row[0]):
         return False
     begun = now() - timedelta(minutes=told["minutes_ago"])

@@ -51,12 +51,16 @@ def _counts() -> dict[str, dict[str, int]]:
                union all select org_code, 'registration', count(*) from empi_registration group by org_code"""
         )
         for org, kind, count in cursor.fetchall():
-            found.setdefault(org, {})["outpatient" if kind == "emergency" else kind] = count + found.get(org, {}).get("outpatient", 0) * (kind == "emergency")
+            found.setdefault(org, {})["outpatient" if kind == "emergency" else kind] = count + found.get(org, {}).get(
+                "outpatient", 0
+            ) * (kind == "emergency")
     return found
 
 
 def _logins(logins: Sequence[Mapping[str, str]]) -> Table:
-    table = Table("岗位", "登录名", "口令", "姓名", "机构", title="演示账号（口令在本机生成，保存于 .local/demo/logins.json）")
+    table = Table(
+        "岗位", "登录名", "口令", "姓名", "机构", title="演示账号（口令在本机生成，保存于 .local/demo/logins.json）"
+    )
     for row in logins:
         table.add_row(ROLES[row["role"]], row["login"], row["password"], row["name"], row["institution"])
     return table
