@@ -23,6 +23,7 @@ APPS = [
 URLS = [
     ("account/", "yigong.security.urls"),
     ("platform/standards/", "yigong.platform.registry.urls"),
+    ("platform/institutions/", "yigong.platform.registry.institution_urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
     ("persons/", "yigong.sharing.urls"),
@@ -46,9 +47,6 @@ PLAIN_COMMANDS = {"empi"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {}
-
-#: (action, dotted path of a function (ctx) -> {"figures": […], "todos": […], "lists": […]}) of the home page
-HOME_BLOCKS: list[tuple[str, str]] = []
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]

@@ -66,11 +66,11 @@ CHAPTERS = {
 }
 FAMILIES = {
     "WS 365": _("WS 365-2011 城乡居民健康档案"),
-    "WS 37x": _("WS 371–376 疾病管理等"),
     "WS 445": _("WS 445-2014 电子病历"),
+    "WS 37x": _("WS 371–376 疾病管理等"),
     "trial-2009": _("2009 试行数据集"),
-    "WS/T 483": _("WS/T 483-2016 健康档案共享文档"),
-    "WS/T 500": _("WS/T 500-2016 电子病历共享文档"),
+    "WS/T 483": _("WS/T 483-2016 健康档案"),
+    "WS/T 500": _("WS/T 500-2016 电子病历"),
     "newer": _("较新一版（医院平台交互）"),
     "older": _("较早一版（2014–2019）"),
 }
@@ -175,7 +175,8 @@ def _chapter(id: str) -> str:
 
 
 def _data_sets(found: Standards) -> Iterator[Entry]:
-    for d in found.data_sets.values():
+    order = list(FAMILIES)
+    for d in sorted(found.data_sets.values(), key=lambda d: order.index(d.family)):
         group = d.code if d.family == "WS 445" else d.code[:5] if d.family == "trial-2009" else ""
         yield Entry(
             "data_set", d.key, d.name_zh, d.name_en, standard_words(d.standard), d.origin, d.certainty,
@@ -205,7 +206,7 @@ def _value_sets(found: Standards) -> Iterator[Entry]:
 
 
 def _documents(found: Standards) -> Iterator[Entry]:
-    for d in found.documents.values():
+    for d in sorted(found.documents.values(), key=lambda d: d.family):
         yield Entry(
             "document", d.code, d.name_zh, d.name_en, d.standard, d.origin, d.certainty, len(d.elements),
             _path("document", d.family), reverse("registry:standards_document", args=[d.code]),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
+from tests.cda_samples import RESULTS, laboratory, result
 from tests.shared import shared
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.tests.cda_samples import RESULTS, laboratory, result
 from yigong.standards.api import load
 from yigong.standards.cda.api import ClinicalDocument, open_document
 from yigong.standards.cda.names import likeness
@@ -134,7 +134,7 @@ def test_nothing_that_a_document_says_is_lost() -> None:
         covered = _open(text).rows.coverage
         assert covered.found == covered.fields + covered.head + covered.extra
         limits = 2 * text.count("<referenceRange>")
-            assert covered.extra <= 3 + limits  # ids of author and signer, time of the signature
+        assert covered.extra <= 3 + limits  # ids of author and signer, time of the signature
 
 
 @pytest.mark.feature("A03")

@@ -44,7 +44,7 @@ def kind_words(kind: str) -> object:
 def element_link(id: str) -> SafeString:
     """{% element_link field.element_id %}: the element's number as a link; 未登记 where the catalogue has none."""
     if not id:
-        return format_html("—")
+        return SafeString("—")
     if id not in load().elements:
         return format_html("{} {}", id, marks.state("unk", _("未登记")))
     return format_html('<a href="{}">{}</a>', reverse("registry:standards_element", args=[id]), id)
@@ -54,7 +54,7 @@ def element_link(id: str) -> SafeString:
 def value_set_link(id: str) -> SafeString:
     """{% value_set_link field.value_set_id %}: the value set with its name."""
     if not id:
-        return format_html("—")
+        return SafeString("—")
     found = load().value_sets.get(id)
     if found is None:
         return format_html("{}", id)
