@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
+from yigong.web import charts as draw
 
 #: kind of institution -> (symbol, colour token)
 SYMBOLS = {
@@ -20,6 +22,23 @@ SYMBOLS = {
     "township_centre": ("diamond", "--yg-i-township_centre"),
     "village_clinic": ("triangle", "--yg-i-village_clinic"),
 }
+
+
+def trend(series: Sequence[records.LabResult]) -> SafeString | str:
+    """Results of one item as a chart with its table; nothing when no result is a number."""
+    option = trend_option(series)
+    if not option:
+        return ""
+    head = (_("日期"), _("机构"), _("结果"), _("单位"), _("参考范围"))
+    return draw.chart("lab-chart", option, [_line(r) for r in reversed(series)], head=head, size="fill")
+
+
+def _line(r: records.LabResult) -> tuple[str, str, str, str, str]:
+    institution = registry.institution(r.source.org_code)
+    limits = "–".join(records.plain(x) for x in (r.low, r.high) if x is not None) or "—"
+    value = records.plain(r.value) if r.value is not None else r.text
+    day = r.at.astimezone(COUNTY_ZONE).strftime("%Y-%m-%d")
+    return day, institution.short_name if institution else r.source.org_code, value, r.unit, limits
 
 
 def trend_option(series: Sequence[records.LabResult]) -> dict[str, Any]:

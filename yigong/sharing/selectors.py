@@ -52,12 +52,12 @@ class Banner:
 
 
 def anchors(ctx: Ctx, person_id: int) -> tuple[int, ...]:
-    """The registrations of a person in reach. Raises Refused no_such_person, or no_relation when out of reach."""
+    """The registrations of a person in reach. Raises Refused not_found, or not_related when out of reach."""
     ids = registration_ids(person_id)
     if not ids:
-        raise Refused("no_such_person")
+        raise Refused("not_found")
     if not is_in_reach(ctx, person_id):
-        raise Refused("no_relation", person_id=person_id)
+        raise Refused("not_related", person_id=person_id)
     return ids
 
 

@@ -98,7 +98,7 @@ def day(text: str, hour: int = 9) -> datetime:
 def wang_xiulan() -> tuple[int, dict[str, int]]:
     """A woman with a long history at five institutions that contradict each other."""
     person, ids = register(
-        "王秀兰", [COUNTY, TCM, MATERNAL, TOWN, VILLAGE], sex_code="2", born_on=date(1959, 3, 12), id_no="532301195903120428",
+        "王秀兰", [COUNTY, TCM, MATERNAL, TOWN, VILLAGE], sex_code="2", born_on=date(1959, 3, 12), id_no="532301195903120427",
         phone="13987654321", address="青禾县东河镇柳树村3组12号",
     )  # fmt: skip
     h = History(ids)
@@ -137,7 +137,7 @@ def wang_xiulan() -> tuple[int, dict[str, int]]:
 def busy(events: int = 500) -> int:
     """A person with a great many events."""
     person, ids = register(
-        "欧阳买买提·阿卜杜热合曼江", [COUNTY, TCM, TOWN, VILLAGE], sex_code="1", born_on=date(1950, 1, 1), id_no="532301195001010017"
+        "欧阳买买提·阿卜杜热合曼江", [COUNTY, TCM, TOWN, VILLAGE], sex_code="1", born_on=date(1950, 1, 1), id_no="532301195001010018"
     )
     h = History(ids)
     for n in range(events):
@@ -158,4 +158,4 @@ def newcomer() -> int:
 
 def stranger() -> tuple[int, dict[str, int]]:
     """A person known only to the maternal hospital."""
-    return register("赵小燕", [MATERNAL], sex_code="2", born_on=date(1990, 7, 1), id_no="532301199007010022")
+    return register("赵小燕", [MATERNAL], sex_code="2", born_on=date(1990, 7, 1), id_no="532301199007010025")

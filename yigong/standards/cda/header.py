@@ -160,7 +160,8 @@ def _organization(root: etree._Element) -> tuple[str, str]:
         for place in root.findall(path):
             for node in place.iter("id"):
                 code = clean(node.get("extension", "")) if node.get("root") == ORGANIZATION else ""
-                said = (node.getparent().findtext("name") or "").strip()
+                holder = node.getparent()
+                said = (holder.findtext("name") or "").strip() if holder is not None else ""
                 name = name or said
                 if code:
                     return code.upper(), said or name

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
+from tests.cda_samples import RESULTS, laboratory, result
 from tests.shared import shared
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.tests.cda_samples import RESULTS, laboratory, result
 from yigong.standards.api import load
 from yigong.standards.cda.api import ClinicalDocument, open_document
 from yigong.standards.cda.names import likeness

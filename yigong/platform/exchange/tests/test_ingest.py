@@ -17,12 +17,12 @@ from django.db import connection
 
 from tests.shared import shared
 from yigong.kit.ctx import system
-from yigong.platform.exchange import command
+from yigong.platform.exchange import command, quarantine, services
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.models import Job, Quarantined
 from yigong.platform.exchange.readers import reader
 from yigong.platform.exchange.recognise import DOCUMENT_LIMIT
-from yigong.platform.exchange.tests.cda_samples import laboratory, result
+from tests.cda_samples import laboratory, result
 from yigong.platform.records import documents
 from yigong.platform.registry import api as registry
 
@@ -372,3 +372,18 @@ def test_every_sample_is_loaded_or_listed(county: Path, register: Register, fold
     assert report.complete and len(report.files) == len(files)
     assert all(f.loaded or f.documents for f in report.files), [f.path for f in report.files if not f.loaded]
     assert report.totals.rejected == 0
+
+
+@pytest.mark.feature("C31")
+def test_a_clerk_sends_a_waiting_document_again(county: Path) -> None:
+    """The institution corrected in quarantine, the document goes in from its kept original, whole and once."""
+    path = county / "a.xml"
+    path.write_text(laboratory(org="9999999999"), "utf-8")
+    ingest(system(), [path])
+    path.unlink()
+    for row in Quarantined.objects.all():
+        quarantine.mend(system(), row.pk, {**row.raw, "org_code": ORG})
+    services.resend(system(), list(Quarantined.objects.values_list("id", flat=True)))
+    assert _count("select count(*) from records_laboratory_test_record") == 3
+    assert _count("select count(*) from records_document") == 1
+    assert set(Quarantined.objects.values_list("state", flat=True)) == {"resent"}
