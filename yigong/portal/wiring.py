@@ -23,6 +23,7 @@ APPS = [
 URLS = [
     ("account/", "yigong.security.urls"),
     ("platform/standards/", "yigong.platform.registry.urls"),
+    ("platform/institutions/", "yigong.platform.registry.institution_urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
     ("persons/", "yigong.sharing.urls"),
@@ -35,7 +36,7 @@ URLS = [
 COMMANDS = {
     "demo": "yigong.demo.command:main",
     "ingest": "yigong.platform.exchange.command:ingest",
-    "exchange": "yigong.platform.exchange.command:run",
+    "exchange": "yigong.platform.exchange.run_command:main",
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",

@@ -275,9 +275,15 @@ def oids(folder: Path) -> Iterable[Row]:
     """Object identifiers."""
     for r in facts(folder, "oids"):
         yield {
-            "oid": r["oid"], "kind": r["kind"], "name_zh": r["name_zh"], "meaning": r["meaning_or_id"],
+            "oid": r["oid"], "kind": r["kind"], "name_zh": plain_name(r["name_zh"]), "meaning": r["meaning_or_id"],
             "seen": r["where_seen"], "certainty": certainty(r["certainty"]),
         }  # fmt: skip
+
+
+def plain_name(seen: str) -> str:
+    """The first name in a list of names as they were seen in messages (`name<tag>×64; ...`)."""
+    names = [re.sub(r"<[^>]*>|×\d+", "", part).strip(" -") for part in seen.split(";")]
+    return next((n for n in names if re.search(r"[\u4e00-\u9fff]", n)), names[0]) or seen
 
 
 def services(folder: Path) -> Iterable[Row]:

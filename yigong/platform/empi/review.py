@@ -11,8 +11,8 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.empi import stored
-from yigong.platform.empi.matching import explain
 from yigong.platform.empi.engine.api import Explanation
+from yigong.platform.empi.matching import explain
 from yigong.platform.empi.selectors import DECISION, DecisionLine, Registration, ask_rows, registrations
 from yigong.security.api import persons_in_reach
 

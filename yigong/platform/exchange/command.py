@@ -141,7 +141,7 @@ def _explain(console: Console, file: FileReport, language: int) -> None:
     for (rule, words), all_of_it in counted.items():
         times = f" ×{len(all_of_it)}" if len(all_of_it) > 1 else ""
         console.print(f"✗ {all_of_it[0].place} · {rule} · {words}{times}", style="yellow", markup=False)
-    told = [f for f in file.findings if f.get("severity") in ("warning", "error")]
+    told = [f for f in file.findings if f.get("severity") in ("warning", "error") or f["rule"] == "hl7_type_unused"]
     for found in told[:5]:
         where = f" · {found['xpath']} ({found['line']})" if found.get("xpath") else f" · {found.get('field', '')}"
         console.print(

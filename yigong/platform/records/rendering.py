@@ -255,6 +255,6 @@ def _signatures(document: ClinicalDocument) -> Iterator[Entry]:
 
 def _message(original: bytes) -> DocumentView:
     """A message of HL7 v2 line by line."""
-    lines = [line for line in decode(original).text.replace("\n", "\r").split("\r") if line.strip("\x0b\x1c ")]
-    entries = tuple(Entry(line[:3], _plain(line)) for line in lines)
+    lines = [line.strip("\x0b\x1c ") for line in decode(original).text.replace("\n", "\r").split("\r")]
+    entries = tuple(Entry(line[:3], _plain(line)) for line in lines if line)
     return DocumentView("HL7 v2", "", (), "", "", None, (SectionView("消息原文", "Message", entries),))

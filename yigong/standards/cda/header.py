@@ -77,7 +77,7 @@ def read_header(root: etree._Element, known: frozenset[str]) -> Header:
         code=document_code(root, given, known),
         code_given=given,
         title=(root.findtext("title") or "").strip() or _attribute(root, "code", "displayName"),
-        document_id=clean(_attribute(root, "id", "extension")) or clean(_attribute(root, "id", "root")),
+        document_id=_document_id(root),
         set_id=clean(_attribute(root, "setId", "extension")),
         version=_whole(_attribute(root, "versionNumber", "value")),
         replaces=_replaced(root),
@@ -130,6 +130,13 @@ def _attribute(root: etree._Element, path: str, name: str) -> str:
 
 def _whole(text: str) -> int:
     return int(text) if text.isdigit() and 0 < int(text) < 10_000 else 1
+
+
+def _document_id(root: etree._Element) -> str:
+    """The number of the document; a root of the sender's own is one, the national root for numbers is none."""
+    number = clean(_attribute(root, "id", "extension"))
+    own = clean(_attribute(root, "id", "root"))
+    return number or ("" if own.startswith(ROOT) else own)
 
 
 def _name(root: etree._Element, path: str) -> str:

@@ -88,8 +88,9 @@ def _text(node: etree._Element) -> str:
 
 def value_nodes(root: etree._Element) -> Iterator[tuple[etree._Element, Value]]:
     """Every node that says something of its own, in document order."""
+    told = {part for text in root.iterfind(".//section/text") for part in text.iter()}  # the narrative says it again
     for node in root.iter(etree.Element):
-        if not _frames(node) and not _is_container(node) and (value := value_of(node)):
+        if node not in told and not _frames(node) and not _is_container(node) and (value := value_of(node)):
             yield node, value
 
 

@@ -152,10 +152,7 @@ def parse_phones(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: I6
                 run = run + 1 if c == before else 1
                 longest = max(longest, run)
                 before = c
-        if n == 13 and v // 100000000000 == 86:
-            v -= 86 * 100000000000
-            n = 11
-        elif n == 15 and v // 100000000000 == 86:
+        if (n == 13 and v // 100000000000 == 86) or (n == 15 and v // 100000000000 == 86):
             v -= 86 * 100000000000
             n = 11
         bad = n < 7 or n > 12 or longest >= 7 or v == 12345678 or v % 100000000 == 12345678
@@ -223,7 +220,7 @@ def parse_texts(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: I64
                 v |= x << (5 * n)
             n += 1
             k = sound_class(c)
-            if (k > 0 and k != before or n == 1) and tones < 12:
+            if ((k > 0 and k != before) or n == 1) and tones < 12:
                 tone |= (k if n > 1 else 10 + x) << (5 * tones)
                 tones += 1
             before = k
