@@ -15,6 +15,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
+from tests.cda_samples import laboratory, result
 from tests.shared import shared
 from yigong.kit.ctx import system
 from yigong.platform.exchange import command, quarantine, services
@@ -22,7 +23,6 @@ from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.models import Job, Quarantined
 from yigong.platform.exchange.readers import reader
 from yigong.platform.exchange.recognise import DOCUMENT_LIMIT
-from tests.cda_samples import laboratory, result
 from yigong.platform.records import documents
 from yigong.platform.registry import api as registry
 from yigong.platform.registry.selectors import kept
