@@ -66,6 +66,7 @@ ACTIONS = [
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.platform.exchange.sentences:SENTENCES",
+    "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",
     "yigong.collaboration.referral.words:SENTENCES",
     "yigong.platform.empi.sentences:SENTENCES",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,6 +59,7 @@ def trend_option(series: Sequence[records.LabResult]) -> dict[str, Any]:
                 "type": "line",
                 "name": f"{last.name} {last.unit}".strip(),
                 "symbolSize": 9,
+                "labelLayout": {"hideOverlap": True},
                 "lineStyle": {"color": "--yg-ink3", "width": 1.5},
                 "label": {"show": len(points) <= 14, "position": "top", "formatter": "{@[2]}"},
                 "data": [_point(r) for r in points],
@@ -93,13 +95,13 @@ def _limits(points: Sequence[records.LabResult]) -> tuple[float | None, float | 
 
 
 def _extent(points: Sequence[records.LabResult], low: float | None, high: float | None) -> dict[str, float]:
+    """Ends of the axis on round numbers, so that values, range and a little room are inside."""
     values = [float(r.value or 0) for r in points] + [v for v in (low, high) if v is not None]
     least, most = min(values), max(values)
-    room = (most - least) * 0.12 or abs(most) * 0.1 or 1.0
-    return {
-        "min": max(round(least - room, 2), 0.0) if least >= 0 else round(least - room, 2),
-        "max": round(most + room, 2),
-    }
+    step = 10 ** math.floor(math.log10(max(most - least, abs(most) * 0.1, 1e-6)))
+    bottom = math.floor((least - step / 4) / step) * step
+    top = math.ceil((most + step / 4) / step) * step
+    return {"min": round(max(bottom, 0.0) if least >= 0 else bottom, 6), "max": round(top, 6)}
 
 
 def _band(low: float | None, high: float | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
     counts,
     document,
+    document_view,
     documents,
     event,
     last_seen,
@@ -52,6 +53,7 @@ __all__ = [
     "counts",
     "days_left",
     "document",
+    "document_view",
     "documents",
     "dose_text",
     "event",

@@ -46,7 +46,6 @@ CERTAINTY_WORDS: dict[str, tuple[str, object, object]] = {
 #: parts of WS 363 and WS 364: leading digits -> name
 CHAPTERS = {
     "01.00": _("标识"),
-    "02.00": _("人口学及社会经济学特征"),
     "02.01": _("人口学及社会经济学特征"),
     "02.10": _("健康史"),
     "03.00": _("健康危险因素"),
@@ -171,7 +170,7 @@ def inside() -> tuple[Entry, ...]:
 
 
 def _chapter(id: str) -> str:
-    return id[2:7]
+    return id[2:7].replace("02.00", "02.01")
 
 
 def _data_sets(found: Standards) -> Iterator[Entry]:
@@ -339,7 +338,7 @@ def counted(found: Iterable[Entry]) -> dict[str, Counter[str]]:
 
 def by_origin() -> list[tuple[str, object, Counter[str], int]]:
     """The registered things by origin in order of priority: (origin, words, counts by kind, sum) (A08)."""
-    rows = []
+    rows: list[tuple[str, object, Counter[str], int]] = []
     for origin in ORIGINS:
         kinds = Counter(e.kind for e in entries() if e.origin == origin)
         rows.append((origin, ORIGIN_WORDS[origin], kinds, sum(kinds.values())))

@@ -16,7 +16,6 @@ from yigong.kit.text import initials, narrow
 from yigong.platform.registry import standards_catalog as catalog
 from yigong.standards.api import Code, DataSet, Document, Field, Place, ValueSet, load
 
-
 HEADER = gettext_lazy("文档头")
 
 

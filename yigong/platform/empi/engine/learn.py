@@ -15,7 +15,7 @@ from yigong.platform.empi.engine.score import UNIT
 SAMPLE = 400_000
 GAP = 0.02  # weight of a pair repeated with one field blanked
 RIDGE_MAIN, RIDGE_RELATION = 0.3, 1.5  # pull to the weights from which learning starts, when nothing was learnt before
-RIDGE_LEARNT = 4.0  # the same when it starts from learnt weights
+RIDGE_LEARNT = 60.0  # the same when it starts from learnt weights
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def train_model(rows: NDArray[np.int64], model: Model, runs: pairs.Runs | None =
     sampled = pairs.make(runs, model, pairs.EVERYTHING, nth=max(1, cells // SAMPLE))
     by = model.comparison(model.training["by"])
     if by >= 0:
-        learnt = _by_number(model, sampled, by)
+        learnt = _by_number(model, sampled, by, runs)
         if learnt is not None:
             return learnt
         if model.learnt:
@@ -48,22 +48,18 @@ def train_model(rows: NDArray[np.int64], model: Model, runs: pairs.Runs | None =
     return by_em(model, pairs.joined(sampled).levels)
 
 
-def _by_number(model: Model, sampled: list[pairs.Pairs], by: int) -> Model | None:
-    number_space = next((i for i, k in enumerate(model.keys) if k.name == model.comparisons[by].name), -1)
-    free = pairs.joined([p for i, p in enumerate(sampled) if i != number_space]).levels
-    state = (free >> (5 * by)) & 31
+def _by_number(model: Model, sampled: list[pairs.Pairs], by: int, runs: pairs.Runs) -> Model | None:
     names = LEVELS[model.comparisons[by].kind]
+    some = pairs.joined(sampled)
+    met = pairs.meetings(runs, model, some)
+    number_space = next((i for i, k in enumerate(model.keys) if k.name == model.comparisons[by].name), -1)
+    state = (some.levels >> (5 * by)) & 31
     good, bad = state == names.index("same_trusted"), state == names.index("two_trusted")
     if min(good.sum(), bad.sum()) < model.training["least"]:
         return None
-    parts = []
-    for space, some in enumerate(sampled):
-        said = (some.levels >> (5 * by)) & 31
-        yes, no = said == names.index("same_trusted"), said == names.index("two_trusted")
-        known = yes | no
-        if space != number_space:
-            plain = counts_of(some.levels[known] & ~(31 << (5 * by)), yes[known].astype(np.float64))
-            parts += [plain, *_with_gaps(model, space, by, plain)]
+    known = (good | bad) & (met & ~(1 << max(0, number_space)) != 0)
+    levels, yes, met = some.levels[known] & ~(31 << (5 * by)), good[known].astype(np.float64), met[known]
+    parts = [counts_of(levels, yes), *_with_gaps(model, by, levels, yes, met)]
     together = Counts(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("levels", "good", "total")))
     if model.learnt:
         weights = fit(model, _merged(together), leave=by, pull=RIDGE_LEARNT)
@@ -78,13 +74,19 @@ def _merged(counts: Counts) -> Counts:
     return Counts(seen, np.bincount(where, counts.good, seen.size), np.bincount(where, counts.total, seen.size))
 
 
-def _with_gaps(model: Model, space: int, by: int, counts: Counts) -> list[Counts]:
-    """The same pairs with one field blanked that their rule did not need, so that gaps are learnt as gaps."""
-    used = {p.partition(".")[0] for v in model.keys[space].variants for p in v}
+def _with_gaps(
+    model: Model, by: int, levels: NDArray[np.int64], good: NDArray[np.float64], met: NDArray[np.int64]
+) -> list[Counts]:
+    """The same pairs with one field blanked, where they meet without it too: so gaps are learnt as gaps."""
     made = []
     for i, c in enumerate(model.comparisons):
-        if i != by and c.kind in ("date", "phone", "place", "sex") and c.of not in used:
-            made.append(Counts(counts.levels & ~(31 << (5 * i)), counts.good * GAP, counts.total * GAP))
+        if i == by or c.kind not in ("date", "phone", "place", "sex"):
+            continue
+        fields = [{p.partition(".")[0] for v in k.variants for p in v} for k in model.keys]
+        without = sum(1 << s for s, f in enumerate(fields) if c.of not in f and model.comparisons[by].of not in f)
+        still = met & without != 0
+        plain = counts_of(levels[still] & ~(31 << (5 * i)), good[still])
+        made.append(Counts(plain.levels, plain.good * GAP, plain.total * GAP))
     return made
 
 

@@ -49,6 +49,7 @@ CASES = [
     (b"\xff\xd8\xff\xe0JFIF", "none", "no_reader"),
     (b"", "none", "empty"),
     (b"\n \n", "none", "empty"),
+    (b'{"resourceType": "Patient"}', "none", "no_reader"),
     (bytes(range(256)) * 40, "none", "binary"),
     ("只是一段话，没有表格。\n第二行。\n".encode(), "none", "no_reader"),
 ]
