@@ -25,6 +25,7 @@ class Groups:
     numbers: dict[int, frozenset[str]]
     apart: dict[int, set[int]]  # groups that a person has said are not the same
     parent: dict[int, int] = field(default_factory=dict)
+    members: dict[int, list[int]] = field(default_factory=dict)  # registrations; a new one alone needs no entry
 
     def root(self, group: int) -> int:
         """The group that *group* has become part of."""
@@ -46,6 +47,7 @@ class Groups:
         a, b = self.root(left), self.root(right)
         keep, gone = (a, b) if _older(a, b) else (b, a)
         self.parent[gone] = keep
+        self.members[keep] = [*self.members.get(keep, [-keep]), *self.members.pop(gone, [-gone])]
         self.numbers[keep] = self.numbers.get(keep, frozenset()) | self.numbers.pop(gone, frozenset())
         self.apart.setdefault(keep, set()).update(self.apart.pop(gone, ()))
         for other in list(self.apart[keep]):

@@ -144,17 +144,15 @@ def _decide(ready: pl.DataFrame, changed: list[int]) -> Intake:
     fresh = ready.filter(asked)
     couples = pairs.candidates(fresh, matching.block_keys(fresh))
     _hold(couples, fresh)
-    others = couples.get_column("right").unique().to_list()
     mine = ready.select(list(stored.FACTS))
-    facts = pl.concat([mine, stored.facts(others).join(mine, on="registration_id", how="anti")])
-    likenesses = _likenesses(matching.score(pairs.side_by_side(couples, facts)))
-    settlement = settle(_groups(ready, likenesses), likenesses)
-    bulk.add(
-        "empi_block",
-        keys.join(ready.select("registration_id").with_row_index("row"), on="row").select(
-            "rule", "key", "registration_id"
-        ),
-    )
+    around = stored.facts_around(couples.get_column("right").unique().to_list())
+    facts = pl.concat([mine, around.join(mine, on="registration_id", how="anti")])
+    board = matching.Board(facts)
+    likenesses = _likenesses(matching.score(pairs.side_by_side(couples, facts), board))
+    groups = _groups(ready, likenesses, facts)
+    settlement = settle(groups, likenesses, agree=board.agree(groups.members))
+    ids = ready.select("registration_id").with_row_index("row")
+    bulk.add("empi_block", keys.join(ids, on="row").select("rule", "key", "registration_id"))
     return _intake(ready, settlement)
 
 
@@ -178,12 +176,13 @@ def _likenesses(scored: pl.DataFrame) -> list[Likeness]:
     return [Likeness(*row) for row in kept.select("group_left", "group_right", "score", "left", "right", "band").rows()]
 
 
-def _groups(ready: pl.DataFrame, likenesses: list[Likeness]) -> Groups:
+def _groups(ready: pl.DataFrame, likenesses: list[Likeness], facts: pl.DataFrame) -> Groups:
     persons = {g for one in likenesses for g in (one.left_group, one.right_group) if g > 0}
     numbers = stored.numbers(persons)
     new = ready.filter(pl.col("person_id").is_null() & (pl.col("id_trust") == "trusted"))
     numbers |= {-r: frozenset([n]) for r, n in new.select("registration_id", "id_no").rows()}
-    return Groups(numbers, stored.apart(persons))
+    held = facts.drop_nulls("person_id").group_by("person_id").agg("registration_id")
+    return Groups(numbers, stored.apart(persons), members=dict(held.rows()))
 
 
 def _intake(ready: pl.DataFrame, settlement: Settlement) -> Intake:

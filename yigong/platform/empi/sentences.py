@@ -11,7 +11,9 @@ SENTENCES = {
     "empi.no_such_registration": _("没有这条登记。"),
     "empi.no_such_pair": _("没有这一对待核登记，或者您看不到。请从队列重新打开。"),
     "empi.no_such_decision": _("没有这条决定。请从决定记录重新打开。"),
-    "empi.two_trusted_numbers": _("两个身份证号都可信且不同，不能合并：会把一人的病历记到另一人身上。请先更正有误的证号。"),
+    "empi.two_trusted_numbers": _(
+        "两个身份证号都可信且不同，不能合并：会把一人的病历记到另一人身上。请先更正有误的证号。"
+    ),
     "empi.answered": _("这一对刚才已有人核对过。内容没有改动；请看下一对。"),
     "empi.not_a_part": _("拆分要选出一部分登记：本人有 %(held)s 条，您选了 %(given)s 条。请至少选一条、至少留一条。"),
     "empi.cannot_undo": _("这条决定不能撤销：它只是记下了新的登记。"),

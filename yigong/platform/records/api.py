@@ -14,9 +14,11 @@ from yigong.platform.records.facts import (
     Source,
 )
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
+from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
     counts,
     document,
+    document_view,
     documents,
     event,
     last_seen,
@@ -51,6 +53,7 @@ __all__ = [
     "counts",
     "days_left",
     "document",
+    "document_view",
     "documents",
     "dose_text",
     "event",
@@ -62,6 +65,7 @@ __all__ = [
     "latest_results",
     "load",
     "medications",
+    "model",
     "original",
     "plain",
     "prescription",

@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -143,6 +143,11 @@ def _objects() -> Path:
     return folder
 
 
+def prepare() -> Path:
+    """The folder of the compiled loops, filled if need be: at set-up, so that no page waits for it."""
+    return _objects()
+
+
 @lru_cache(maxsize=1)
 def _engine() -> Any:
     import llvmlite.binding as llvm
@@ -162,7 +167,7 @@ def _symbols() -> dict[str, str]:
     return dict(line.split(" ", 1) for line in lines)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _address(name: str) -> int:
     import llvmlite.binding as llvm
 

@@ -30,7 +30,6 @@ create index empi_registration_address on empi_registration using gin (address g
 create index empi_registration_village on empi_registration (village_code);
 
 create index empi_decision_undoes on empi_decision (undoes) where undoes is not null;
-create index empi_decision_registrations on empi_decision using gin (registration_ids jsonb_path_ops);
 create index empi_candidate_right on empi_candidate (right_id);
 
 create function empi_decision_stands() returns trigger language plpgsql as $$

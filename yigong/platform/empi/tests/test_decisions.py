@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -20,7 +21,7 @@ from yigong.platform.empi.models import Candidate, Decision, Person, Registratio
 from yigong.platform.empi.tests.test_register import number, partition, rows
 from yigong.security.models import Audit
 
-BARE = {"id_no": None, "phone": None}
+BARE = {"id_no": None, "phone": None, "address": None}
 
 
 def golden_of(registrations: set[int]) -> dict[int, tuple[int, str, str]]:
@@ -36,7 +37,7 @@ def golden_of(registrations: set[int]) -> dict[int, tuple[int, str, str]]:
 
 def two_alike() -> tuple[Candidate, int, int]:
     """Two persons with an open question about them."""
-    done = api.register(system(), rows(BARE, {**BARE, "local_id": "2"}))
+    done = api.register(system(), rows(BARE, {**BARE, "local_id": "2", "born_on": date(1959, 3, 14)}))
     one, two = done.get_column("person_id")
     return Candidate.objects.get(), one, two
 
@@ -171,9 +172,7 @@ def some_frame(dice: random.Random) -> pl.DataFrame:
             {
                 "local_id": str(dice.randrange(30)),
                 "full_name": name,
-                "born_on": None
-                if dice.random() < 0.2
-                else __import__("datetime").date(int(b[:4]), int(b[4:6]), int(b[6:])),
+                "born_on": None if dice.random() < 0.2 else date(int(b[:4]), int(b[4:6]), int(b[6:])),
                 "id_no": number(b, k) if dice.random() < 0.5 else None,
                 "phone": dice.choice(["13800000001", "13800000002", None]),
                 "registered_at": f"2026-01-{dice.randrange(1, 29):02d} 08:00:00",

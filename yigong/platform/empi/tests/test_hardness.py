@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -97,8 +98,8 @@ def test_a_registration_during_a_merge_lands_with_a_living_person() -> None:
 @pytest.mark.parametrize("act", ["register", "confirm"])
 def test_killed_in_the_middle_nothing_has_happened(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the database connection is killed after everything but the end is written, nothing of it is there."""
-    bare = {"id_no": None, "phone": None}
-    api.register(system(), rows(bare, {**bare, "local_id": "2"}))
+    bare = {"id_no": None, "phone": None, "address": None}
+    api.register(system(), rows(bare, {**bare, "local_id": "2", "born_on": date(1959, 3, 14)}))
     before = (
         partition(),
         Decision.objects.count(),

@@ -84,10 +84,11 @@ def test_two_trusted_numbers_are_never_one_person() -> None:
 @pytest.mark.django_db
 @pytest.mark.feature("A23")
 def test_likeness_without_proof_waits_for_a_reviewer() -> None:
-    """Same name and birth without number or phone stay two persons, and the pair is in the queue once."""
-    bare = {"id_no": None, "phone": None}
-    done = api.register(system(), rows(bare, {**bare, "local_id": "2"}))
-    api.register(system(), rows({**bare, "local_id": "2"}))
+    """Same name and a birth date that differs in one sign stay two persons, and the pair is in the queue once."""
+    bare = {"id_no": None, "phone": None, "address": None}
+    other = {**bare, "local_id": "2", "born_on": date(1959, 3, 14)}
+    done = api.register(system(), rows(bare, other))
+    api.register(system(), rows(other))
     assert done.get_column("person_id").n_unique() == 2
     assert done.get_column("outcome").to_list() == ["review", "review"]
 
