@@ -40,15 +40,23 @@ def institutions() -> pl.DataFrame:
     """All institutions, village clinics included, as the registry keeps them."""
     rows = [{k: v for k, v in asdict(i).items() if k not in ("system", "town")} for i in world.institutions()]
     return pl.DataFrame(rows).with_columns(
-        pl.when(pl.col("division_code").str.len_chars() == 9).then(pl.col("division_code") + "000").otherwise("division_code").alias("division_code")
+        pl.when(pl.col("division_code").str.len_chars() == 9)
+        .then(pl.col("division_code") + "000")
+        .otherwise("division_code")
+        .alias("division_code")
     )
 
 
 def staff() -> pl.DataFrame:
     """The doctors who see patients, and the named cast; identity numbers are invented."""
-    doctors = illness.doctors().with_columns(pl.col("org").replace_strict({i: o.code for i, o in enumerate(illness.homes_of_care())}, return_dtype=pl.String))
+    doctors = illness.doctors().with_columns(
+        pl.col("org").replace_strict({i: o.code for i, o in enumerate(illness.homes_of_care())}, return_dtype=pl.String)
+    )
     named = {s.full_name: s for s in world.staff()}
-    rows = [(name, org, department, "执业医师", named[name].title if name in named else "医师") for org, department, _n, name in doctors.iter_rows()]
+    rows = [
+        (name, org, department, "执业医师", named[name].title if name in named else "医师")
+        for org, department, _n, name in doctors.iter_rows()
+    ]
     seen = {(r[0], r[1]) for r in rows}
     rows += [
         (s.full_name, world.by_name()[s.institution].code, s.department, s.profession, s.title)
@@ -66,7 +74,11 @@ def _numbers(sexes: list[int]) -> dict[str, pl.Series]:
     born = np.datetime64("1964-01-01") + rng.integers(0, 12000, size)
     order = (np.arange(size) % 480 + 500) % 500 * 2 + (sex == 1)
     ids = people.identity_numbers(np.full(size, 532999), born, order)
-    return {"id_no": pl.Series(ids), "sex_code": pl.Series(sex).cast(pl.String), "born_on": pl.Series(born.astype("datetime64[D]"))}
+    return {
+        "id_no": pl.Series(ids),
+        "sex_code": pl.Series(sex).cast(pl.String),
+        "born_on": pl.Series(born.astype("datetime64[D]")),
+    }
 
 
 def make_users(folder: Path) -> list[dict[str, str]]:
@@ -87,7 +99,13 @@ def _user(member: world.Staff, known: dict[str, str]) -> dict[str, str]:
             member.login_name, member.full_name, password=password, role=member.role, org_code=org.code, title=member.title,
             department=member.department,
         )  # fmt: skip
-    return {"login": member.login_name, "password": password, "name": member.full_name, "role": member.role, "institution": org.name}
+    return {
+        "login": member.login_name,
+        "password": password,
+        "name": member.full_name,
+        "role": member.role,
+        "institution": org.name,
+    }
 
 
 def security_has(login_name: str) -> bool:
@@ -102,5 +120,3 @@ def _keep(path: Path, logins: dict[str, str]) -> None:
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text(json.dumps(logins, ensure_ascii=False, indent=1), "utf-8")
-
-

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-#: what becomes of a row of each kind
+#: what becomes of a row of each kind; nameless: loaded, under a registration of which only the number is known
 FATE = {
-    "voided": "filtered", "impossible_date": "rejected", "unknown_code": "rejected", "unknown_patient": "rejected", "duplicate": "merged",
+    "voided": "filtered", "impossible_date": "rejected", "unknown_code": "rejected", "unknown_patient": "nameless", "duplicate": "merged",
     "truncated_document": "rejected", "unknown_institution": "rejected",
 }  # fmt: skip
 
@@ -37,7 +37,7 @@ class Declared:
 
     @property
     def fate(self) -> str:
-        """What becomes of these rows: filtered, rejected or merged."""
+        """What becomes of these rows: filtered, rejected, merged or nameless."""
         return FATE[self.kind]
 
 
@@ -72,7 +72,9 @@ STRANGE_MESSAGES = 4
 STRANGE_INSTITUTION = "QH999999-9"
 
 
-def stained(source: str, tables: Mapping[str, pl.DataFrame], stains: tuple[Stain, ...]) -> tuple[dict[str, pl.DataFrame], list[Declared]]:
+def stained(
+    source: str, tables: Mapping[str, pl.DataFrame], stains: tuple[Stain, ...]
+) -> tuple[dict[str, pl.DataFrame], list[Declared]]:
     """The tables with their dirty rows at the end, and what was added; tables that are too small stay clean."""
     out, told = dict(tables), []
     for number, stain in enumerate(stains):
@@ -89,7 +91,9 @@ def _rows(clean: pl.DataFrame, stain: Stain, number: int) -> pl.DataFrame:
     if not stain.column:
         return rows
     marks = pl.Series([f"D{number}{n:02d}" for n in range(stain.count)])
-    return rows.with_columns(pl.lit(stain.value).alias(stain.column), (pl.col(stain.key).str.head(10) + marks).alias(stain.key))
+    return rows.with_columns(
+        pl.lit(stain.value).alias(stain.column), (pl.col(stain.key).str.head(10) + marks).alias(stain.key)
+    )
 
 
 def truncated(documents: Mapping[str, bytes], source: str) -> tuple[dict[str, bytes], list[Declared]]:
@@ -105,8 +109,17 @@ def strange(messages: Mapping[str, bytes], source: str) -> tuple[dict[str, bytes
     if not name:
         return dict(messages), []
     lines = messages[name].split(b"\rMSH|")[0].split(b"\r")
-    kept = [line for line in lines if not line.startswith(b"OBX")] + [line for line in lines if line.startswith(b"OBX")][:1]
+    kept = [line for line in lines if not line.startswith(b"OBX")] + [
+        line for line in lines if line.startswith(b"OBX")
+    ][:1]
     one = b"\r".join(line for line in kept if line) + b"\r"
     code = name.partition("-")[0].encode()
-    told = [one.replace(code + b"-" + one.split(code + b"-")[1][:1], STRANGE_INSTITUTION.encode()).replace(b"|L", f"|S{n}".encode()) for n in range(STRANGE_MESSAGES)]
-    return {**messages, "QH999999.hl7": b"".join(told)}, [Declared(source, "HL7", "unknown_institution", STRANGE_MESSAGES)]
+    told = [
+        one.replace(code + b"-" + one.split(code + b"-")[1][:1], STRANGE_INSTITUTION.encode()).replace(
+            b"|L", f"|S{n}".encode()
+        )
+        for n in range(STRANGE_MESSAGES)
+    ]
+    return {**messages, "QH999999.hl7": b"".join(told)}, [
+        Declared(source, "HL7", "unknown_institution", STRANGE_MESSAGES)
+    ]

@@ -16,7 +16,9 @@ from yigong.demo.illness import homes_of_care
 def keep(folder: Path, registrations: pl.DataFrame, dirt: Sequence[Declared]) -> None:
     """Write ``truth.parquet`` (org_code, source_system, local_id, person, cast, errors) and ``dirt.json``."""
     registered(registrations).write_parquet(folder / "truth.parquet")
-    (folder / "dirt.json").write_text(json.dumps([{**asdict(d), "fate": d.fate} for d in dirt], ensure_ascii=False, indent=1), "utf-8")
+    (folder / "dirt.json").write_text(
+        json.dumps([{**asdict(d), "fate": d.fate} for d in dirt], ensure_ascii=False, indent=1), "utf-8"
+    )
 
 
 def registered(registrations: pl.DataFrame) -> pl.DataFrame:

@@ -37,7 +37,7 @@ ENTRIES = (
     Entry(_("交换"), "topology-star-3", "exchange:monitor", "exchange.view"),
     Entry(_("监管"), "chart-histogram", "supervision:board", "supervision.view"),
     Entry(_("标准"), "book-2", "registry:standards", "standards.view"),
-    Entry(_("机构"), "building-hospital", "registry:institutions", "registry.view"),
+    Entry(_("机构"), "building-hospital", "institutions:list", "registry.view"),
     Entry(_("审计"), "shield-search", "security:audit", "audit.view"),
 )
 

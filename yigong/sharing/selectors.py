@@ -52,12 +52,12 @@ class Banner:
 
 
 def anchors(ctx: Ctx, person_id: int) -> tuple[int, ...]:
-    """The registrations of a person in reach. Raises Refused no_such_person, or no_relation when out of reach."""
+    """The registrations of a person in reach. Raises Refused not_found, or not_related when out of reach."""
     ids = registration_ids(person_id)
     if not ids:
-        raise Refused("no_such_person")
+        raise Refused("not_found")
     if not is_in_reach(ctx, person_id):
-        raise Refused("no_relation", person_id=person_id)
+        raise Refused("not_related", person_id=person_id)
     return ids
 
 
@@ -176,9 +176,10 @@ def shown_ids(ctx: Ctx, person_id: int, *, span: str, groups: Sequence[str]) -> 
 
 
 def dock_default(events: Sequence[records.Event]) -> records.Event | None:
-    """The event that opens beside the timeline: the newest stay or abnormal one of the last ones, else the newest."""
-    telling = [e for e in events[:40] if e.kind == "inpatient" or e.flag in ("critical", "abnormal")]
-    return (telling or list(events))[0] if events else None
+    """The event that opens beside the timeline: a critical one, else the newest stay, an abnormal one, the newest."""
+    wanted = ("critical", "inpatient", "abnormal", "")
+    recent = list(events[:60])
+    return next((e for w in wanted for e in recent if w in ("", e.flag, e.kind)), None)
 
 
 def chart_item(who: Banner) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
-from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from yigong.platform.registry import api as registry
 from yigong.platform.warehouse.api import Value
 from yigong.web import charts as draw
+from yigong.web import maps
 
 #: column of a drilled row -> words
 COLUMN_WORDS = {
@@ -102,15 +102,14 @@ def _bars(chart_id: str, title: str, months: dict[str, Any], series: list[dict[s
     return draw.chart(chart_id, option, table, head=head, title=title)
 
 
-@cache
-def geography() -> dict[str, Any]:
-    """The county's own map, as the installation keeps it."""
-    path = settings.COUNTY_MAP
-    return json.loads(path.read_text("utf-8")) if path.exists() else {"type": "FeatureCollection", "features": []}
-
-
 def county_map(values: dict[str, Value]) -> Any:
-    """The map of the townships with their values."""
-    from yigong.web import maps
-
-    return maps.county_map(geography(), {name: v.value for name, v in values.items()})
+    """The county with the share of each township; a township without enough data is hatched."""
+    if not settings.COUNTY_MAP.exists():
+        return format_html('<div class="yg-pd yg-hint">{}</div>', _("本机还没有县域地图（.local/county.geojson）"))
+    return maps.county_map(
+        settings.COUNTY_MAP,
+        {name: v.value for name, v in values.items()},
+        words=lambda value: f"{value:.1f}",
+        title=_("基层诊疗占比 · 按乡镇"),
+        unit="%",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from yigong.kit.errors import Refused
@@ -42,7 +44,7 @@ def page(
 
 def wants_part(request: HttpRequest) -> bool:
     """Whether htmx asks for a region, not for a page (a boosted link or a step back asks for the page)."""
-    htmx = getattr(request, "htmx", None)
+    htmx: Any = getattr(request, "htmx", None)
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
@@ -71,13 +73,17 @@ def idempotency_key(request: HttpRequest) -> str:
 
 
 @cache
-def sentences() -> dict[str, Any]:
-    """Every refusal of the house with its sentence: the tables that ``settings.SENTENCE_TABLES`` lists, then those of web."""
-    table: dict[str, Any] = dict(SENTENCES)
+def sentences() -> dict[str, list[Any]]:
+    """Every refusal of the house with its sentences: those of the modules (``settings.SENTENCE_TABLES``), then the house's own."""
+    tables = []
     for path in getattr(settings, "SENTENCE_TABLES", []):
         module, _sep, name = path.partition(":")
-        table.update(getattr(importlib.import_module(module), name))
-    return table
+        tables.append(getattr(importlib.import_module(module), name))
+    found: dict[str, list[Any]] = {}
+    for table in (*tables, SENTENCES):
+        for code, said in table.items():
+            found.setdefault(code, []).append(said)
+    return found
 
 
 @cache
@@ -96,10 +102,23 @@ def action_word(action: str) -> str:
 
 def sentence(refused: Refused) -> str:
     """What a refusal says to the person before the screen."""
-    found = sentences().get(refused.code)
+    known = sentences().get(refused.code, [])
+    found = next((s for s in known if _places(s) <= set(refused.facts)), known[-1] if known else None)
     if found is None:
         return _("平台拒绝了这一步（%(code)s）。内容没有改动。") % {"code": refused.code}
-    return str(found) % _Worded(refused.facts)
+    facts = _Worded(refused.facts)
+    if isinstance(found, tuple):  # (Chinese, English) with {name}, as modules write that also speak without Django
+        return str(found[get_language() == "en"]).format_map(facts)
+    return str(found) % facts
+
+
+def _places(said: Any) -> set[str]:
+    """The facts that a sentence names."""
+    return (
+        set(re.findall(r"%\((\w+)\)", str(said)))
+        if not isinstance(said, tuple)
+        else set(re.findall(r"{(\w+)", said[0]))
+    )
 
 
 class _Worded(dict[str, Any]):
@@ -122,9 +141,15 @@ def _word(name: str, value: Any) -> str:
     return str(value)
 
 
+def status_of(code: str) -> int:
+    """The status of a refusal: 403 may not, 404 is not there, 400 lacks something, else 409."""
+    name = code.rpartition(".")[2]
+    return STATUS.get(name) or (404 if name.startswith("no_such") else 409)
+
+
 def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
     """A refusal as page, region or JSON: what is missing, who can give it, what to do."""
-    status = STATUS.get(refused.code, 409)
+    status = status_of(refused.code)
     if wants_json(request):
         facts = {k: v if isinstance(v, str | int | float | bool | list) else str(v) for k, v in refused.facts.items()}
         return JsonResponse({"code": refused.code, "facts": facts, "sentence": sentence(refused)}, status=status)

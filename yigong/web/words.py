@@ -64,7 +64,7 @@ def number_words(value: object, digits: int | None = None) -> str:
         return "—"
     if isinstance(value, str):
         try:
-            value = Decimal(value)
+            return number_words(Decimal(value), digits)
         except ArithmeticError:
             return value
     if digits is None:

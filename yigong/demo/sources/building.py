@@ -42,7 +42,10 @@ def _centres(county: County, folder: Path, today: date) -> list[Declared]:
     """十七家基层机构的数据文件"""
     home = folder / "centres"
     home.mkdir(parents=True, exist_ok=True)
-    parts = {name: frame.partition_by("org", as_dict=True, include_key=False) for name, frame in township.tables(county).items()}
+    parts = {
+        name: frame.partition_by("org", as_dict=True, include_key=False)
+        for name, frame in township.tables(county).items()
+    }
     empty = {name: next(iter(by_org.values())).clear() for name, by_org in parts.items() if by_org}
     told: list[Declared] = []
     for org in township.centres():

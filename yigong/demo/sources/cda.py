@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 from xml.sax.saxutils import escape as text
+from xml.sax.saxutils import quoteattr
 
 from yigong.demo import world
 
@@ -67,7 +67,9 @@ def document(kind: str, facts: Facts, sections: Sequence[str]) -> bytes:
         '<confidentialityCode code="N" codeSystem="2.16.840.1.113883.5.25" codeSystemName="Confidentiality" displayName="正常访问保密级别"/>'
         f'<languageCode code="zh-CN"/><setId root="{_ROOT}.1.1" extension={quoteattr(facts["number"])}/><versionNumber value="1"/>'
     )
-    space = 'xmlns="urn:hl7-org:v3" xmlns:mif="urn:hl7-org:v3/mif" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    space = (
+        'xmlns="urn:hl7-org:v3" xmlns:mif="urn:hl7-org:v3/mif" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    )
     body = f"<component><structuredBody>{''.join(sections)}</structuredBody></component>"
     whole = head + _patient(facts) + _people(facts) + _stay(facts) + body
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<ClinicalDocument {space}>{whole}</ClinicalDocument>\n'.encode()
@@ -75,7 +77,10 @@ def document(kind: str, facts: Facts, sections: Sequence[str]) -> bytes:
 
 def _patient(facts: Facts) -> str:
     org: world.Institution = facts["org"]
-    ids = "".join(_id(oid, facts.get(name)) for oid, name in (("11", "visit"), ("12", "stay"), ("19", "card"), ("33", "report"), ("24", "request")))
+    ids = "".join(
+        _id(oid, facts.get(name))
+        for oid, name in (("11", "visit"), ("12", "stay"), ("19", "card"), ("33", "report"), ("24", "request"))
+    )
     addr = ""
     if facts.get("township"):
         addr = (
@@ -116,7 +121,12 @@ def _people(facts: Facts) -> str:
         f"{_id('5', org.code)}<name>{org.name}</name></representedCustodianOrganization></assignedCustodian></custodian>"
     )
     signed = _signed("legalAuthenticator", facts["at"], facts["doctor"])
-    return author + custodian + signed + "".join(_signed("authenticator", facts["at"], name, role) for role, name in facts.get("signed", ()))
+    return (
+        author
+        + custodian
+        + signed
+        + "".join(_signed("authenticator", facts["at"], name, role) for role, name in facts.get("signed", ()))
+    )
 
 
 def _stay(facts: Facts) -> str:
@@ -140,7 +150,11 @@ def _stay(facts: Facts) -> str:
 def outpatient(facts: Facts) -> bytes:
     """An outpatient record, C0002."""
     allergic = bool(facts.get("allergy"))
-    inner = f'<entryRelationship typeCode="COMP">{observation("DE05.01.022.00", "过敏史", words(facts["allergy"]))}</entryRelationship>' if allergic else ""
+    inner = (
+        f'<entryRelationship typeCode="COMP">{observation("DE05.01.022.00", "过敏史", words(facts["allergy"]))}</entryRelationship>'
+        if allergic
+        else ""
+    )
     flag = observation("DE02.10.023.00", "过敏史标志", f'<value xsi:type="BL" value="{str(allergic).lower()}"/>', inner)
     diagnosis = (
         '<organizer classCode="CLUSTER" moodCode="EVN"><statusCode/>'
@@ -177,11 +191,29 @@ def laboratory(facts: Facts, items: Sequence[Facts]) -> bytes:
 
 
 def _item(facts: Facts, item: Facts) -> str:
-    specimen = observation("DE04.50.134.00", "标本类别", f'<effectiveTime><low value="{moment(facts["sampled_at"])}"/></effectiveTime>' + words(item["specimen"]))
-    parts = [observation("DE04.30.019.00", "检验项目代码", words(item["code"]), f'<entryRelationship typeCode="COMP">{specimen}</entryRelationship>')]
+    specimen = observation(
+        "DE04.50.134.00",
+        "标本类别",
+        f'<effectiveTime><low value="{moment(facts["sampled_at"])}"/></effectiveTime>' + words(item["specimen"]),
+    )
+    parts = [
+        observation(
+            "DE04.30.019.00",
+            "检验项目代码",
+            words(item["code"]),
+            f'<entryRelationship typeCode="COMP">{specimen}</entryRelationship>',
+        )
+    ]
     if item["value"] is not None:
         unit = observation("DE04.30.016.00", "检验定量结果计量单位", words(item["unit"]))
-        parts.append(observation("DE04.30.015.00", "检验定量结果", f'<value xsi:type="REAL" value="{item["text"]}"/>', f'<entryRelationship typeCode="COMP">{unit}</entryRelationship>'))
+        parts.append(
+            observation(
+                "DE04.30.015.00",
+                "检验定量结果",
+                f'<value xsi:type="REAL" value="{item["text"]}"/>',
+                f'<entryRelationship typeCode="COMP">{unit}</entryRelationship>',
+            )
+        )
     inner = "".join(f"<component>{part}</component>" for part in parts)
     return f'<organizer classCode="BATTERY" moodCode="EVN"><statusCode/>{inner}</organizer>'
 

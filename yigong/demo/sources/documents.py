@@ -21,7 +21,9 @@ _FACTS = ("local_id", "name", "id_no", "phone", "born_on", "allergy", "card_no",
 def rows(county: County, frame: pl.DataFrame, org: int) -> list[dict[str, Any]]:
     """The rows of an institution with the patient as written there, the diagnosis in words, and the institution."""
     known = county.registrations.filter(pl.col("org") == org).select("person", *_FACTS).with_columns(place_names())
-    named = diagnoses().select("dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"), pl.col("complaint").alias("usual"))
+    named = diagnoses().select(
+        "dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"), pl.col("complaint").alias("usual")
+    )
     own = frame.filter(pl.col("org") == org).rename({c: f"{c}_item" for c in ("name", "code") if c in frame.columns})
     own = own.join(known, on="person", maintain_order="left").join(named, on="dx", maintain_order="left")
     if "complaint" not in own.columns:
@@ -53,7 +55,9 @@ def maternal_visits(county: County, since: date) -> dict[str, bytes]:
     """Outpatient records of the children's department from *since* on."""
     chosen = county.visits.filter((pl.col("department") == "儿科") & (pl.col("at") >= since))
     return {
-        f"MZBL-{r['visit']:08d}": cda.outpatient({**r, "number": f"{r['org'].code[:8]}MZBL{r['visit']:08d}", "visit": f"F{r['visit']:08d}", "stay": ""})
+        f"MZBL-{r['visit']:08d}": cda.outpatient(
+            {**r, "number": f"{r['org'].code[:8]}MZBL{r['visit']:08d}", "visit": f"F{r['visit']:08d}", "stay": ""}
+        )
         for r in rows(county, chosen, MATERNAL)
     }
 
@@ -63,7 +67,10 @@ def maternal_reports(county: County) -> dict[str, bytes]:
     by_report: dict[int, list[dict[str, Any]]] = {}
     for row in rows(county, county.results, MATERNAL):
         by_report.setdefault(row["report"], []).append(row)
-    return {f"JYBG-{n:08d}": cda.laboratory(_report(n, items[0]), [_item(i) for i in items]) for n, items in by_report.items()}
+    return {
+        f"JYBG-{n:08d}": cda.laboratory(_report(n, items[0]), [_item(i) for i in items])
+        for n, items in by_report.items()
+    }
 
 
 def _report(number: int, row: Mapping[str, Any]) -> dict[str, Any]:

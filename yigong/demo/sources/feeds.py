@@ -77,9 +77,19 @@ def _maternal(folder: Path) -> list[FeedPlan]:
 
 def _documents(folder: Path) -> list[FeedPlan]:
     maternal, peoples = homes_of_care()[MATERNAL], hospital.institution(hospital.PEOPLES)
-    places = [(maternal, "门诊病历", "maternal"), (maternal, "检验报告", "maternal"), (maternal, "出院小结", "maternal"), (peoples, "出院小结", "peoples")]
+    places = [
+        (maternal, "门诊病历", "maternal"),
+        (maternal, "检验报告", "maternal"),
+        (maternal, "出院小结", "maternal"),
+        (peoples, "出院小结", "peoples"),
+    ]
     return [
-        FeedPlan(f"{org.name} 共享文档 {kind}", org.code, "cda", {"org_code": org.code, "paths": _files(folder / home / kind)})
+        FeedPlan(
+            f"{org.name} 共享文档 {kind}",
+            org.code,
+            "cda",
+            {"org_code": org.code, "paths": _files(folder / home / kind)},
+        )
         for org, kind, home in places
     ]
 

@@ -69,10 +69,18 @@ def tables(county: County, make: Make, sent_since: date) -> dict[str, pl.DataFra
     built |= {
         "front": (gone, _front(make)),
         "entry": (stays, _entry(make)),
-        "summary": (gone.with_columns(pl.lit(make is PEOPLES) & (pl.col("discharged_at") >= sent_since)).rename({"literal": "sent"}), _summary(make)),
+        "summary": (
+            gone.with_columns(pl.lit(make is PEOPLES) & (pl.col("discharged_at") >= sent_since)).rename(
+                {"literal": "sent"}
+            ),
+            _summary(make),
+        ),
         "order": (_of(county.orders, make, local), _order(make)),
     }
-    return {make.tables[t]: frame.select(e.alias(names[make.name - 1]) for e, *names in columns.values()) for t, (frame, columns) in built.items()}
+    return {
+        make.tables[t]: frame.select(e.alias(names[make.name - 1]) for e, *names in columns.values())
+        for t, (frame, columns) in built.items()
+    }
 
 
 def _local(county: County, make: Make) -> pl.DataFrame:
@@ -83,8 +91,17 @@ def _local(county: County, make: Make) -> pl.DataFrame:
 
 def _of(frame: pl.DataFrame, make: Make, local: pl.DataFrame) -> pl.DataFrame:
     """Rows of one hospital with the local patient and the words of the diagnosis."""
-    named = diagnoses().select("dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"), pl.col("complaint").alias("usual_complaint"))
-    own = frame.filter(pl.col("org") == make.org).join(local, on="person", maintain_order="left", suffix="_p").join(named, on="dx", maintain_order="left")
+    named = diagnoses().select(
+        "dx",
+        pl.col("code").alias("dx_code"),
+        pl.col("name").alias("dx_name"),
+        pl.col("complaint").alias("usual_complaint"),
+    )
+    own = (
+        frame.filter(pl.col("org") == make.org)
+        .join(local, on="person", maintain_order="left", suffix="_p")
+        .join(named, on="dx", maintain_order="left")
+    )
     if "complaint" not in own.columns:
         own = own.with_columns(pl.lit(None, dtype=pl.String).alias("complaint"))
     return own.with_columns(pl.coalesce("complaint", "usual_complaint").alias("complaint"))
@@ -233,7 +250,17 @@ def _front(make: Make) -> Columns:
     }  # fmt: skip
 
 
-_FEE_NAMES = {"bed": "CWF", "nursing": "HLF", "lab": "JYF", "imaging": "JCF", "treatment": "ZLF", "surgery": "SSF", "drug": "XYF", "tcm": "ZCYF", "material": "CLF"}
+_FEE_NAMES = {
+    "bed": "CWF",
+    "nursing": "HLF",
+    "lab": "JYF",
+    "imaging": "JCF",
+    "treatment": "ZLF",
+    "surgery": "SSF",
+    "drug": "XYF",
+    "tcm": "ZCYF",
+    "material": "CLF",
+}
 
 
 def _entry(make: Make) -> Columns:

@@ -33,7 +33,9 @@ def files(county: County, today: date) -> dict[str, pl.DataFrame]:
 
 
 def _of(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    named = diagnoses().select("dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"), pl.col("complaint").alias("usual"))
+    named = diagnoses().select(
+        "dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"), pl.col("complaint").alias("usual")
+    )
     facts = known.select("person", "local_id", "name", "allergy")
     own = frame.filter(pl.col("org") == MATERNAL)
     return own.join(facts, on="person", maintain_order="left", suffix="_p").join(named, on="dx", maintain_order="left")
@@ -85,8 +87,14 @@ def _births(county: County, known: pl.DataFrame) -> pl.DataFrame:
     mother = county.people.select(pl.col("person").alias("mother"), pl.col("name").alias("mother_name"), pl.col("id_no").alias("mother_id"),
                                   pl.col("born_on").alias("mother_born"), pl.col("ethnic").alias("mother_ethnic"))  # fmt: skip
     child = known.select("person", "local_id", "name", "town", "village", "group", "house")
-    frame = county.births.join(child, on="person", maintain_order="left").join(mother, on="mother", maintain_order="left")
-    hour = (pl.col("minute") // 60).cast(pl.String).str.zfill(2) + pl.lit(":") + (pl.col("minute") % 60).cast(pl.String).str.zfill(2)
+    frame = county.births.join(child, on="person", maintain_order="left").join(
+        mother, on="mother", maintain_order="left"
+    )
+    hour = (
+        (pl.col("minute") // 60).cast(pl.String).str.zfill(2)
+        + pl.lit(":")
+        + (pl.col("minute") % 60).cast(pl.String).str.zfill(2)
+    )
     return frame.select(
         (pl.lit("Y5300") + pl.col("certificate").cast(pl.String)).alias("证书编号"), pl.col("local_id").alias("病人号"), pl.col("name").alias("新生儿姓名"), _sex(),
         (pl.col("on").cast(pl.String) + pl.lit(" ") + hour).alias("出生时间"), pl.col("days").alias("孕周天数"), pl.col("length").alias("身长"),

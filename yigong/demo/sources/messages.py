@@ -19,11 +19,17 @@ _SEX = {1: "M", 2: "F"}
 
 def results(county: County) -> pl.DataFrame:
     """The result rows that the regional laboratory reports, with the patient as the centre wrote him."""
-    facts = county.registrations.select("org", "person", "local_id", "name", "id_no", "born_on", "phone", "address", "card_no")
+    facts = county.registrations.select(
+        "org", "person", "local_id", "name", "id_no", "born_on", "phone", "address", "card_no"
+    )
     named = diagnoses().select("dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"))
     sent = county.results.filter((pl.col("org") >= COMMUNITY) & ~pl.col("panel").is_in(LOCAL_PANELS))
     sent = sent.with_columns(pl.col("org").cast(pl.Int64)).rename({"name": "item_name"})
-    return sent.join(facts, on=["org", "person"], maintain_order="left").join(named, on="dx", maintain_order="left").sort("org", "reported_at", "report", maintain_order=True)
+    return (
+        sent.join(facts, on=["org", "person"], maintain_order="left")
+        .join(named, on="dx", maintain_order="left")
+        .sort("org", "reported_at", "report", maintain_order=True)
+    )
 
 
 def files(frame: pl.DataFrame) -> dict[str, bytes]:
@@ -50,7 +56,11 @@ def message(items: list[dict[str, Any]], charset: str) -> str:
     first = items[0]
     org, at = homes_of_care()[first["org"]], f"{first['reported_at']:%Y%m%d%H%M%S}"
     number = f"L{first['report']:09d}"
-    ids = f"{first['local_id']}^^^{org.code}^PI" + (f"~{first['id_no']}^^^^NI" if first["id_no"] else "") + (f"~{first['card_no']}^^^^HC" if first["card_no"] else "")
+    ids = (
+        f"{first['local_id']}^^^{org.code}^PI"
+        + (f"~{first['id_no']}^^^^NI" if first["id_no"] else "")
+        + (f"~{first['card_no']}^^^^HC" if first["card_no"] else "")
+    )
     lines = [
         f"MSH|^~\\&|LIS-QY|{org.code}|YGT|QH000001-X|{at}||ORU^R01^ORU_R01|{number}|P|2.5|||AL|NE|CHN|{charset}",
         f"PID|1||{ids}||{escape(first['name'])}||{first['born_on']:%Y%m%d}|{_SEX[first['sex']]}|||{escape(first['address'])}||{first['phone']}",

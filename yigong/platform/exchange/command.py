@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from django.db import DatabaseError
 from rich.console import Console
@@ -28,7 +29,7 @@ STATES = {
     "unfinished": ("未完成", "unfinished", "red"),
     "pending": ("未完成", "unfinished", "red"),
 }
-WORDS = {
+WORDS: dict[str, tuple[Any, Any]] = {
     "title": ("采集结果", "Ingest"),
     "columns": (("文件", "类型", "文档", "结果", "入库", "未入库"), ("File", "Kind", "Document", "Result", "Loaded", "Not loaded")),
     "why": ("未入库的原因", "Why not loaded"),
@@ -141,7 +142,7 @@ def _explain(console: Console, file: FileReport, language: int) -> None:
     for (rule, words), all_of_it in counted.items():
         times = f" ×{len(all_of_it)}" if len(all_of_it) > 1 else ""
         console.print(f"✗ {all_of_it[0].place} · {rule} · {words}{times}", style="yellow", markup=False)
-    told = [f for f in file.findings if f.get("severity") in ("warning", "error")]
+    told = [f for f in file.findings if f.get("severity") in ("warning", "error") or f["rule"] == "hl7_type_unused"]
     for found in told[:5]:
         where = f" · {found['xpath']} ({found['line']})" if found.get("xpath") else f" · {found.get('field', '')}"
         console.print(

@@ -12,6 +12,7 @@ from django.db import connection
 
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
+from yigong.kit.errors import Refused
 from yigong.platform.records import judge, places
 from yigong.platform.records.documents import place_of
 from yigong.platform.records.facts import (
@@ -26,8 +27,10 @@ from yigong.platform.records.facts import (
     Row,
     Source,
 )
+from yigong.platform.records.rendering import DocumentView, view
 from yigong.platform.records.words import code_word, columns_of, row
 from yigong.security.api import persons_in_reach
+from yigong.standards.api import load as standards
 
 Params = dict[str, Any]
 
@@ -355,6 +358,18 @@ def original(ctx: Ctx, document_id: int) -> bytes:
     if found is None:
         raise LookupError(document_id)
     return place_of(found[0].sha256).read_bytes()
+
+
+def document_view(ctx: Ctx, document_id: int) -> DocumentView | None:
+    """A document as it is shown; nothing when its original is lost or of a kind that cannot be shown."""
+    found = document(ctx, document_id)
+    if found is None:
+        return None
+    try:
+        content = place_of(found[0].sha256).read_bytes()
+        return view(content, standards(), media_type=found[0].media_type)
+    except (FileNotFoundError, Refused):
+        return None
 
 
 def versions(ctx: Ctx, person_id: int, org_code: str, set_id: str) -> list[DocumentRow]:

@@ -134,6 +134,19 @@ def yg_waiting(nav: Iterable[object] | None) -> dict[str, Any]:
     return {"entries": entries, "total": sum(int(marks.fact(e, "badge", 0)) for e in entries)}
 
 
+@register.simple_tag
+def yg_limit_words() -> dict[str, str]:
+    """The sentences that the page's script counts on with."""
+    return {
+        "left": _("还剩 %(span)s"),
+        "over": _("超时 %(span)s"),
+        "d": _("%(d)s 天"),
+        "dh": _("%(d)s 天 %(h)s 小时"),
+        "hm": _("%(h)s 小时 %(m)02d 分"),
+        "m": _("%(m)s 分"),
+    }
+
+
 # ---- links of the page ----
 
 
@@ -399,3 +412,9 @@ def yg_keys(*keys: str) -> Context:
     """{% yg_keys "A:接收" "M:改投" %}: the keys of this page, after the ones every page has."""
     own = [{"keys": k.partition(":")[0].split(), "word": k.partition(":")[2]} for k in keys]
     return {"own": own}
+
+
+@register.inclusion_tag("web/ui/node_legend.html")
+def yg_node(tone: str, word: object, count: object = None, href: str = "", on: bool = False) -> Context:
+    """{% yg_node "late" "迟到" 3 href=url %}: a shape of the map with its word; the legend counts and filters."""
+    return {"tone": tone, "word": word, "count": count, "href": href, "on": on}

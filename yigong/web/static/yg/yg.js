@@ -211,10 +211,10 @@
   });
 
   /* ---- limits count on, and are said at 15, 5 and 1 minutes ---- */
+  const fill = (text, facts) => text.replace(/%\((\w+)\)(?:s|02d)/g, (all, name) => (all.endsWith("02d") ? String(facts[name]).padStart(2, "0") : facts[name]));
   function spanOf(ms) {
-    const m = Math.floor(Math.abs(ms) / 60000), d = Math.floor(m / 1440), h = Math.floor((m % 1440) / 60), r = m % 60, w = words();
-    if (d) return h ? `${d} ${w.days} ${h} ${w.hours}` : `${d} ${w.days}`;
-    return h ? `${h} ${w.hours} ${String(r).padStart(2, "0")} ${w.minutes}` : `${r} ${w.minutes}`;
+    const n = Math.floor(Math.abs(ms) / 60000), d = Math.floor(n / 1440), h = Math.floor((n % 1440) / 60), w = words();
+    return fill(d ? (h ? w.dh : w.d) : h ? w.hm : w.m, { d, h, m: d ? 0 : n % 60 });
   }
   function tickLimits() {
     $$("[data-yg-due]").forEach((e) => {
@@ -222,7 +222,7 @@
       const since = e.dataset.ygSince ? Date.parse(e.dataset.ygSince) : null;
       const whole = since ? Date.parse(e.dataset.ygDue) - since : null;
       const tone = rest < 0 ? "bad" : rest <= 3600000 || (whole && rest <= whole / 4) ? "warn" : "idle";
-      $("[data-yg-left]", e).textContent = `${rest < 0 ? words().over : words().left} ${spanOf(rest)}`;
+      $("[data-yg-left]", e).textContent = fill(rest < 0 ? words().over : words().left, { span: spanOf(rest) });
       const icon = $(".w .ti", e), bar = $(".yg-bar", e);
       e.className = `yg-limit ${tone} yg-t-${tone}`;
       if (icon) icon.className = `ti ti-${{ bad: "alert-octagon", warn: "alert-triangle", idle: "clock" }[tone]}`;
