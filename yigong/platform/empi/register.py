@@ -239,7 +239,7 @@ def _write_new(intake: Intake) -> None:
         schema={"registration_id": pl.Int64, "person": pl.Int64},
     )
     new = intake.new.join(of, on="registration_id")
-    kept = [pl.col("registration_id").alias("id"), pl.col("person").alias("person_id"), *_COLUMNS]
+    kept: list[str | pl.Expr] = [pl.col("registration_id").alias("id"), pl.col("person").alias("person_id"), *_COLUMNS]
     bulk.add("empi_registration", new.select(*kept, pl.lit("active").alias("state")))
 
 
