@@ -130,7 +130,10 @@ def counts(ctx: Ctx, person_id: int) -> tuple[dict[str, int], int, datetime | No
 
 
 MEDICATION_COLUMNS = """p.medication_name, p.medication_specification, p.medication_single_dose,
-    p.medication_dose_unit, p.medication_frequency_code, p.medication_route_code, p.medication_total_dose,
+    p.medication_dose_unit,
+    case when coalesce(p.medication_frequency_code, '99') = '99'
+        then coalesce(p.extra ->> 'frequency', p.medication_frequency_code) else p.medication_frequency_code end,
+    p.medication_route_code, p.medication_total_dose,
     coalesce(p.prescribed_on, (p.event_at at time zone 'Asia/Shanghai')::date),
     coalesce(p.extra ->> 'days_supply', p.extra ->> 'days'), p.org_code, p.event_at, p.group_key, p.document_id"""
 
