@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -215,6 +216,7 @@ def _bar(start: date, end: date, lane: str, frame: Window, *, gap: bool = False)
     return Bar(left, round(frame.place(end) - left, 2), lane, (end - start).days, gap)
 
 
+@lru_cache(maxsize=5000)
 def supply_class(name: str) -> str:
     """The class of medication a name belongs to, by the stem of its generic name; empty where none."""
     return next((key for key, (_, stems) in SUPPLY_CLASSES.items() if any(s in name for s in stems)), "")
