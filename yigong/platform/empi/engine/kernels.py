@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -162,7 +162,7 @@ def _symbols() -> dict[str, str]:
     return dict(line.split(" ", 1) for line in lines)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _address(name: str) -> int:
     import llvmlite.binding as llvm
 

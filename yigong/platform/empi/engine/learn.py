@@ -117,7 +117,9 @@ def _climb(
 
     def look(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
         gradient, hessian = np.zeros(size), np.zeros(size * size)
-        likely = train.step(flat, active.shape[1], active.shape[0], counts.good, counts.total, at, size, gradient, hessian)
+        likely = train.step(
+            flat, active.shape[1], active.shape[0], counts.good, counts.total, at, size, gradient, hessian
+        )
         return likely - float(ridge @ (at - start) ** 2) / 2, gradient - ridge * (at - start), hessian
 
     height, gradient, hessian = look(w)
