@@ -145,10 +145,15 @@ def without_ambiguous(rows: NDArray[np.int64], model: Model, found: pairs.Pairs)
         (pl.col("other") != pl.col("other_right")) & (pl.col("score") < pl.col("score_right") + rule["bits"] * UNIT)
     )
     between = pairs.score_between(rows, model, _u32(rivals["other"]), _u32(rivals["other_right"]))
-    drop = rivals["edge"].filter(pl.Series(between.scores < 0)).unique().to_numpy()
+    twins = (between.scores < 0) & (_level(model, rule["born"], between.levels) == LEVELS["date"].index("same"))
+    drop = rivals["edge"].filter(pl.Series(twins)).unique().to_numpy()
     keep = np.ones(len(found), bool)
     keep[drop] = False
     return pairs.Pairs(found.left[keep], found.right[keep], found.levels[keep], found.scores[keep])
+
+
+def _level(model: Model, comparison: str, levels: NDArray[np.int64]) -> NDArray[np.int64]:
+    return (levels >> (5 * model.comparison(comparison))) & 31
 
 
 def _u32(rows: pl.Series) -> NDArray[np.uint32]:
