@@ -31,22 +31,26 @@ def run_all(ctx: Ctx, plans: Iterable[FeedPlan], console: Console) -> dict[str, 
         for plan in waiting:
             bar.update(task, description=plan.name[:26])
             job = exchange.run(ctx, _declared(ctx, plan))
+            if job.error:
+                console.print(f"  [red]✗[/] {plan.name}: {job.error.get('zh') or job.error}")
             for name in COUNTED:
                 sums[name] += getattr(job, name)
             bar.advance(task)
     return {**sums, "loaded": sums["inserted"] + sums["updated"] + sums["unchanged"]}
 
 
-def _declared(ctx: Ctx, plan: FeedPlan) -> object:
-    return exchange.save_feed(
+def _declared(ctx: Ctx, plan: FeedPlan) -> str:
+    """The feed brought to its plan; its name."""
+    exchange.save_feed(
         ctx,
-        name=plan.name,
+        plan.name,
         org_code=plan.org_code,
         reader=plan.reader,
         config=plan.config,
         mapping=plan.mapping,
         schedule="15 min",
     )
+    return plan.name
 
 
 def is_loaded() -> bool:
@@ -59,7 +63,7 @@ def persons() -> int:
     return int(str(_one("select count(distinct person_id) from empi_registration")))
 
 
-def _one(query: str) -> object:
+def _one(query: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchone()[0]

@@ -48,9 +48,6 @@ PLAIN_COMMANDS = {"empi"}
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {}
 
-#: (action, dotted path of a function (ctx) -> {"figures": […], "todos": […], "lists": […]}) of the home page
-HOME_BLOCKS: list[tuple[str, str]] = []
-
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
 
@@ -69,6 +66,7 @@ ACTIONS = [
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.platform.exchange.sentences:SENTENCES",
+    "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",
     "yigong.collaboration.referral.words:SENTENCES",
     "yigong.platform.empi.sentences:SENTENCES",

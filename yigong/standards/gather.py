@@ -201,7 +201,7 @@ def fields(folder: Path, names: Names) -> Iterable[Row]:
             "data_set": r["dataset_key"], "seq": str(places[r["dataset_key"]]), "inner_id": r["inner_id"], "element": r["data_element_id"],
             "name_zh": r["name_zh"], "name_en": name["name_en"], "identifier": other.get("identifier", name["identifier"]),
             "type": r["type"], "format": r["format"], "value_set": r["value_set_id"], "since": "1",
-            "note": other.get("note", name.get("note", "")), "sources": r["sources"], "certainty": by_count(r["source_count"]),
+            "note": re.sub(r"[:;]? see names_en\S*", "", other.get("note", name.get("note", ""))), "sources": r["sources"], "certainty": by_count(r["source_count"]),
         }  # fmt: skip
 
 

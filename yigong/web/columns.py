@@ -33,6 +33,7 @@ class Column(Shape):
     name: str
     word: object
     num = False
+    named = True  # on a phone the word stands before the fact; marks that speak for themselves need none
 
     def fact(self, row: object) -> Any:
         """The fact itself; dots lead further inside."""
@@ -133,6 +134,8 @@ class Since(Column):
 class Left(Column):
     """What is left of a time limit; *since* names the fact where the bar begins."""
 
+    named = False
+
     since: str = ""
 
     def cell(self, row: object) -> object:
@@ -153,6 +156,8 @@ class Left(Column):
 class State(Column):
     """A state: *words* maps it to (tone, word)."""
 
+    named = False
+
     words: Mapping[Any, tuple[str, object]]
 
     def _pair(self, row: object) -> tuple[str, object]:
@@ -168,6 +173,8 @@ class State(Column):
 
 class Inst(Column):
     """The mark of an institution, from an Institution or its code."""
+
+    named = False
 
     def cell(self, row: object) -> object:
         return marks.institution(self.fact(row))
@@ -191,6 +198,8 @@ class Link(Column):
 @dataclass(frozen=True)
 class Person(Column):
     """Name, sex and age of a person, the number masked under it; facts ``sex`` (word), ``born_on``, ``id_no`` of the row."""
+
+    named = False
 
     url: Callable[[Any], str] | None = None
     sex: str = "sex"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -72,13 +73,17 @@ def idempotency_key(request: HttpRequest) -> str:
 
 
 @cache
-def sentences() -> dict[str, Any]:
-    """Every refusal of the house with its sentence: the tables that ``settings.SENTENCE_TABLES`` lists, then those of web."""
-    table: dict[str, Any] = dict(SENTENCES)
+def sentences() -> dict[str, list[Any]]:
+    """Every refusal of the house with its sentences: those of the modules (``settings.SENTENCE_TABLES``), then the house's own."""
+    tables = []
     for path in getattr(settings, "SENTENCE_TABLES", []):
         module, _sep, name = path.partition(":")
-        table.update(getattr(importlib.import_module(module), name))
-    return table
+        tables.append(getattr(importlib.import_module(module), name))
+    found: dict[str, list[Any]] = {}
+    for table in (*tables, SENTENCES):
+        for code, said in table.items():
+            found.setdefault(code, []).append(said)
+    return found
 
 
 @cache
@@ -97,13 +102,23 @@ def action_word(action: str) -> str:
 
 def sentence(refused: Refused) -> str:
     """What a refusal says to the person before the screen."""
-    found = sentences().get(refused.code)
+    known = sentences().get(refused.code, [])
+    found = next((s for s in known if _places(s) <= set(refused.facts)), known[-1] if known else None)
     if found is None:
         return _("平台拒绝了这一步（%(code)s）。内容没有改动。") % {"code": refused.code}
     facts = _Worded(refused.facts)
     if isinstance(found, tuple):  # (Chinese, English) with {name}, as modules write that also speak without Django
         return str(found[get_language() == "en"]).format_map(facts)
     return str(found) % facts
+
+
+def _places(said: Any) -> set[str]:
+    """The facts that a sentence names."""
+    return (
+        set(re.findall(r"%\((\w+)\)", str(said)))
+        if not isinstance(said, tuple)
+        else set(re.findall(r"{(\w+)", said[0]))
+    )
 
 
 class _Worded(dict[str, Any]):

@@ -200,7 +200,13 @@ class ListPage:
         for row in found:
             group = self.group(row)
             cells = [
-                {"body": c.cell(row), "second": c.second_line(row), "num": c.num, "word": c.word, "lead": c.lead}
+                {
+                    "body": c.cell(row),
+                    "second": c.second_line(row),
+                    "num": c.num,
+                    "word": c.word if c.named else "",
+                    "lead": c.lead,
+                }
                 for c in self.columns
             ]
             yield Row(

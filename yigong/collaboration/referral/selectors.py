@@ -182,7 +182,7 @@ def just_handled(ctx: Ctx) -> list[Row]:
 
 def reply_minutes(ctx: Ctx) -> tuple[float | None, int]:
     """Median minutes from sending to the answer in the last 30 days for the actor's institution, and the number of cases."""
-    params = {"orgs": list(ctx.orgs), "since": now() - timedelta(days=30)}
+    params: dict[str, Any] = {"orgs": list(ctx.orgs), "since": now() - timedelta(days=30)}
     with connection.cursor() as cursor:
         cursor.execute(
             """select percentile_cont(0.5) within group (order by extract(epoch from replied_at - sent_at) / 60), count(*)

@@ -17,6 +17,7 @@ from yigong.collaboration.referral import words
 from yigong.collaboration.referral.domain import FADING, OPEN_TO_RECEIVER, READ_DAYS_AFTER
 from yigong.collaboration.referral.models import Referral, ReferralMove
 from yigong.collaboration.referral.selectors import Anchor, Filters, Row
+from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
 from yigong.web import parts
 
@@ -100,9 +101,20 @@ def person(who: Row | Anchor, summary: Any) -> parts.Person:
         born_on=who.born_on,
         id_no=who.id_no or "",
         url=person_url(who.person_id) if summary else "",
-        allergies=getattr(summary, "allergies", None),
-        problems=list(getattr(summary, "problems", ()))[:4],
+        allergies=allergies(summary),
+        problems=[parts.Problem(p.name, f"{p.since:%Y}") for p in (summary.problems if summary else ())][:4],
+        conflicts=[
+            _("%(what)s：几处记录不一致") % {"what": c.subject} for c in (summary.contradictions if summary else ())
+        ][:2],
     )
+
+
+def allergies(summary: Any) -> list[parts.Allergy] | None:
+    """Allergies as the banner wants them: None where nobody asked or the history is closed to the reader."""
+    if summary is None or summary.allergy_state == "not_asked":
+        return None
+    found = records.present_allergies(summary.allergies)
+    return [parts.Allergy(a.substance or _("过敏史"), a.detail, a.source.org_code) for a in found]
 
 
 def person_url(person_id: int) -> str:
@@ -113,10 +125,21 @@ def person_url(person_id: int) -> str:
         return ""
 
 
-def results(summary: Any) -> list[Any]:
+def results(summary: Any) -> list[dict[str, Any]]:
     """The latest results worth a line: abnormal ones first."""
-    latest = list(getattr(summary, "results", ()) or ())
-    return sorted(latest, key=lambda r: getattr(r, "flag", "") in ("", "normal", None))[:5]
+    latest = list(summary.latest) if summary else []
+    chosen = sorted(latest, key=lambda r: (not r.is_abnormal, r.name))[:5]
+    return [
+        {
+            "name": r.name,
+            "value": r.value if r.value is not None else r.text,
+            "unit": r.unit,
+            "at": r.at,
+            "flag": r.flag,
+            "arrow": "↑" if "high" in r.flag else "↓" if "low" in r.flag else "",
+        }
+        for r in chosen
+    ]
 
 
 def move(m: ReferralMove) -> SimpleNamespace:

@@ -25,6 +25,18 @@ from yigong.security import api as security
 from yigong.security.api import action
 from yigong.web.http import idempotency_key, page, say
 
+#: the order of the buttons: the usual act first, the harsh one last
+_RANK = {
+    "send": 0,
+    "accept": 0,
+    "arrive": 0,
+    "close": 0,
+    "redirect": 1,
+    "return": 2,
+    "refuse": 9,
+    "cancel": 9,
+    "discard": 9,
+}
 TABS = ("todo", "waiting", "treating", "sent", "drafts", "closed", "all")
 
 
@@ -102,6 +114,7 @@ def _moves(ctx: Ctx, referral: Referral) -> dict[str, Any]:
     sides = referral.sides(ctx)
     possible = LIFE.verbs(referral.state)
     mine = [m for m in possible if m.side in sides and ctx.may(f"referral.{m.verb}")]
+    mine.sort(key=lambda m: _RANK.get(m.verb, 5))
     return {"mine": [_button(m) for m in mine], "others": [_button(m) for m in possible if m.side not in sides]}
 
 

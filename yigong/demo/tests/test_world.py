@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -30,6 +31,7 @@ def test_twenty_institutions_treat_people():
     assert len(kinds) == 20
 
 
+@pytest.mark.feature("C09")
 def test_the_map_is_drawn_from_its_seed():
     """The kept map is what the generator draws, fifteen closed areas that contain their seats."""
     kept = json.loads((world.DATA / "county.geojson").read_text("utf-8"))
@@ -58,6 +60,6 @@ def inside(point, ring):
     """Whether a point lies inside a ring (rays to the right)."""
     x, y = point
     crossings = 0
-    for (ax, ay), (bx, by) in zip(ring, ring[1:], strict=False):
+    for (ax, ay), (bx, by) in pairwise(ring):
         crossings += (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax
     return crossings % 2 == 1

@@ -8,10 +8,15 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from yigong.kit.text import initials, pinyin
 from yigong.platform.empi.engine import api as engine
+from yigong.platform.empi.engine import standard
+from yigong.platform.empi.engine.pairs import score_between
+from yigong.platform.empi.engine.score import UNIT
 from yigong.platform.empi.identity import with_numbers
 
 AUTO, REVIEW, NONE = "auto", "review", "none"
@@ -83,13 +88,13 @@ class Board:
 
     def __init__(self, facts: pl.DataFrame) -> None:
         self.place = {one: n for n, one in enumerate(facts.get_column("registration_id"))}
-        self.rows = engine.standardise(comparable(facts), model())
+        self.rows = standard.rows_of(comparable(facts), model())
 
-    def scores(self, left: Iterable[int], right: Iterable[int]) -> pl.Series:
+    def scores(self, left: Iterable[int], right: Iterable[int]) -> NDArray[np.float64]:
         """Bits for pairs of registrations."""
-        a = pl.Series([self.place[one] for one in left], dtype=pl.UInt32)
-        b = pl.Series([self.place[one] for one in right], dtype=pl.UInt32)
-        return engine.score_pairs(model(), self.rows, a, b)
+        a = np.fromiter((self.place[one] for one in left), np.uint32)
+        b = np.fromiter((self.place[one] for one in right), np.uint32)
+        return score_between(self.rows, model(), a, b).scores / UNIT
 
     def agree(self, members: Mapping[int, list[int]]) -> Callable[[int, int], bool]:
         """Whether two groups fit as wholes: the mean over all cross pairs, with the loudest voices clipped."""
@@ -100,7 +105,7 @@ class Board:
                 return True
             pairs = [(a, b) for a in ones for b in others][:_CROSS]
             scores = self.scores([a for a, _ in pairs], [b for _, b in pairs])
-            return float(scores.clip(-_CLIP, _CLIP).sum()) >= 0
+            return float(np.clip(scores, -_CLIP, _CLIP).sum()) >= 0
 
         return fits
 
@@ -109,7 +114,7 @@ def score(pairs: pl.DataFrame, board: Board) -> pl.DataFrame:
     """Adds ``score`` and ``band`` to pairs whose columns stand twice, the second time with the ending ``_right``."""
     auto, review = thresholds()
     bits = board.scores(pairs.get_column("left"), pairs.get_column("right"))
-    scored = pairs.with_columns(bits.alias("score"))
+    scored = pairs.with_columns(pl.Series("score", bits, dtype=pl.Float64))
     certain = _certain() & ~_clash()
     scored = scored.with_columns(
         pl.when(certain).then(pl.max_horizontal("score", pl.lit(_CERTAIN))).otherwise("score").alias("score")

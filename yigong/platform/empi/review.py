@@ -193,3 +193,17 @@ def done_today(ctx: Ctx) -> int:
         {"by": ctx.actor_id, "now": now()},
     )
     return int(rows[0]["n"])
+
+
+def pair_of_decision(ctx: Ctx, decision_id: int) -> int:
+    """The pair that waits again after a decision was taken back; 0 when there is none."""
+    reach = persons_in_reach(ctx, "l.person_id")
+    rows = ask_rows(
+        f"""select c.id from empi_decision d
+                join empi_candidate c on c.left_id = (d.registration_ids->>0)::bigint
+                    or c.right_id = (d.registration_ids->>0)::bigint
+                join empi_registration l on l.id = c.left_id
+            where d.id = %(id)s and c.state in ('open', 'later') and {reach.sql} order by c.id limit 1""",
+        {"id": decision_id, **reach.params},
+    )
+    return int(rows[0]["id"]) if rows else 0

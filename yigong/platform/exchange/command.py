@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from django.db import DatabaseError
 from rich.console import Console
@@ -28,7 +29,7 @@ STATES = {
     "unfinished": ("未完成", "unfinished", "red"),
     "pending": ("未完成", "unfinished", "red"),
 }
-WORDS = {
+WORDS: dict[str, tuple[Any, Any]] = {
     "title": ("采集结果", "Ingest"),
     "columns": (("文件", "类型", "文档", "结果", "入库", "未入库"), ("File", "Kind", "Document", "Result", "Loaded", "Not loaded")),
     "why": ("未入库的原因", "Why not loaded"),

@@ -122,6 +122,11 @@ def _text(head: bytes, whole: bool) -> Recognised:
         return _none(
             "binary", "无法识别：既不是文本，也不是已知的文件格式", "not recognised: neither text nor a known format"
         )
+    if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        name = " FHIR" if '"resourceType"' in text else ""
+        return _none(
+            "no_reader", f"这是{name} JSON，不能按文件采集", f"this is{name} JSON, which is not taken in as a file"
+        )
     separator = _separator(text, whole)
     if separator:
         return Recognised("csv", encoding=decoded.encoding, separator=separator)

@@ -221,12 +221,14 @@ def _narrative(text: etree._Element) -> tuple[tuple[str, ...], tuple[TableView, 
     tables = tuple(_drawn(table) for table in text.iter("table"))
     for table in list(text.iter("table")):
         table.getparent().remove(table)  # type: ignore[union-attr]
-    parts = [" ".join(piece.split()) for piece in text.itertext()]
+    parts = [" ".join(str(piece).split()) for piece in text.itertext()]
     return tuple(_plain(part) for part in parts if part), tables
 
 
 def _drawn(table: etree._Element) -> TableView:
-    rows = [tuple(_plain(" ".join("".join(cell.itertext()).split())) for cell in row) for row in table.iter("tr")]
+    rows = [
+        tuple(_plain(" ".join("".join(map(str, cell.itertext())).split())) for cell in row) for row in table.iter("tr")
+    ]
     head, body = (rows[0], rows[1:]) if rows and table.find(".//th") is not None else ((), rows)
     return TableView(head, head, tuple(body))
 

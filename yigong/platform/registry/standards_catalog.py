@@ -46,7 +46,6 @@ CERTAINTY_WORDS: dict[str, tuple[str, object, object]] = {
 #: parts of WS 363 and WS 364: leading digits -> name
 CHAPTERS = {
     "01.00": _("标识"),
-    "02.00": _("人口学及社会经济学特征"),
     "02.01": _("人口学及社会经济学特征"),
     "02.10": _("健康史"),
     "03.00": _("健康危险因素"),
@@ -66,11 +65,11 @@ CHAPTERS = {
 }
 FAMILIES = {
     "WS 365": _("WS 365-2011 城乡居民健康档案"),
-    "WS 37x": _("WS 371–376 疾病管理等"),
     "WS 445": _("WS 445-2014 电子病历"),
+    "WS 37x": _("WS 371–376 疾病管理等"),
     "trial-2009": _("2009 试行数据集"),
-    "WS/T 483": _("WS/T 483-2016 健康档案共享文档"),
-    "WS/T 500": _("WS/T 500-2016 电子病历共享文档"),
+    "WS/T 483": _("WS/T 483-2016 健康档案"),
+    "WS/T 500": _("WS/T 500-2016 电子病历"),
     "newer": _("较新一版（医院平台交互）"),
     "older": _("较早一版（2014–2019）"),
 }
@@ -171,11 +170,12 @@ def inside() -> tuple[Entry, ...]:
 
 
 def _chapter(id: str) -> str:
-    return id[2:7]
+    return id[2:7].replace("02.00", "02.01")
 
 
 def _data_sets(found: Standards) -> Iterator[Entry]:
-    for d in found.data_sets.values():
+    order = list(FAMILIES)
+    for d in sorted(found.data_sets.values(), key=lambda d: order.index(d.family)):
         group = d.code if d.family == "WS 445" else d.code[:5] if d.family == "trial-2009" else ""
         yield Entry(
             "data_set", d.key, d.name_zh, d.name_en, standard_words(d.standard), d.origin, d.certainty,
@@ -205,7 +205,7 @@ def _value_sets(found: Standards) -> Iterator[Entry]:
 
 
 def _documents(found: Standards) -> Iterator[Entry]:
-    for d in found.documents.values():
+    for d in sorted(found.documents.values(), key=lambda d: d.family):
         yield Entry(
             "document", d.code, d.name_zh, d.name_en, d.standard, d.origin, d.certainty, len(d.elements),
             _path("document", d.family), reverse("registry:standards_document", args=[d.code]),
@@ -338,7 +338,7 @@ def counted(found: Iterable[Entry]) -> dict[str, Counter[str]]:
 
 def by_origin() -> list[tuple[str, object, Counter[str], int]]:
     """The registered things by origin in order of priority: (origin, words, counts by kind, sum) (A08)."""
-    rows = []
+    rows: list[tuple[str, object, Counter[str], int]] = []
     for origin in ORIGINS:
         kinds = Counter(e.kind for e in entries() if e.origin == origin)
         rows.append((origin, ORIGIN_WORDS[origin], kinds, sum(kinds.values())))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -21,7 +22,7 @@ from yigong.web.http import page
 from yigong.web.links import tabs, with_query
 
 PAGE = 50
-T = TypeVar("T")
+View = Callable[..., HttpResponse]
 SORTS: dict[str, Callable[[catalog.Entry], Any]] = {
     "id": lambda e: e.id,
     "name": lambda e: e.name_zh,
@@ -32,22 +33,43 @@ SORTS: dict[str, Callable[[catalog.Entry], Any]] = {
 
 
 def _ctx(request: HttpRequest) -> Ctx:
-    return request.ctx  # type: ignore[attr-defined, no-any-return]
+    return request.ctx  # type: ignore[attr-defined]
+
+
+class Absent(Exception):  # noqa: N818
+    """Nothing is registered under the number of the address."""
 
 
 def _found(known: Any, key: str) -> Any:
-    """The registered thing; Http404 where there is none."""
+    """The registered thing; Absent where there is none."""
     found = known.get(key)
     if found is None:
-        raise Http404(key)
+        raise Absent(key)
     return found
+
+
+def center(name: str) -> Callable[[View], View]:
+    """A guarded page or download of the centre; what is not registered is answered with what is near it."""
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def answered(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            try:
+                return view(request, **kwargs)
+            except Absent as absent:
+                key = str(absent)
+                context = {"key": key, "near": catalog.look(key)[:8] or catalog.look(key[:7])[:8]}
+                return page(request, "registry/standards/absent.html", _framed(context, ""), status=404)
+
+        return require_GET(action(name)(answered))
+
+    return wrap
 
 
 # ---- the list ----
 
 
-@require_GET
-@action("standards.view")
+@center("standards.view")
 def standards(request: HttpRequest) -> HttpResponse:
     """Everything registered: by branch of the tree, by words, by kind, origin and certainty."""
     text, branch = request.GET.get("q", "").strip(), request.GET.get("in", "")
@@ -139,8 +161,7 @@ def _thing(request: HttpRequest, kind: str, item: str, context: dict[str, Any], 
     return page(request, f"registry/standards/{kind}.html", _framed(context, branch))
 
 
-@require_GET
-@action("standards.view")
+@center("standards.view")
 def element(request: HttpRequest, id: str) -> HttpResponse:
     """A data element with every place where it is used."""
     found = _found(load().elements, id)
@@ -149,11 +170,10 @@ def element(request: HttpRequest, id: str) -> HttpResponse:
         "uses": selectors.uses_of_element(id),
         "value_set": load().value_sets.get(found.value_set_id),
     }
-    return _thing(request, "element", id, context, f"element|{id[2:7]}")
+    return _thing(request, "element", id, context, selectors.branch_of("element", id))
 
 
-@require_GET
-@action("standards.view")
+@center("standards.view")
 def value_set(request: HttpRequest, id: str) -> HttpResponse:
     """A value set with its codes as they stand on a day."""
     found = _found(load().value_sets, id)
@@ -172,8 +192,7 @@ def value_set(request: HttpRequest, id: str) -> HttpResponse:
     return _thing(request, "value_set", id, context, selectors.branch_of("value_set", id))
 
 
-@require_GET
-@action("standards.view")
+@center("standards.view")
 def data_set(request: HttpRequest, identifier: str) -> HttpResponse:
     """A data set with its fields, columns and value sets."""
     found = _found(load().data_sets, identifier)
@@ -190,8 +209,7 @@ def data_set(request: HttpRequest, identifier: str) -> HttpResponse:
     return _thing(request, "data_set", identifier, context, selectors.branch_of("data_set", found.key))
 
 
-@require_GET
-@action("standards.view")
+@center("standards.view")
 def document(request: HttpRequest, code: str) -> HttpResponse:
     """A shared document: sections, places with XPath and cardinality, and what is lacking."""
     found = _found(load().documents, code)
@@ -211,8 +229,7 @@ def document(request: HttpRequest, code: str) -> HttpResponse:
     return _thing(request, "document", code, context, f"document|{found.family}")
 
 
-@require_GET
-@action("standards.view")
+@center("standards.view")
 def service(request: HttpRequest, name: str) -> HttpResponse:
     """An interconnection service with the fields of its messages."""
     found = _found(load().services, name)
@@ -231,8 +248,7 @@ def service(request: HttpRequest, name: str) -> HttpResponse:
     return _thing(request, "service", name, context, f"service|{found.edition}")
 
 
-@require_GET
-@action("standards.view")
+@center("standards.view")
 def oid(request: HttpRequest, oid: str) -> HttpResponse:
     """An object identifier and what bears it."""
     found = _found(load().oids, oid)
@@ -244,8 +260,7 @@ def oid(request: HttpRequest, oid: str) -> HttpResponse:
     return _thing(request, "oid", oid, context, "oid")
 
 
-@require_GET
-@action("standards.view")
+@center("standards.view")
 def form(request: HttpRequest, name: str) -> HttpResponse:
     """A public-health service form as one system shows it."""
     rows = _found(load().forms, name)
@@ -255,8 +270,7 @@ def form(request: HttpRequest, name: str) -> HttpResponse:
 # ---- downloads and report ----
 
 
-@require_GET
-@action("standards.download")
+@center("standards.download")
 def download_data_set(request: HttpRequest, identifier: str, form: str) -> HttpResponse:
     """A data set as CSV, workbook, DDL or YAML."""
     found = _found(load().data_sets, identifier)
@@ -266,15 +280,13 @@ def download_data_set(request: HttpRequest, identifier: str, form: str) -> HttpR
     return _sheet(request, "data_set", identifier, form, exports.data_set_sheet(found))
 
 
-@require_GET
-@action("standards.download")
+@center("standards.download")
 def download_value_set(request: HttpRequest, form: str, id: str) -> HttpResponse:
     """A value set as CSV or workbook."""
     return _sheet(request, "value_set", id, form, exports.value_set_sheet(_found(load().value_sets, id)))
 
 
-@require_GET
-@action("standards.download")
+@center("standards.download")
 def download_document(request: HttpRequest, code: str, form: str) -> HttpResponse:
     """The places of a shared document as CSV or workbook."""
     return _sheet(request, "document", code, form, exports.document_sheet(_found(load().documents, code)))
@@ -294,8 +306,7 @@ def _file(
     return response
 
 
-@require_GET
-@action("standards.view")
+@center("standards.view")
 def report(request: HttpRequest) -> HttpResponse:
     """What is registered by origin and certainty, and what is read most."""
     context = {

@@ -10,10 +10,13 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from yigong.kit.text import initials, narrow
 from yigong.platform.registry import standards_catalog as catalog
 from yigong.standards.api import Code, DataSet, Document, Field, Place, ValueSet, load
+
+HEADER = gettext_lazy("文档头")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Use:
     holder: str
     name_zh: str
     name_en: str
-    detail: str
+    detail: object
     url: str
 
     @property
@@ -57,7 +60,7 @@ def _uses(picked: Callable[[Any], bool]) -> list[Use]:
     for doc in load().documents.values():
         url = reverse("registry:standards_document", args=[doc.code])
         found += [
-            Use("document", doc.name_zh, p.name_zh, p.name_en, p.section_zh or _("文档头"), f"{url}?q={p.element_id}")
+            Use("document", doc.name_zh, p.name_zh, p.name_en, p.section_zh or HEADER, f"{url}?q={p.element_id}")
             for p in doc.elements
             if picked(p)
         ]

@@ -60,7 +60,7 @@ def finding(
     """The finding of a rule at a node."""
     severity, zh, en = SENTENCES[rule]
     xpath = str(node.getroottree().getpath(node)) if node is not None else "/"
-    line = int(node.sourceline or 0) if node is not None else 0
+    line: int = (node.sourceline or 0) if node is not None else 0  # type: ignore[assignment]
     value = value[:60]
     return Finding(
         rule,
@@ -127,7 +127,8 @@ def _said(reads: list[Read]) -> set[tuple[str, str]]:
 
 def _looks_like_time(node: etree._Element) -> bool:
     """An interval of numbers has low and high too."""
-    return node.tag not in ("low", "high") or node.getparent().tag == "effectiveTime"
+    parent = node.getparent()
+    return node.tag not in ("low", "high") or (parent is not None and parent.tag == "effectiveTime")
 
 
 def _called(node: etree._Element) -> str:

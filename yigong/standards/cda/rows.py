@@ -156,6 +156,8 @@ class _Builder:
         made: dict[str, list[Row]] = {}
         for data_set, common in self.common.items():
             lines = self.lines[data_set] or [Row()]
+            if made and not common.values and not any(line.values for line in lines):
+                continue  # of the several data sets of a document this one has nothing
             made[data_set] = [Row({**common.values, **r.values}, {**common.extra, **r.extra}) for r in lines]
         return Rows(made, self.findings, self.coverage)
 

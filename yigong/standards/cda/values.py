@@ -83,7 +83,7 @@ def value_of(node: etree._Element) -> Value | None:
 
 
 def _text(node: etree._Element) -> str:
-    return " ".join(part for part in (piece.strip() for piece in node.itertext()) if part)
+    return " ".join(part for part in (str(piece).strip() for piece in node.itertext()) if part)
 
 
 def value_nodes(root: etree._Element) -> Iterator[tuple[etree._Element, Value]]:
@@ -126,12 +126,18 @@ def context(node: etree._Element) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+#: who did something, in which role: the role's code stands deeper than the time and the name
+ROLES = frozenset(
+    "assignedEntity associatedEntity participantRole authenticator legalAuthenticator participant".split()  # noqa: SIM905
+)
+
+
 def _labels(element: etree._Element) -> list[str]:
     words = []
     for code in element.findall("code"):
         words += [name.get("displayName") or _text(name) for name in code.iterfind(".//qualifier/name")]
         words.append(code.get("displayName", ""))
-    if element.tag in ("assignedEntity", "associatedEntity", "participantRole"):
+    if element.tag in ROLES:
         words += [code.get("displayName", "") for code in element.iterfind(".//code")]
     return [word.strip() for word in words if word and word.strip() not in BLANK]
 

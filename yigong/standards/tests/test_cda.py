@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
+from tests.cda_samples import RESULTS, laboratory, result
 from tests.shared import shared
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.tests.cda_samples import RESULTS, laboratory, result
 from yigong.standards.api import load
 from yigong.standards.cda.api import ClinicalDocument, open_document
 from yigong.standards.cda.names import likeness
@@ -68,11 +68,21 @@ def test_results_become_rows_of_one_report() -> None:
         laboratory(namespace='xmlns="urn:wrong" xmlns:xsi="urn:also-wrong"'),
         laboratory(document="C7"),
         laboratory(document="c007"),
+        laboratory(document="").replace("<typeId", '<templateId root="2.16.156.10011.2.1.1.27"/><typeId'),
         laboratory().replace("<structuredBody>", "").replace("</structuredBody>", ""),
         laboratory().replace(' xsi:type="CD"', "").replace(' xsi:type="REAL"', ""),
         laboratory().replace('displayName="STUDIES SUMMARY"', "").replace('code="30954-2"', 'code="99999-9"'),
     ],
-    ids=["no namespace", "other namespace", "short code", "lower code", "no body", "no types", "other section"],
+    ids=[
+        "no namespace",
+        "other namespace",
+        "short code",
+        "lower code",
+        "template only",
+        "no body",
+        "no types",
+        "other section",
+    ],
 )
 def test_careless_documents_give_the_same_rows(text: str) -> None:
     """Namespaces, leading zeros, types, body and section codes may be missing: the values arrive all the same."""

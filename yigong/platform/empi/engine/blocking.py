@@ -46,7 +46,11 @@ def part_of(x, i, part, c):  # type: ignore[no-untyped-def]
     if part == 8:
         return x[i + c + 3] if ((x[i + c + 1] >> 47) & 1) != 0 else 0
     if part == 9:
-        return number_date(v) & 0x1FFFFF if (x[i + c + 1] & 7) >= 3 and (x[i + c + 1] & 7) <= 4 else 0
+        return (
+            number_date(v) & 0x1FFFFF
+            if (x[i + c + 1] & 7) == 3 or (x[i + c + 1] & 7) == 4 or (x[i + c + 1] & 7) == 6
+            else 0
+        )
     if part == 10:
         return (v >> 38) & 0x1FFFF
     if part == 11:
@@ -164,18 +168,25 @@ def keep_runs(keys: I64s, who: U32s, n: I64, cap: I64, bit: I64, void: U32s, out
 
 
 @inner
+def meets(x, i, j, a, b, keys, spaces, s, void):  # type: ignore[no-untyped-def]
+    """Whether two rows meet in space *s*."""
+    if ((void[a] | void[b]) >> s) & 1:
+        return False
+    for v in range(spaces[s], spaces[s + 1]):
+        k = key_of(x, i, keys, v)
+        if k != 0:
+            for w in range(spaces[s], spaces[s + 1]):
+                if key_of(x, j, keys, w) == k:
+                    return True
+    return False
+
+
+@inner
 def met_before(x, i, j, a, b, keys, spaces, space, void):  # type: ignore[no-untyped-def]
     """Whether two rows already meet in an earlier space."""
-    gone = void[a] | void[b]
     for s in range(space):
-        if (gone >> s) & 1:
-            continue
-        for v in range(spaces[s], spaces[s + 1]):
-            k = key_of(x, i, keys, v)
-            if k != 0:
-                for w in range(spaces[s], spaces[s + 1]):
-                    if key_of(x, j, keys, w) == k:
-                        return True
+        if meets(x, i, j, a, b, keys, spaces, s, void):
+            return True
     return False
 
 
@@ -212,3 +223,18 @@ def make_pairs(
                     made += 1
         t = e
     return made
+
+
+@kernel
+def meetings(
+    rows: I64s, width: I64, left: U32s, right: U32s, lo: I64, hi: I64, keys: I64s, spaces: I64s, count: I64,
+    void: U32s, out: I64s,
+) -> I64:  # fmt: skip
+    """All spaces in which each pair meets, one bit for each."""
+    for t in range(lo, hi):
+        a, b, mask = int(left[t]), int(right[t]), 0
+        for s in range(count):
+            if meets(rows, a * width, b * width, a, b, keys, spaces, s, void):
+                mask |= 1 << s
+        out[t] = mask
+    return 0

@@ -20,18 +20,28 @@ def root_of(root, i):  # type: ignore[no-untyped-def]
     return i
 
 
+@inner
+def forbidden(levels, program, count):  # type: ignore[no-untyped-def]
+    """Whether one of the levels keeps two records apart whatever else agrees."""
+    for t in range(count):
+        if (program[t * 12 + 5] >> ((levels >> (5 * t)) & 31)) & 1:
+            return True
+    return False
+
+
 @kernel
 def grow(
-    order: U32s, edges: I64, left: U32s, right: U32s, scores: I32s, rows: I64s, width: I64, n: I64, number: I64,
+    order: U32s, edges: I64, left: U32s, right: U32s, scores: I32s, levels: I64s, rows: I64s, width: I64, n: I64, number: I64,
     program: I64s, count: I64, alike: I64s, kin: I16s, weights: I32s, relations: I64s, related: I64, clip: I64,
-    need: I64, most: I64, root: U32s, next_of: U32s, size: U32s, held: I64s, best: I32s, reason: U8s, refused: U8s,
+    need: I64, most: I64, root: U32s, next_of: U32s, size: U32s, held: I64s, best: I32s, reason: U32s, refused: U8s,
 ) -> I64:  # fmt: skip
     """Joins clusters along the edges in *order*; notes the best score and reason of every record."""
     for i in range(n):
         root[i] = i
         next_of[i] = i
         size[i] = 1
-        trusted = number >= 0 and (rows[i * width + number + 1] & 7) == 4
+        state = rows[i * width + number + 1] & 7 if number >= 0 else 0
+        trusted = state == 4 or state == 6
         held[i] = rows[i * width + number] if trusted else 0
     joined = 0
     for t in range(edges):
@@ -45,12 +55,17 @@ def grow(
             if int(size[a]) + int(size[b]) > most:
                 refused[e] = 2
                 continue
+            if forbidden(levels[e], program, count):
+                refused[e] = 4
+                continue
             if size[a] > 1 or size[b] > 1:
                 total, pairs, u = 0, int(size[a]) * int(size[b]), a
                 for _ in range(int(size[a])):
                     v = b
                     for _ in range(int(size[b])):
                         got = levels_of(rows, u * width, rows, v * width, program, count, alike, kin)
+                        if forbidden(got, program, count):
+                            total = -(1 << 40)
                         total += max(-clip, min(clip, score_of(got, count, weights, relations, related)))
                         v = int(next_of[v])
                     u = int(next_of[u])
@@ -68,7 +83,7 @@ def grow(
         for w in (i, j):
             if reason[w] == 0 or scores[e] > best[w]:
                 best[w] = scores[e]
-                reason[w] = 1
+                reason[w] = e + 1
     for i in range(n):
         root[i] = root_of(root, i)
     return joined

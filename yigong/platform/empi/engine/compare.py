@@ -18,11 +18,13 @@ LEVELS: dict[str, tuple[str, ...]] = {
     ),
     "date": (
         "missing", "same", "same_new_year", "number_date", "lunar", "swapped", "one_part", "year_digit", "new_year",
-        "within_60_days", "same_year", "near_year", "other", "other_year",
+        "within_60_days", "same_year", "near_year", "other", "other_year", "registered_at_birth",
+        "registered_apart",
     ),
     "identity": (
         "missing", "same_trusted", "same_one_trusted", "same_relative", "same_bad", "near", "two_trusted",
         "other_relative", "two_relatives", "other_bad", "document_same", "document_other", "kinds_differ",
+        "same_unconfirmed",
     ),
     "phone": ("missing", "same", "near", "other"),
     "place": (
@@ -131,7 +133,7 @@ def compare_dates(x, i, y, j, c, k):  # type: ignore[no-untyped-def]
 
 @inner
 def _inside(x, i, k, q):  # type: ignore[no-untyped-def]
-    return q != 0 and (x[i + k + 1] & 7) == 4 and near_dates(number_date(x[i + k]), q) == 2
+    return q != 0 and ((x[i + k + 1] & 7) == 4 or (x[i + k + 1] & 7) == 6) and near_dates(number_date(x[i + k]), q) == 2
 
 
 @inner
@@ -172,6 +174,28 @@ def _lunar(p, q):  # type: ignore[no-untyped-def]
 
 
 @inner
+def registered(x, i, y, j, c, r, n, level):  # type: ignore[no-untyped-def]
+    """The level bettered by a newborn's day of registration in column *r*, which stands for a birth date not known."""
+    w1, w2 = (x[i + n + 1] >> 47) & 1, (y[j + n + 1] >> 47) & 1
+    if w1 == 0 and w2 == 0:
+        return level
+    r1, r2 = (x[i + r] >> 21) & 0x1FFFF, (y[j + r] >> 21) & 0x1FFFF
+    b1, b2 = (x[i + c] >> 21) & 0x1FFFF, (y[j + c] >> 21) & 0x1FFFF
+    after, known = 0, False
+    if w1 != 0 and r1 != 0 and b2 != 0:
+        after, known = r1 - b2, True
+    elif w2 != 0 and r2 != 0 and b1 != 0:
+        after, known = r2 - b1, True
+    elif w1 != 0 and w2 != 0 and r1 != 0 and r2 != 0:
+        after, known = abs(r1 - r2), True
+    if not known:
+        return level
+    if after >= 0 and after <= 40:
+        return 14
+    return 15 if level == 0 else level
+
+
+@inner
 def compare_identities(x, i, y, j, c):  # type: ignore[no-untyped-def]
     """Level of two identity numbers in columns *c*."""
     n1, n2, s1, s2 = x[i + c], y[j + c], x[i + c + 1] & 7, y[j + c + 1] & 7
@@ -182,35 +206,29 @@ def compare_identities(x, i, y, j, c):  # type: ignore[no-untyped-def]
     if n1 == n2 and (x[i + c + 1] >> 3) == (y[j + c + 1] >> 3):
         if s1 <= 2:
             return 4
-        return 1 if s1 == 4 and s2 == 4 else (2 if s1 == 4 or s2 == 4 else 3)
-    if s1 == 4 and s2 == 4:
+        if s1 == 3 or s2 == 3:
+            return 3 if s1 == s2 else 2
+        return 1 if s1 == 4 and s2 == 4 else 13
+    if s1 >= 4 and s2 >= 4:
         return 6
-    if s1 != 1 and s2 != 1 and (s1 == 2 or s2 == 2):
-        gap = digits_apart(n1 * 11 + 0, n2 * 11 + 0, x[i + c + 1] >> 3, y[j + c + 1] >> 3)
-        return 5 if gap <= 1 else 9
-    if s1 <= 2 or s2 <= 2:
+    if s1 == 1 or s2 == 1:
         return 9
-    return 7 if s1 == 4 or s2 == 4 else 8
+    if digits_apart(n1, n2) <= 1:
+        return 5
+    return 9 if s1 == 2 or s2 == 2 else (8 if s1 == s2 else 7)
 
 
 @inner
-def digits_apart(m1, m2, e1, e2):  # type: ignore[no-untyped-def]
-    """0 or 1 when two numbers are one digit or one exchange of neighbors apart, more otherwise."""
-    a, b = m1 // 11, m2 // 11
-    gap, prior_a, prior_b, prior = (1 if e1 != e2 else 0), -1, -1, False
-    while (a > 0 or b > 0) and gap <= 2:
+def digits_apart(a, b):  # type: ignore[no-untyped-def]
+    """0 or 1 when two numbers are at most one digit or one exchange of neighbors apart, more otherwise."""
+    gap, before_a, before_b, open_ = 0, -1, -1, False
+    while (a > 0 or b > 0) and gap <= 1:
         u, v = a % 10, b % 10
-        if u != v:
-            if prior and u == prior_b and v == prior_a:
-                gap -= 1
-                prior = False
-                gap += 1
-                a, b = a // 10, b // 10
-                continue
-            gap += 1
-            prior, prior_a, prior_b = True, u, v
+        if u == v or (open_ and u == before_b and v == before_a):
+            open_ = False
         else:
-            prior = False
+            gap += 1
+            open_, before_a, before_b = True, u, v
         a, b = a // 10, b // 10
     return gap
 
@@ -222,7 +240,7 @@ def compare_phones(p, q):  # type: ignore[no-untyped-def]
         return 0
     if p == q:
         return 1
-    return 2 if digits_apart(p * 11, q * 11, 0, 0) <= 1 else 3
+    return 2 if digits_apart(p, q) <= 1 else 3
 
 
 @inner
@@ -251,8 +269,9 @@ def compare_places(p, q):  # type: ignore[no-untyped-def]
 def compare_contacts(x, i, y, j, c, k):  # type: ignore[no-untyped-def]
     """Level of two contacts' names in columns *c*; *k* is the column of the persons' own names."""
     d1, d2 = x[i + c + 3], y[j + c + 3]
-    if (d1 != 0 and d1 == y[j + k + 3] and ((y[j + k + 1] >> 47) & 1) == 0) or (
-        d2 != 0 and d2 == x[i + k + 3] and ((x[i + k + 1] >> 47) & 1) == 0
+    if x[i + k + 3] != y[j + k + 3] and (
+        (d1 != 0 and d1 == y[j + k + 3] and ((y[j + k + 1] >> 47) & 1) == 0)
+        or (d2 != 0 and d2 == x[i + k + 3] and ((x[i + k + 1] >> 47) & 1) == 0)
     ):
         return 4
     if d1 == 0 or d2 == 0:
@@ -319,7 +338,7 @@ def compare_digits(p, q):  # type: ignore[no-untyped-def]
         return 0
     if p == q:
         return 1
-    if digits_apart(p * 11, q * 11, 0, 0) <= 1:
+    if digits_apart(p, q) <= 1:
         return 2
     return 3 if p // 10 == q or q // 10 == p or p % 1000 == q % 1000 else 4
 
@@ -344,6 +363,8 @@ def levels_of(x, i, y, j, program, count, alike, kin):  # type: ignore[no-untype
             level = compare_names(x, i, y, j, c, k, alike, kin)
         elif kind == 1:
             level = compare_dates(x, i, y, j, c, k)
+            if level != 1 and program[at + 6] >= 0:
+                level = registered(x, i, y, j, c, program[at + 6], program[at + 7], level)
         elif kind == 2:
             level = compare_identities(x, i, y, j, c)
         elif kind == 3:

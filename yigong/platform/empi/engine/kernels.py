@@ -143,6 +143,11 @@ def _objects() -> Path:
     return folder
 
 
+def prepare() -> Path:
+    """The folder of the compiled loops, filled if need be: at set-up, so that no page waits for it."""
+    return _objects()
+
+
 @lru_cache(maxsize=1)
 def _engine() -> Any:
     import llvmlite.binding as llvm

@@ -13,7 +13,9 @@ from yigong.platform.empi.engine.model import Model
 from yigong.platform.empi.engine.score import UNIT
 
 SAMPLE = 400_000
-RIDGE_MAIN, RIDGE_RELATION = 0.3, 1.5
+GAP = 0.02  # weight of a pair repeated with one field blanked
+RIDGE_MAIN, RIDGE_RELATION = 0.3, 1.5  # pull to the weights from which learning starts, when nothing was learnt before
+RIDGE_LEARNT = 60.0  # the same when it starts from learnt weights
 
 
 @dataclass(frozen=True)
@@ -38,49 +40,109 @@ def train_model(rows: NDArray[np.int64], model: Model, runs: pairs.Runs | None =
     sampled = pairs.make(runs, model, pairs.EVERYTHING, nth=max(1, cells // SAMPLE))
     by = model.comparison(model.training["by"])
     if by >= 0:
-        learnt = _by_number(model, sampled, by)
+        learnt = _by_number(model, sampled, by, runs)
         if learnt is not None:
             return learnt
-        if model.weights.size > 1 and model.signs:
+        if model.learnt:
             return model
     return by_em(model, pairs.joined(sampled).levels)
 
 
-def _by_number(model: Model, sampled: list[pairs.Pairs], by: int) -> Model | None:
-    space = next((i for i, k in enumerate(model.keys) if k.name == model.comparisons[by].name), -1)
-    free = pairs.joined([p for i, p in enumerate(sampled) if i != space]).levels
-    state = (free >> (5 * by)) & 31
+def _by_number(model: Model, sampled: list[pairs.Pairs], by: int, runs: pairs.Runs) -> Model | None:
     names = LEVELS[model.comparisons[by].kind]
+    some = pairs.joined(sampled)
+    met = pairs.meetings(runs, model, some)
+    number_space = next((i for i, k in enumerate(model.keys) if k.name == model.comparisons[by].name), -1)
+    state = (some.levels >> (5 * by)) & 31
     good, bad = state == names.index("same_trusted"), state == names.index("two_trusted")
-    known = good | bad
     if min(good.sum(), bad.sum()) < model.training["least"]:
         return None
-    without = free[known] & ~(31 << (5 * by))
-    weights = fit(model, counts_of(without, good[known].astype(np.float64)), leave=by)
+    known = (good | bad) & (met & ~(1 << max(0, number_space)) != 0)
+    levels, yes, met = some.levels[known] & ~(31 << (5 * by)), good[known].astype(np.float64), met[known]
+    parts = [counts_of(levels, yes), *_with_gaps(model, by, levels, yes, met)]
+    together = Counts(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("levels", "good", "total")))
+    if model.learnt:
+        weights = fit(model, _merged(together), leave=by, pull=RIDGE_LEARNT)
+        seen, total = np.unique(pairs.joined(sampled).levels, return_counts=True)
+        return _finished(model, weights, seen, total)
+    weights = fit(model, _merged(together), leave=by)
     return _number_weights(model, weights, pairs.joined(sampled).levels, by)
 
 
-def fit(model: Model, counts: Counts, leave: int = -1, start: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """Weights in nats of the log-linear model that makes these counts likeliest, with a ridge."""
+def _merged(counts: Counts) -> Counts:
+    seen, where = np.unique(counts.levels, return_inverse=True)
+    return Counts(seen, np.bincount(where, counts.good, seen.size), np.bincount(where, counts.total, seen.size))
+
+
+def _with_gaps(
+    model: Model, by: int, levels: NDArray[np.int64], good: NDArray[np.float64], met: NDArray[np.int64]
+) -> list[Counts]:
+    """The same pairs with one field blanked, where they meet without it too: so gaps are learnt as gaps."""
+    made = []
+    for i, c in enumerate(model.comparisons):
+        if i == by or c.kind not in ("date", "phone", "place", "sex"):
+            continue
+        fields = [{p.partition(".")[0] for v in k.variants for p in v} for k in model.keys]
+        without = sum(1 << s for s, f in enumerate(fields) if c.of not in f and model.comparisons[by].of not in f)
+        still = met & without != 0
+        plain = counts_of(levels[still] & ~(31 << (5 * i)), good[still])
+        made.append(Counts(plain.levels, plain.good * GAP, plain.total * GAP))
+    return made
+
+
+def nats(model: Model) -> NDArray[np.float64]:
+    """The model's weights in nats."""
+    return model.weights / UNIT * np.log(2)
+
+
+def fit(model: Model, counts: Counts, leave: int = -1, pull: float | None = None) -> NDArray[np.float64]:
+    """Weights in nats of the log-linear model that makes these counts likeliest, pulled towards the model's own."""
     places, active = _active(model, counts.levels, leave)
-    size = places.size
-    w = np.zeros(size) if start is None else start[places]
+    size, full = places.size, nats(model)
+    start = full[places]
     ridge = np.where(places < 1 + 32 * len(model.comparisons), RIDGE_MAIN, RIDGE_RELATION)
+    if pull is not None:
+        ridge[:] = pull
     ridge[places == 0] = 1e-3
-    for _ in range(12):
-        gradient, hessian = np.zeros(size), np.zeros(size * size)
-        train.step(
-            active.reshape(-1), active.shape[1], active.shape[0], counts.good, counts.total, w, size, gradient, hessian
-        )
-        table = hessian.reshape(size, size)
-        table = np.tril(table) + np.tril(table, -1).T + np.diag(ridge)
-        change = np.linalg.solve(table, gradient - ridge * w)
-        w += np.clip(change, -4, 4)
-        if np.abs(change).max() < 0.02:
-            break
-    full = np.zeros(model.size)
-    full[places] = w
+    full[places] = _climb(counts, active, start, ridge, start.copy() if model.learnt else np.zeros(size))
     return full
+
+
+def _climb(
+    counts: Counts, active: NDArray[np.int32], start: NDArray[np.float64], ridge: NDArray[np.float64],
+    w: NDArray[np.float64],
+) -> NDArray[np.float64]:  # fmt: skip
+    """Newton's steps, halved where they would lead down."""
+    size, flat = w.size, active.reshape(-1)
+
+    def look(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        gradient, hessian = np.zeros(size), np.zeros(size * size)
+        likely = train.step(
+            flat, active.shape[1], active.shape[0], counts.good, counts.total, at, size, gradient, hessian
+        )
+        return likely - float(ridge @ (at - start) ** 2) / 2, gradient - ridge * (at - start), hessian
+
+    height, gradient, hessian = look(w)
+    for _ in range(40):
+        table = hessian.reshape(size, size)
+        change = np.linalg.solve(table + np.tril(table, -1).T + np.diag(ridge), gradient)
+        for _ in range(12):
+            higher, next_gradient, next_hessian = look(w + change)
+            if higher >= height - 1e-9:
+                break
+            change /= 2
+        w, gain = w + change, higher - height
+        height, gradient, hessian = higher, next_gradient, next_hessian
+        if gain < 1e-5 * abs(height):
+            break
+    return w
+
+
+def by_truth(model: Model, rows: NDArray[np.int64], person: NDArray[np.int64], runs: pairs.Runs | None = None) -> Model:
+    """The model with weights learnt from records whose persons are known."""
+    made = pairs.joined(pairs.make(runs or pairs.runs_of(rows, model), model, pairs.EVERYTHING))
+    counts = counts_of(made.levels, (person[made.left] == person[made.right]).astype(np.float64))
+    return _finished(model, fit(model, counts), counts.levels, counts.total.astype(np.int64))
 
 
 def _active(model: Model, levels: NDArray[np.int64], leave: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -113,7 +175,7 @@ def _number_weights(model: Model, weights: NDArray[np.float64], levels: NDArray[
     group = (seen >> (5 * other)) & 31 if other >= 0 else np.zeros(seen.size, np.int64)
     for _ in range(4):
         p = 1 / (1 + np.exp(-np.clip(nats_of(model, weights, seen), -40, 40)))
-        m, u = _shares(state, group, p * total), _shares(state, group, (1 - p) * total)
+        m, u = _shares(state, group, (p > 0.9) * total), _shares(state, group, (p < 0.1) * total)
         ratio = np.log(m / u)
         ratio[0] = 0
         _anchor(ratio, LEVELS[model.comparisons[by].kind])
@@ -146,13 +208,51 @@ def _shares(state: NDArray[np.int64], group: NDArray[np.int64], weight: NDArray[
     return (table + 20 * whole[:, None]) / (table.sum(axis=0) + 20)
 
 
+def centered(
+    model: Model, weights: NDArray[np.float64], levels: NDArray[np.int64], total: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The same scores, told so that people can read them: a relation says only what its two fields do not say alone.
+
+    What a relation says on average of one level moves to that level, and a missing field weighs nothing.
+    """
+    made, main = weights.copy(), model.weight_at(0, 0)
+    for r, (a, b) in enumerate(model.relations):
+        at = model.relation_at(r, 0, 0)
+        table = made[at : at + 1024].reshape(32, 32)
+        first, second = (levels >> (5 * a)) & 31, (levels >> (5 * b)) & 31
+        share = np.zeros((32, 32))
+        np.add.at(share, (first, second), total)
+        for axis, c in ((1, a), (0, b), (1, a), (0, b)):
+            mean = (table * share).sum(axis) / np.maximum(share.sum(axis), 1)
+            table -= mean[:, None] if axis else mean[None, :]
+            made[main + c * 32 : main + c * 32 + 32] += mean
+    for c in range(len(model.comparisons)):
+        part = made[main + c * 32 : main + c * 32 + 32]
+        made[0] += part[0]
+        part -= part[0]
+    return made
+
+
 def _finished(model: Model, nats: NDArray[np.float64], levels: NDArray[np.int64], total: NDArray[np.int64]) -> Model:
+    nats = centered(model, nats, levels, total)
     weights = np.round(nats / np.log(2) * UNIT).astype(np.int32)
+    _silence(weights, model)
     bits = nats_of(model, nats, levels) / np.log(2)
     return replace(
-        model, weights=weights, auto=threshold(bits, total, model.bands["auto"]),
+        model, weights=weights, learnt=True, auto=threshold(bits, total, model.bands["auto"]),
         review=threshold(bits, total, model.bands["review"], each=True),
     )  # fmt: skip
+
+
+def _silence(weights: NDArray[np.int32], model: Model) -> None:
+    """A level that stands for a veto weighs as one, whatever was learnt."""
+    for i, c in enumerate(model.comparisons):
+        for name in model.guards.get("never", {}).get(c.name, []):
+            at = model.weight_at(i, LEVELS[c.kind].index(name))
+            weights[at] = min(int(weights[at]), -12 * UNIT)
+        if c.kind == "identity" and "two_numbers" in model.guards:
+            at = model.weight_at(i, LEVELS["identity"].index("two_trusted"))
+            weights[at] = min(int(weights[at]), -20 * UNIT)
 
 
 def threshold(bits: NDArray[np.float64], total: NDArray[np.int64], precision: float, each: bool = False) -> float:
@@ -170,7 +270,7 @@ def by_em(model: Model, levels: NDArray[np.int64], rounds: int = 60) -> Model:
     """Fellegi-Sunter weights by expectation and maximization, starting from the guesses of the declaration."""
     seen, total = np.unique(levels, return_counts=True)
     said = [(seen >> (5 * i)) & 31 for i in range(len(model.comparisons))]
-    weights = model.weights.astype(np.float64) / UNIT * np.log(2)
+    weights = nats(model)
     weights[1 + 32 * len(model.comparisons) :] = 0
     for _ in range(rounds):
         p = 1 / (1 + np.exp(-np.clip(nats_of(model, weights, seen), -40, 40)))
@@ -197,23 +297,6 @@ def _level_shares(said: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArr
 
 def by_review(model: Model, levels: NDArray[np.int64], good: NDArray[np.bool_], *, strength: float = 1.0) -> Model:
     """The weights moved by pairs that people have judged: the fit starts from the present weights and keeps near them."""
-    start = model.weights / UNIT * np.log(2)
     counts = counts_of(levels, good.astype(np.float64))
-    places, active = _active(model, counts.levels, -1)
-    w, ridge = start[places], np.full(places.size, 8.0 / strength)
-    anchor = w.copy()
-    for _ in range(12):
-        gradient, hessian = np.zeros(places.size), np.zeros(places.size**2)
-        train.step(
-            active.reshape(-1), active.shape[1], active.shape[0], counts.good, counts.total, w, places.size, gradient,
-            hessian,
-        )  # fmt: skip
-        table = hessian.reshape(places.size, places.size)
-        table = np.tril(table) + np.tril(table, -1).T + np.diag(ridge)
-        change = np.linalg.solve(table, gradient - ridge * (w - anchor))
-        w = w + np.clip(change, -4, 4)
-        if np.abs(change).max() < 0.01:
-            break
-    full = start.copy()
-    full[places] = w
-    return replace(model, weights=np.round(full / np.log(2) * UNIT).astype(np.int32))
+    weights = fit(model, counts, pull=8.0 / strength)
+    return _finished(model, weights, counts.levels, counts.total.astype(np.int64))

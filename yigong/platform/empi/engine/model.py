@@ -44,6 +44,7 @@ class Comparison:
     en: str
     partner: str | None = None
     numbers: tuple[int, int] = (0, 0)
+    others: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,13 @@ class Model:
     relations: tuple[tuple[int, int], ...]
     keys: tuple[KeyRule, ...]
     cap: int
-    guards: dict[str, str]
+    guards: dict[str, Any]
     clusters: dict[str, int]
     bands: dict[str, float]
     training: dict[str, Any]
     weights: NDArray[np.int32]
     signs: dict[str, int] = field(default_factory=dict)  # "g陈": eighths of a bit, g given and s surname
+    learnt: bool = False
     auto: float = 8.0
     review: float = 0.0
 
@@ -102,6 +104,8 @@ class Model:
         for row, c in zip(made, self.comparisons, strict=True):
             partner = self.at(c.partner) if c.partner else -1
             row[:5] = (KINDS.index(c.kind), self.at(c.of), partner, *c.numbers)
+            row[5] = sum(1 << LEVELS[c.kind].index(n) for n in self.guards.get("never", {}).get(c.name, []))
+            row[6:8] = [self.at(o) if o else -1 for o in c.others]
         return made.reshape(-1)
 
     @cached_property
@@ -179,7 +183,9 @@ def with_weights(model: Model, facts: dict[str, Any]) -> Model:
         raise WrongModel(f"{model.name}: the weights belong to another declaration / 权重与模型声明不符，请重新训练")
     weights = np.zeros(model.size, np.int32)
     weights[facts["places"]] = facts["weights"]
-    return replace(model, weights=weights, signs=facts["signs"], auto=facts["auto"], review=facts["review"])
+    return replace(
+        model, weights=weights, signs=facts["signs"], learnt=True, auto=facts["auto"], review=facts["review"]
+    )
 
 
 def declare(said: dict[str, Any], where: str) -> Model:
@@ -211,7 +217,8 @@ def _fields(said: dict[str, Any]) -> tuple[Field, ...]:
 
 def _comparison(said: dict[str, Any]) -> Comparison:
     numbers = (said.get("young", 0), said.get("infant", 0))
-    return Comparison(said["name"], said["kind"], said["of"], said["zh"], said["en"], said.get("with"), numbers)
+    others = (said.get("registered"), said.get("newborn"))
+    return Comparison(said["name"], said["kind"], said["of"], said["zh"], said["en"], said.get("with"), numbers, others)
 
 
 def _check(model: Model) -> None:
@@ -233,7 +240,7 @@ GUESSES = {
     "same": 5, "near": 3, "look": 3, "swapped": 3, "lunar": 5, "number_date": 6, "one_part": 0, "crossed": 4, "part": 1,
     "other": -4, "newborn_both": 5, "newborn_contact": 6, "newborn_conflict": -4, "two_trusted": -20, "given": -1,
     "surname": -3, "first": -1, "last": -1, "is_the": -4, "document_same": 14, "document_other": -3, "year_digit": 0,
-    "same_trusted": 14, "same_year": -3, "near_year": -4, "within": 0, "same_town": 0, "same_house": 7, "newborn_mother": -8,
+    "same_trusted": 14, "same_year": -3, "near_year": -4, "within": 0, "same_town": 0, "same_house": 7, "newborn_mother": -12, "registered_at": 2, "registered_apart": -3,
 }  # fmt: skip
 
 

@@ -121,6 +121,19 @@ def joined(parts: list[Pairs]) -> Pairs:
     return _joined(parts)
 
 
+def meetings(runs: Runs, model: Model, some: Pairs) -> NDArray[np.int64]:
+    """All rules under which each pair meets, one bit for each."""
+    program, starts = model.key_program
+    made = np.empty(max(1, len(some)), np.int64)
+    split(
+        lambda a, b: blocking.meetings(
+            runs.rows, model.width, some.left, some.right, a, b, program, starts, len(model.keys), runs.void, made
+        ),
+        len(some),
+    )
+    return made[: len(some)]
+
+
 def score_between(rows: NDArray[np.int64], model: Model, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> Pairs:
     """Levels and scores of given pairs of rows."""
     known = tables.load()

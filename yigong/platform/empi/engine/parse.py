@@ -7,8 +7,9 @@ from yigong.platform.empi.engine.hashing import mix
 from yigong.platform.empi.engine.kernels import I64, I32s, I64s, U8s, inner, kernel
 from yigong.platform.empi.engine.names import utf8_next
 
-# states of an identity number (identity.Trust, and 5 for another kind of document)
-MISSING, MALFORMED, BAD_CHECK, CONTRADICTS, TRUSTED, DOCUMENT = 0, 1, 2, 3, 4, 5
+# states of an identity number (identity.Trust, 5 for another kind of document, 6 for a valid number
+# without a birth date on the record to confirm it; it counts as trusted where two numbers must not meet)
+MISSING, MALFORMED, BAD_CHECK, CONTRADICTS, TRUSTED, DOCUMENT, UNCONFIRMED = 0, 1, 2, 3, 4, 5, 6
 
 
 @inner
@@ -83,7 +84,7 @@ def parse_identity(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: 
             check = check17(number)
             day = day_number(number // 10000000 % 10000, number // 100000 % 100, number // 1000 % 100)
             state = TRUSTED if day > 10950 and province(number) else BAD_CHECK
-        elif n >= 6 and letters > 0 and letters <= 6 and n - letters >= 4:
+        elif n >= 6 and n <= 14 and letters > 0 and letters <= 6 and n - letters >= 4:
             number, state = ((h >> 8) & 0xFFFFFFFFFFFFF) + 1, DOCUMENT
         elif n >= 5:
             number, state = ((h >> 8) & 0xFFFFFFFFFFFFF) + 1, MALFORMED
@@ -99,8 +100,13 @@ def near_dates(p, q):  # type: ignore[no-untyped-def]
     """0 another day, 1 one day written wrongly (one part differs, swapped, lunar, within 60 days), 2 the same day."""
     if (p & 0x1FFFFF) == (q & 0x1FFFFF):
         return 2
+    guess = (p & 0x1FF) == 33 or (q & 0x1FF) == 33 or (p & 0x1FF) == 0 or (q & 0x1FF) == 0  # 1 January, or no day
+    if guess and ((p >> 9) & 0xFFF) == ((q >> 9) & 0xFFF):
+        return 1
     same = (1 if (p & 31) == (q & 31) else 0) + (1 if ((p >> 5) & 15) == ((q >> 5) & 15) else 0)
     year = ((p >> 9) & 0xFFF) == ((q >> 9) & 0xFFF)
+    if ((p >> 21) & 0x1FFFF) != 0 and ((q >> 38) & 0x1FFFF) == ((p >> 21) & 0x1FFFF):
+        return 2  # the second date is lunar
     if same + (1 if year else 0) >= 2:
         return 1
     if year and (p & 31) == ((q >> 5) & 15) and (q & 31) == ((p >> 5) & 15):
@@ -124,13 +130,15 @@ def weigh_identity(rows: I64s, lo: I64, hi: I64, width: I64, number: I64, born: 
     for row in range(lo, hi):
         at = row * width
         state = rows[at + number + 1] & 7
-        if state != TRUSTED and state != CONTRADICTS:
+        if state != TRUSTED and state != CONTRADICTS and state != UNCONFIRMED:
             continue
         n17, said = rows[at + number], rows[at + born]
         nearness = near_dates(number_date(n17), said) if said != 0 else 1
         own = rows[at + sex] & 3
         other_sex = own != 0 and own != (1 if (n17 % 10) % 2 == 1 else 2)
         state = CONTRADICTS if nearness == 0 or (other_sex and nearness < 2) else TRUSTED
+        if state == TRUSTED and said == 0:
+            state = UNCONFIRMED
         rows[at + number + 1] = (rows[at + number + 1] & ~7) | state
     return 0
 
@@ -155,7 +163,7 @@ def parse_phones(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: I6
         if (n == 13 and v // 100000000000 == 86) or (n == 15 and v // 100000000000 == 86):
             v -= 86 * 100000000000
             n = 11
-        bad = n < 7 or n > 12 or longest >= 7 or v == 12345678 or v % 100000000 == 12345678
+        bad = n < 7 or n > 12 or longest >= 7 or v == 12345678
         if n == 11 and v >= 10000000000 and v < 13000000000:
             bad = True
         out[row * width + column] = 0 if bad else v

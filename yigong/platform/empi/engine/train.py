@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from yigong.platform.empi.engine.kernels import I64, F64s, I32s, kernel
+import math
+
+from yigong.platform.empi.engine.kernels import F64, I64, F64s, I32s, kernel
 
 
 @kernel
 def step(
     active: I32s, width: I64, n: I64, good: F64s, all_: F64s, weights: F64s, size: I64, gradient: F64s, hessian: F64s
-) -> I64:
-    """Gradient and curvature of the log likelihood at *weights*; ``active`` lists the weights at work in each pattern."""
+) -> F64:
+    """The log likelihood at *weights*, with gradient and curvature; ``active`` lists the weights at work in each pattern."""
+    likely = 0.0
     for t in range(n):
         at = t * width
         z = 0.0
         for u in range(width):
             z += weights[active[at + u]]
-        p = 1.0 / (1.0 + 2.718281828459045**-z) if z > -500 else 0.0
+        z = min(35.0, max(-35.0, z))
+        p = 1.0 / (1.0 + math.exp(-z))
+        likely += good[t] * math.log(p) + (all_[t] - good[t]) * math.log(1.0 - p)
         g = good[t] - all_[t] * p
         w = all_[t] * p * (1.0 - p)
         for u in range(width):
@@ -25,4 +30,4 @@ def step(
                 for v in range(u + 1):
                     b = active[at + v]
                     hessian[(a if a > b else b) * size + (b if a > b else a)] += w
-    return 0
+    return likely

@@ -172,9 +172,7 @@ def some_frame(dice: random.Random) -> pl.DataFrame:
             {
                 "local_id": str(dice.randrange(30)),
                 "full_name": name,
-                "born_on": None
-                if dice.random() < 0.2
-                else date(int(b[:4]), int(b[4:6]), int(b[6:])),
+                "born_on": None if dice.random() < 0.2 else date(int(b[:4]), int(b[4:6]), int(b[6:])),
                 "id_no": number(b, k) if dice.random() < 0.5 else None,
                 "phone": dice.choice(["13800000001", "13800000002", None]),
                 "registered_at": f"2026-01-{dice.randrange(1, 29):02d} 08:00:00",

@@ -51,7 +51,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
 }
 
 
-def reason(rule: str, place: str = "", **facts: Any) -> Reason:
+def reason(rule: str, place: str = "", /, **facts: Any) -> Reason:
     """Why something was not read."""
     zh, en = SENTENCES[rule]
     return Reason(rule, place, zh.format(**facts), en.format(**facts))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cda_samples import laboratory
 from tests.shared import shared
 from yigong.platform.exchange.recognise import DOCUMENT_LIMIT, recognise
-from yigong.platform.exchange.tests.cda_samples import laboratory
 
 CSV = "编号,姓名\n1,测试甲\n2,测试乙\n"
 MESSAGE = "MSH|^~\\&|LIS|A|B|C|2026||ORU^R01|1|P|2.4\rPID|1\r"
@@ -49,6 +49,7 @@ CASES = [
     (b"\xff\xd8\xff\xe0JFIF", "none", "no_reader"),
     (b"", "none", "empty"),
     (b"\n \n", "none", "empty"),
+    (b'{"resourceType": "Patient"}', "none", "no_reader"),
     (bytes(range(256)) * 40, "none", "binary"),
     ("只是一段话，没有表格。\n第二行。\n".encode(), "none", "no_reader"),
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cda_samples import laboratory, observation
 from tests.shared import shared
-from yigong.platform.exchange.tests.cda_samples import laboratory, observation
 from yigong.platform.records.rendering import HL7, view
 from yigong.standards.api import load
 

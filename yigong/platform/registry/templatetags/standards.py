@@ -6,6 +6,7 @@ from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from yigong.platform.registry import standards_catalog as catalog
@@ -20,6 +21,20 @@ def certainty(level: str) -> SafeString:
     """{% certainty thing.certainty %}: how sure a fact is, its meaning on hover."""
     tone, words, why = catalog.CERTAINTY_WORDS[level or "absent"]
     return format_html('<span title="{}">{}</span>', why, marks.state(tone, words))
+
+
+@register.filter
+def lead_name(thing: object) -> str:
+    """The name in the reader's language, else the Chinese one, which every thing has."""
+    english = getattr(thing, "name_en", "") if (get_language() or "").startswith("en") else ""
+    return english or getattr(thing, "name_zh", "")
+
+
+@register.filter
+def second_name(thing: object) -> str:
+    """The name in the other language; empty when there is none."""
+    names = [getattr(thing, "name_zh", ""), getattr(thing, "name_en", "")]
+    return next((n for n in names if n and n != lead_name(thing)), "")
 
 
 @register.filter
@@ -44,7 +59,7 @@ def kind_words(kind: str) -> object:
 def element_link(id: str) -> SafeString:
     """{% element_link field.element_id %}: the element's number as a link; 未登记 where the catalogue has none."""
     if not id:
-        return format_html("—")
+        return SafeString("—")
     if id not in load().elements:
         return format_html("{} {}", id, marks.state("unk", _("未登记")))
     return format_html('<a href="{}">{}</a>', reverse("registry:standards_element", args=[id]), id)
@@ -54,12 +69,12 @@ def element_link(id: str) -> SafeString:
 def value_set_link(id: str) -> SafeString:
     """{% value_set_link field.value_set_id %}: the value set with its name."""
     if not id:
-        return format_html("—")
+        return SafeString("—")
     found = load().value_sets.get(id)
     if found is None:
         return format_html("{}", id)
     url = reverse("registry:standards_value_set", args=[id])
-    return format_html('<a href="{}" title="{}">{}</a>', url, found.name_zh, id)
+    return format_html('<a href="{}" title="{}">{}</a>', url, lead_name(found), id)
 
 
 @register.filter

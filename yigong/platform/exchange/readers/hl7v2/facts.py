@@ -251,6 +251,7 @@ def _report(
     received = (at(specimen.value(18), "SPM-18", troubles) if specimen else None) or at(
         obr.value(14), "OBR-14", troubles
     )
+    sampled = collected or taken
     line = Line("laboratory_test_record", "", "", reported or taken or at(message.get("MSH-7"), "MSH-7", troubles))
     line.values = {
         "patient_type_code": visit.kind,
@@ -266,7 +267,7 @@ def _report(
         "laboratory_test_report_no": obr.value(3) or obr.value(2),
         "laboratory_test_category": obr.value(4, 2),
         "laboratory_test_report_on": reported.date().isoformat() if reported else "",
-        "specimen_collected_at": (collected or taken).isoformat() if collected or taken else "",
+        "specimen_collected_at": sampled.isoformat() if sampled else "",
         "specimen_received_at": received.isoformat() if received else "",
         "specimen_category": _named(specimen, 4) if specimen else obr.value(15),
         "laboratory_test_specimen_no": specimen.value(2) if specimen else "",
