@@ -156,7 +156,7 @@ def _happening(e: records.Event) -> domain.Happening:
 def _supplies(ctx: Ctx, who: Banner, frame: domain.Window) -> list[tuple[str, list[domain.Bar], date | None]]:
     """Bars of supply for the medication classes of the person's long-term problems."""
     days = (today() - frame.start).days + 90
-    every = records.medications(ctx, who.person_id, days=days)
+    every = who.summary.prescribed if days <= 460 else records.medications(ctx, who.person_id, days=days)
     found = []
     for key in domain.SUPPLY_CLASSES:
         stretches = records.supply([m for m in every if domain.supply_class(m.name) == key])

@@ -158,7 +158,7 @@ def _fuzzy(word: Token) -> list[Arm]:
 
 
 def _narrowing(words: list[Token]) -> tuple[str, dict[str, Any]]:
-    conditions, params = ["true"], {}
+    conditions, params = ["true"], dict[str, Any]()
     for place, word in enumerate(words):
         name = f"n{place}"
         condition, values = _narrow_by(word, name)

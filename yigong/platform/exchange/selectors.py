@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from yigong.kit.clock import COUNTY_ZONE, now
 from yigong.kit.ctx import Ctx, Reach
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.models import Counts, Feed, FeedState, Job, Quarantined, RowState, Tally
+from yigong.platform.exchange.models import Counts, Feed, FeedState, Finding, Job, Quarantined, RowState, Tally
 
 COUNTS = ("read", "filtered", "rejected", "inserted", "updated", "unchanged")
 
@@ -92,6 +93,17 @@ def accounts(ctx: Ctx, *, by: str = "data_set", org_code: str = "", job_id: int 
 def total(lines: list[Account]) -> Account:
     """The sum of a reconciliation."""
     return Account("", **{name: sum(getattr(line, name) for line in lines) for name in COUNTS})
+
+
+def findings(job: Job) -> list[dict[str, Any]]:
+    """How often each rule spoke in a run, the loudest first."""
+    found = Finding.objects.filter(batch__job=job).values("rule", "field", "severity", "zh", "en")
+    return list(found.annotate(total=Sum("count")).order_by("-total")[:100])
+
+
+def shown_config(feed: Feed) -> list[tuple[str, str]]:
+    """A feed's configuration as it may be shown: passwords hidden."""
+    return [(k, re.sub(r"(://[^:/@]+:)[^@]+@", r"\1***@", str(v))) for k, v in feed.config.items()]
 
 
 def hours(ctx: Ctx, org_code: str) -> list[tuple[int, int]]:

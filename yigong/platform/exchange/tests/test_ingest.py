@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
+from tests.cda_samples import laboratory, result
 from tests.shared import shared
 from yigong.kit.ctx import system
 from yigong.platform.exchange import command, quarantine, services
@@ -22,9 +23,9 @@ from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.models import Job, Quarantined
 from yigong.platform.exchange.readers import reader
 from yigong.platform.exchange.recognise import DOCUMENT_LIMIT
-from tests.cda_samples import laboratory, result
 from yigong.platform.records import documents
 from yigong.platform.registry import api as registry
+from yigong.platform.registry.selectors import kept
 
 ORG = "4409990001"
 HEAD = f"MSH|^~\\&|LIS|{ORG}|YG|CENTRE|20260301100000||{{kind}}|{{number}}|P|2.4||||||{{charset}}"
@@ -59,7 +60,7 @@ Register = Callable[[str], None]
 
 
 @pytest.fixture
-def register(db: None, django_capture_on_commit_callbacks: Any) -> Register:
+def register(db: None, django_capture_on_commit_callbacks: Any) -> Iterator[Register]:
     """Registers an institution by its code, as a finished transaction would."""
 
     def one(code: str) -> None:
@@ -67,7 +68,9 @@ def register(db: None, django_capture_on_commit_callbacks: Any) -> Register:
         with django_capture_on_commit_callbacks(execute=True):
             registry.save_institutions(system(), pl.DataFrame(rows))
 
-    return one
+    kept.forget()
+    yield one
+    kept.forget()  # the test's institutions go with its transaction
 
 
 @pytest.fixture
@@ -105,7 +108,9 @@ def test_a_document_becomes_rows_person_event_and_original(county: Path) -> None
     assert report.complete and (report.totals.inserted, report.totals.rejected) == (3, 0)
     rows = _table("records_laboratory_test_record", "source_key, group_key, laboratory_test_item_code")
     assert [r[2] for r in rows] == ["GLU", "CR", "K"] and len({r[1] for r in rows}) == 1
-    assert _table("empi_registration", "full_name, id_no, local_id") == [("测试甲", "440999198001010014", "MZ:MZ900001")]
+    assert _table("empi_registration", "full_name, id_no, local_id") == [
+        ("测试甲", "440999198001010014", "MZ:MZ900001")
+    ]
     assert _table("records_event", "kind, flag") == [("laboratory", "abnormal")]
     digest = hashlib.sha256(text.encode()).hexdigest()
     assert _table("records_document", "sha256, document_code, author_name") == [(digest, "C0007", "测试医师")]
@@ -120,7 +125,13 @@ def test_taking_the_same_folder_in_again_changes_nothing(county: Path) -> None:
     (county / "b.hl7").write_text(message("ORU^R01", *REPORT), "utf-8")
     (county / "c.xml").write_text("<ClinicalDocument><a>", "utf-8")
     (county / "d.xml").write_text(laboratory(org="9999999999"), "utf-8")
-    tables = ("records_laboratory_test_record", "records_document", "records_event", "exchange_quarantine", "empi_registration")
+    tables = (
+        "records_laboratory_test_record",
+        "records_document",
+        "records_event",
+        "exchange_quarantine",
+        "empi_registration",
+    )
     first = ingest(system(), [county])
     before = {t: _count(f"select count(*) from {t}") for t in tables}
     second = ingest(system(), [county])
@@ -175,7 +186,9 @@ LENIENT: list[tuple[str, str, str, str]] = [
 
 @pytest.mark.feature("A04")
 @pytest.mark.parametrize(("name", "rule", "text", "encoding"), LENIENT, ids=[case[0] for case in LENIENT])
-def test_a_careless_document_goes_in_with_a_finding(county: Path, name: str, rule: str, text: str, encoding: str) -> None:
+def test_a_careless_document_goes_in_with_a_finding(
+    county: Path, name: str, rule: str, text: str, encoding: str
+) -> None:
     """What is wrong with one value does not keep the document out: it is loaded or kept, and the finding is with it."""
     (county / "a.xml").write_bytes(text.encode(encoding))
     report = ingest(system(), [county])
@@ -220,7 +233,9 @@ def test_the_institution_given_by_the_caller_counts(county: Path) -> None:
 def test_a_new_version_replaces_the_rows_and_keeps_both_originals(county: Path) -> None:
     """The same set id with a corrected number updates the row; both documents stay readable."""
     for version, number in (("1", "7.8"), ("2", "6.8")):
-        text = laboratory(set_id="S1", version=version, number=f"N{version}", results=(result("GLU", "葡萄糖", number, "mmol/L"),))
+        text = laboratory(
+            set_id="S1", version=version, number=f"N{version}", results=(result("GLU", "葡萄糖", number, "mmol/L"),)
+        )
         (county / "a.xml").write_text(text, "utf-8")
         report = ingest(system(), [county])
     assert report.totals.updated == 1
@@ -271,7 +286,9 @@ def test_results_of_a_message(county: Path, wrap: Callable[[str], bytes], charse
     columns = "source_key, extra ->> 'item_name', laboratory_test_quantitative_result, laboratory_test_report_result, extra ->> 'abnormal_flag'"
     rows = [(r[1], r[2] and float(r[2]), r[3], r[4]) for r in _table("records_laboratory_test_record", columns)]
     assert rows == [("尿胆原", None, "阴性", None), ("白细胞", 11.2, None, "H")]
-    assert _table("empi_registration", "full_name, id_no, local_id, sex_code") == [("测试乙", "440999198001010014", "BR0001", "2")]
+    assert _table("empi_registration", "full_name, id_no, local_id, sex_code") == [
+        ("测试乙", "440999198001010014", "BR0001", "2")
+    ]
     assert _table("records_event", "kind, title, flag") == [("laboratory", "血常规", "abnormal")]
 
 
@@ -285,7 +302,9 @@ def test_admission_and_change_of_person(county: Path) -> None:
     (county / "3.hl7").write_text(message("SIU^S12", number="3"), "utf-8")
     files = _by_name(ingest(system(), [county]))
     assert _table("empi_registration", "full_name, phone") == [("测试乙乙", "13900000099")]
-    assert _table("records_health_event_summary", "inpatient_no, healthcare_organization_department_name") == [("ZY88", "外科")]
+    assert _table("records_health_event_summary", "inpatient_no, healthcare_organization_department_name") == [
+        ("ZY88", "外科")
+    ]
     assert files["3.hl7"].state == "kept" and files["3.hl7"].findings[0]["rule"] == "hl7_type_unused"
     assert _count("select count(*) from records_document") == 3
 
@@ -309,7 +328,9 @@ fields:
 """,
         "utf-8",
     )
-    (county / "检验.csv").write_bytes("BGDH,XMBH,BGRQ,BRID,XM,JG\nB1,GLU,2026-03-01,P1,测试丙,5.1\nB1,K,2026-03-01,P1,测试丙,高\n".encode("gb18030"))
+    (county / "检验.csv").write_bytes(
+        "BGDH,XMBH,BGRQ,BRID,XM,JG\nB1,GLU,2026-03-01,P1,测试丙,5.1\nB1,K,2026-03-01,P1,测试丙,高\n".encode("gb18030")
+    )
     report = ingest(system(), [county], org_code=ORG, mapping=mapping)
     assert report.complete and (report.files[0].loaded, report.files[0].waiting) == (1, 1)
     assert "第 3 行" in report.files[0].reasons[0].place
@@ -334,6 +355,7 @@ def test_a_connection_lost_on_the_way_loses_nothing(settings: Any, tmp_path: Pat
             ended.extend(other.execute(kill).fetchall())
 
     report = ingest(system(), [path], progress=end_all)
+    kept.forget()
     assert ended and report.complete and report.totals.inserted == 3
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cda_samples import laboratory
 from tests.shared import shared
 from yigong.platform.exchange.recognise import DOCUMENT_LIMIT, recognise
-from tests.cda_samples import laboratory
 
 CSV = "编号,姓名\n1,测试甲\n2,测试乙\n"
 MESSAGE = "MSH|^~\\&|LIS|A|B|C|2026||ORU^R01|1|P|2.4\rPID|1\r"
