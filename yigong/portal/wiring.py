@@ -37,13 +37,14 @@ COMMANDS = {
     "demo": "yigong.demo.command:main",
     "ingest": "yigong.platform.exchange.command:ingest",
     "exchange": "yigong.platform.exchange.run_command:main",
+    "document": "yigong.standards.cda.command:main",
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",
 }
 
 #: commands that need neither Django nor a database
-PLAIN_COMMANDS = {"empi"}
+PLAIN_COMMANDS = {"empi", "document"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {}

@@ -78,7 +78,7 @@ def _required(root: etree._Element, declared: Any, hits: Hits) -> tuple[list[Fou
 def _wanted(declared: Any, hits: Hits) -> list[Any]:
     """Required places, each path once; those of an optional group only where the group is there."""
     groups = {(p.section_zh, p.group_zh) for p in declared.elements if p.group_zh and p.seq in hits}
-    wanted = {}
+    wanted: dict[Any, Any] = {}
     for place in declared.elements:
         optional = place.group_cardinality.startswith("0") and (place.section_zh, place.group_zh) not in groups
         if place.cardinality.startswith("1") and place.xpath and not optional:
@@ -89,7 +89,7 @@ def _wanted(declared: Any, hits: Hits) -> list[Any]:
 def _sections(root: etree._Element, declared: Any, wanted: list[Any]) -> Iterator[Found]:
     """Sections that the kind declares and the document has not; a section's own cardinality is not in the facts."""
     body = root.find("component/structuredBody")
-    codes = [code for code in root.iterfind(".//section/code")]
+    codes = list(root.iterfind(".//section/code"))
     given = {code.get("code", "") for code in codes} | {code.get("displayName", "") for code in codes}
     for section in declared.sections:
         name = (section.title_zh, section.title_en)

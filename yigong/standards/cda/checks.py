@@ -114,7 +114,8 @@ def found(
 ) -> Found:
     """The finding of a rule at an element."""
     check, value = CHECKS[rule], value[:60]
-    xpath, line = str(node.getroottree().getpath(node)), int(node.sourceline or 0)
+    xpath = str(node.getroottree().getpath(node))
+    line: int = node.sourceline or 0  # type: ignore[assignment]
     zh = check.zh.format(name=name[0], value=value, more=more)
     en = check.en.format(name=name[1] or name[0], value=value, more=more)
     return Found(rule, check.severity, xpath, line, name[0], value, zh, en)
