@@ -49,6 +49,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
 }
 #: parts that must stand although nothing may be known of them
 NEEDED: dict[str, tuple[str, ...]] = {
+    "patientRole": ("id",),
     "author": ("time", "assignedAuthor"),
     "assignedAuthor": ("id",),
     "assignedEntity": ("id",),

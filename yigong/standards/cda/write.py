@@ -110,7 +110,7 @@ def losses(code: str, facts: Mapping[str, Any], standards: Any) -> list[Loss]:
             for name, value in row.items():
                 text, field = said(value), fields.get(name)
                 kept = found[at].values.get(name) if at < len(found) else None
-                if text and (field is None or kept != canonical(field, text, standards)):
+                if text and (field is None or kept is None or kept != canonical(field, text, standards)):
                     lost.append(Loss(data_set, at, name, text, _because(plan, (data_set, name), field, at, kept)))
     return lost
 
@@ -195,9 +195,9 @@ def _body(root: etree._Element, document: Any) -> None:
     body = root.find("component/structuredBody")
     if body is not None and not len(body):  # a body holds one section at least
         for name in list(known)[:1] or [""]:
-            code = add(add(add(body, "component"), "section"), "code")
+            named = add(add(add(body, "component"), "section"), "code")
             if name:
-                code.set("code" if known[name].loinc else "displayName", name)
+                named.set("code" if known[name].loinc else "displayName", name)
     for section in root.iter("section"):
         code = section.find("code")
         declared = known.get(code.get("code") or code.get("displayName", "")) if code is not None else None
@@ -311,7 +311,7 @@ WRAPS = frozenset({"entry", "component", "entryRelationship"})  # each holds one
 
 def _at(root: etree._Element, steps: Sequence[Step], line: int = -1, turn: int = 0, name: str = "") -> etree._Element:
     """The element at a path, made as far as it is not there: line *line* of the list, *turn* of a shared path."""
-    here = root
+    here: etree._Element = root
     in_line = line >= 0
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         if following is not None and step.tag in WRAPS and here is not root:

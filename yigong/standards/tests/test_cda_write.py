@@ -54,7 +54,7 @@ def test_nearly_all_declared_fields_are_carried() -> None:
     placed = carried = 0
     for code in CODES:
         plan = plan_of(code, S)
-        have = {(d, f.identifier) for place in plan.kind.places for d, f in place.fields}
+        have = {(d, f.identifier) for place in plan.kind.places if "//" not in place.xpath for d, f in place.fields}
         placed, carried = placed + len(have), carried + len(have & {*plan.ways, *plan.units})
     assert carried / placed >= 1 - LOST_AT_MOST
 
