@@ -40,7 +40,10 @@ ROWS = (
 def main() -> int:
     """Measures every size and prints the tables and the JSON line."""
     ratios: dict[str, float] = {}
-    figures: dict[str, Any] = {"machine": f"{platform.machine()} {os.cpu_count()} cores", "python": platform.python_version()}
+    figures: dict[str, Any] = {
+        "machine": f"{platform.machine()} {os.cpu_count()} cores",
+        "python": platform.python_version(),
+    }
     with tempfile.TemporaryDirectory() as folder:
         _warm(Path(folder))
         for label, file in _counties(Path(folder)):

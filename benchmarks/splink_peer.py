@@ -51,7 +51,10 @@ def standard(frame: pl.DataFrame) -> pl.DataFrame:
         .then(pl.col("nm").str.slice(0, 2))
         .otherwise(pl.col("nm").str.slice(0, 1)),
     )
-    empty = {c: pl.when(pl.col(s) != "").then(pl.col(s)) for c, s in (("dob", "dob"), ("sex", "sex"), ("ins", "ins_no"), ("con", "contact"))}
+    empty = {
+        c: pl.when(pl.col(s) != "").then(pl.col(s))
+        for c, s in (("dob", "dob"), ("sex", "sex"), ("ins", "ins_no"), ("con", "contact"))
+    }
     made = _numbers(names).with_columns(**empty, yob=pl.when(pl.col("dob") != "").then(pl.col("dob").str.slice(0, 4)))
     return _places(_phones(made)).rename({"rec_id": "unique_id"}).select(COLUMNS)
 
@@ -72,7 +75,9 @@ def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _check(number: pl.Expr) -> pl.Expr:
-    total = sum((number.str.slice(i, 1).cast(pl.Int32, strict=False) * w for i, w in enumerate(WEIGHTS)), pl.lit(0)) % 11
+    total = (
+        sum((number.str.slice(i, 1).cast(pl.Int32, strict=False) * w for i, w in enumerate(WEIGHTS)), pl.lit(0)) % 11
+    )
     return total.replace_strict(dict(enumerate("10X98765432")), default=None, return_dtype=pl.String)
 
 

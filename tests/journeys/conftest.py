@@ -51,7 +51,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             port = s.getsockname()[1]
         env = {**os.environ, "DATABASE_URL": url, "YIGONG_LOCAL": str(local), "YIGONG_URL": f"http://127.0.0.1:{port}"}
         loaded = subprocess.run(
-            _command("demo", "--residents", str(RESIDENTS), "--once"), cwd=ROOT, env=env, capture_output=True, text=True, check=False
+            _command("demo", "--residents", str(RESIDENTS), "--once"),
+            cwd=ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert loaded.returncode == 0, loaded.stdout[-3000:] + loaded.stderr[-3000:]
         server = subprocess.Popen(_command("serve", "--bind", f"127.0.0.1:{port}"), cwd=ROOT, env=env)

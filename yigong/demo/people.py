@@ -193,7 +193,7 @@ def _circumstances(rng: np.random.Generator, frame: pl.DataFrame, now: int) -> p
         pl.Series("ethnic", np.where(frame["role"].to_numpy() >= 0, codes[start], codes)),
         pl.Series("marital", married),
         pl.Series("blood", blood),
-        pl.Series("occupation", rng.choice(np.array(["50", "50", "50", "60", "20", "40", "90"]), size)),
+        pl.Series("occupation", rng.choice(np.array(["27", "27", "27", "51", "24", "80", "90"]), size)),
         pl.lit(None, dtype=pl.String).alias("cast"),
     )
 

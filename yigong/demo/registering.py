@@ -55,7 +55,10 @@ def _seen(rng: np.random.Generator, folk: pl.DataFrame, life: Mapping[str, pl.Da
         ).alias("at")
     )
     filed = filed.join(folk.select("person", "born_on"), on="person").with_columns(
-        pl.max_horizontal("at", (pl.col("born_on").cast(pl.Datetime("ms")) + timedelta(days=30)))
+        pl.min_horizontal(
+            pl.max_horizontal("at", (pl.col("born_on").cast(pl.Datetime("ms")) + timedelta(days=30))),
+            pl.lit(datetime.combine(today - timedelta(days=1), time(16))).cast(pl.Datetime("ms")),
+        ).alias("at")
     )
     named = pl.DataFrame(_declared(folk), schema={"person": pl.Int64, "org": pl.Int64}, orient="row").with_columns(
         pl.lit(start).cast(pl.Datetime("ms")).alias("at")

@@ -36,7 +36,7 @@ def _person(named: world.Named, number: int, today: date) -> dict[str, Any]:
         "surname": facts["name"][:1], "given": facts["name"][1:], "id_no": identity_number(facts, born), "town": town,
         "person": number, "age": (today - born).days / 365.25, "old_phone": f"1330887{number % 10000:04d}",
         "card_no": str(532998 * 10**12 + 900_000_000 + number % 1000), "marital": "20" if born.year < 2000 else "10",
-        "occupation": "50", "cast": named.key, "ethnic": facts.get("ethnic", "01"),
+        "occupation": "27", "cast": named.key, "ethnic": facts.get("ethnic", "01"),
         **{k: facts[k] for k in _COPIED if k in facts},
     }  # fmt: skip
 

@@ -138,8 +138,8 @@ def event_content(ctx: Ctx, person_id: int, event: records.Event) -> dict[str, A
         content["results"] = records.report(ctx, person_id, event.group_key, event.org_code)
     elif event.kind == "prescription" and event.data_set == "western_prescription":
         content["prescribed"] = records.prescription(ctx, person_id, event.group_key, event.org_code)
-    elif found and not rows:
-        content["view"] = records.document_view(ctx, event.document_id)
+    elif found:
+        content["view"] = records.document_view(ctx, found[0].id)
     return content
 
 

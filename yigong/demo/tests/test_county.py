@@ -19,6 +19,7 @@ def valid(number: str) -> bool:
     return number[17] == "10X98765432"[sum(w * int(d) for w, d in zip(WEIGHTS, number, strict=False)) % 11]
 
 
+@pytest.mark.feature("A16")
 def test_same_seed_same_county(county):
     """The same seed and day make the same people, registrations and lives; another seed does not."""
     again = made.county(1500, 11, TODAY)
@@ -49,6 +50,7 @@ def test_the_county_is_ageing(county):
     assert (county.people["age"] < 14).sum() > 100
 
 
+@pytest.mark.feature("A16")
 def test_truth_names_one_person_for_each_registration(county):
     """Every registration has a key of its own and belongs to a person who exists."""
     registrations = county.registrations
@@ -65,6 +67,7 @@ def test_registrars_err_at_the_declared_places(county):
     assert (both["born_on"] == both["born_on_true"]).all()
 
 
+@pytest.mark.feature("A16")
 def test_declared_errors_are_really_made(county):
     """A missing number is missing, an old number has fifteen signs, a borrowed one belongs to somebody else."""
     by = {kind: county.registrations.filter(pl.col("errors") == kind) for kind in ("missing_id", "old_id", "borrowed")}

@@ -73,6 +73,7 @@ def test_hospital_database_has_pinyin_tables_with_every_row(peoples):
         assert db.execute(f"select count(*) from {name.lower()}").fetchone()[0] == len(frame)
 
 
+@pytest.mark.feature("A16")
 def test_hospital_dirt_is_as_declared(peoples):
     """The declared numbers of voided rows and impossible dates are in the tables, no more and no fewer."""
     db, _tables, told = peoples
@@ -119,7 +120,7 @@ def test_maternal_files_are_gb18030_and_a_workbook(sources):
         assert "母亲姓名" in book.read("xl/sharedStrings.xml").decode()
 
 
-@pytest.mark.feature("A23")
+@pytest.mark.feature("A03", "A16")
 def test_documents_keep_to_the_schema(sources):
     """Every document of every kind is valid by the schema of shared documents, but the declared truncated ones."""
     schema = etree.XMLSchema(etree.parse(shared("samples/cda_xsd") / "sdschemas" / "SDA.xsd"))
@@ -193,7 +194,7 @@ def _columns(name: str, county):
     return [c.lower() for c in hospital.tables(county, make, TODAY)[make.tables[table]].columns]
 
 
-@pytest.mark.feature("A23")
+@pytest.mark.feature("A16")
 def test_clean_rows_pass_and_only_declared_rows_are_rejected(sources, county):
     """Through the exchange's own stages, a centre's tables lose exactly the rows declared as dirt."""
     institutions = {o.code for o in homes_of_care()}

@@ -31,6 +31,7 @@ def test_twenty_institutions_treat_people():
     assert len(kinds) == 20
 
 
+@pytest.mark.feature("C09")
 def test_the_map_is_drawn_from_its_seed():
     """The kept map is what the generator draws, fifteen closed areas that contain their seats."""
     kept = json.loads((world.DATA / "county.geojson").read_text("utf-8"))

@@ -32,7 +32,9 @@ def test_every_usual_form_is_read(text: str, utc: str) -> None:
     assert moment(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M") == utc
 
 
-@pytest.mark.parametrize("text", ["20260230", "20261301", "20260301256100", "77777777777777", "199101010", "abc", "00000000", ""])
+@pytest.mark.parametrize(
+    "text", ["20260230", "20261301", "20260301256100", "77777777777777", "199101010", "abc", "00000000", ""]
+)
 def test_what_no_calendar_has_is_no_moment(text: str) -> None:
     """Impossible days, months and hours, blanks and words are refused."""
     with pytest.raises(NotAMoment):
@@ -47,7 +49,7 @@ def test_a_birthday_is_the_day_that_was_written() -> None:
     assert is_blank("00000000") and not is_blank("20260101")
 
 
-@given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2100, 1, 1)))
+@given(st.datetimes(min_value=datetime(1992, 1, 1), max_value=datetime(2100, 1, 1)))  # noqa: DTZ001
 def test_written_and_read_again(at: datetime) -> None:
     """The form of HL7 is read back to the second."""
     assert moment(at.strftime("%Y%m%d%H%M%S")).replace(tzinfo=None) == at.replace(microsecond=0)

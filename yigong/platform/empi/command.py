@@ -14,7 +14,6 @@ from yigong.platform.empi.engine.explain import Explanation
 from yigong.platform.empi.engine.model import Model
 
 
-
 class Trouble(Exception):  # noqa: N818  - said to the person at the terminal
     """Something in the command line or the files, told in one sentence."""
 
@@ -66,7 +65,9 @@ def _link(said: argparse.Namespace) -> int:
         progress.end()
         clusters = result["cluster"].n_unique()
         seconds = time.perf_counter() - started
-        print(f"{result.height} 条记录，{clusters} 人 / records, persons; {seconds:.2f} s → {said.out}", file=sys.stderr)
+        print(
+            f"{result.height} 条记录，{clusters} 人 / records, persons; {seconds:.2f} s → {said.out}", file=sys.stderr
+        )
     return 0
 
 
@@ -89,7 +90,11 @@ class Progress:
 
 
 def _scan(files: list[Path]) -> pl.LazyFrame:
-    return pl.concat([_scan_one(file) for file in files], how="diagonal_relaxed") if len(files) > 1 else _scan_one(files[0])
+    return (
+        pl.concat([_scan_one(file) for file in files], how="diagonal_relaxed")
+        if len(files) > 1
+        else _scan_one(files[0])
+    )
 
 
 def _scan_one(file: Path) -> pl.LazyFrame:
@@ -172,7 +177,11 @@ def waterfall(model: Model, why: Explanation, rows: list[dict[str, object]], lan
         total += step.weight
         lines.append(_line(step.weight, total, step.zh, step.en, lang))
     lines += [f"  ✗ {_words(g.zh, g.en, lang)}" for g in why.guards]
-    bands = {"auto": ("自动合并", "same person"), "review": ("人工复核", "to be reviewed"), "none": ("不合并", "not joined")}
+    bands = {
+        "auto": ("自动合并", "same person"),
+        "review": ("人工复核", "to be reviewed"),
+        "none": ("不合并", "not joined"),
+    }
     lines.append(f"\n  = {why.score:+.3f} bit  {_words(*bands[why.band], lang)}")
     return "\n".join(lines)
 

@@ -80,9 +80,11 @@ def _take_in(ctx: Ctx, fresh: pl.DataFrame) -> pl.DataFrame:
         return _nothing_new()
     ready, lost_trust = _distrust(_numbered(ready))
     changed = _changed(ready)
+    touched = {*lost_trust, *ready.get_column("person_id").drop_nulls().to_list()}
     _write_changes(ready.filter(pl.col("person_id").is_not_null()))
+    ready = _part_ways(ctx, ready, changed)
     intake = _decide(ready, changed)
-    _write(ctx, intake, {*lost_trust, *ready.get_column("person_id").drop_nulls().to_list()})
+    _write(ctx, intake, touched | set(ready.get_column("person_id").drop_nulls().to_list()))
     return _outcomes(intake)
 
 
@@ -136,6 +138,26 @@ def _write_changes(old: pl.DataFrame) -> None:
     bulk.do(f"update empi_registration r set {sets} from empi_changed c where r.id = c.id")
     bulk.do("delete from empi_block b using empi_changed c where b.registration_id = c.id")
     bulk.do("drop table empi_changed")
+
+
+def _part_ways(ctx: Ctx, ready: pl.DataFrame, changed: list[int]) -> pl.DataFrame:
+    """A registration whose number now is another trusted one than its person's leaves that person."""
+    against = bulk.ask(
+        """select r.id, r.person_id from empi_registration r where r.id = any(%s) and r.id_trust = 'trusted'
+           and exists (select 1 from empi_registration o where o.person_id = r.person_id
+                       and o.id_trust = 'trusted' and o.id_no <> r.id_no)""",
+        [changed],
+        {"registration_id": pl.Int64, "person_id": pl.Int64},
+    )
+    gone: dict[int, int] = {}
+    for registration, person in against.rows():
+        stored.lock_persons([person])
+        gone[registration] = moves.new_person("register")
+        moves.move(ctx, "split", [registration], person, gone[registration], apart=True, reason="auto")
+    if not gone:
+        return ready
+    moved = pl.col("registration_id").replace_strict(gone, default=None, return_dtype=pl.Int64)
+    return ready.with_columns(pl.coalesce(moved, "person_id").alias("person_id"))
 
 
 def _decide(ready: pl.DataFrame, changed: list[int]) -> Intake:
@@ -217,7 +239,7 @@ def _write_new(intake: Intake) -> None:
         schema={"registration_id": pl.Int64, "person": pl.Int64},
     )
     new = intake.new.join(of, on="registration_id")
-    kept = [pl.col("registration_id").alias("id"), pl.col("person").alias("person_id"), *_COLUMNS]
+    kept: list[str | pl.Expr] = [pl.col("registration_id").alias("id"), pl.col("person").alias("person_id"), *_COLUMNS]
     bulk.add("empi_registration", new.select(*kept, pl.lit("active").alias("state")))
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
@@ -19,7 +20,9 @@ from yigong.platform.empi.review import Pair, Waiting
 from yigong.platform.empi.selectors import GoldenPerson, Registration
 from yigong.web.charts import chart
 from yigong.web.http import sentence
+from yigong.web.marks import institution
 from yigong.web.parts import Comparison, Evidence, Threshold, Weight
+from yigong.web.words import day_words
 
 #: kind of question -> words, tone, icon
 KINDS = {
@@ -72,7 +75,18 @@ FIELDS = {
     "contact_phone": gettext_lazy("联系电话"),
     "ethnic_group_code": gettext_lazy("民族"),
 }
-_HIGH = 3
+#: the engine's comparisons in words short enough to stand under a bar
+BARS = {
+    "name": gettext_lazy("姓名"),
+    "born": gettext_lazy("出生"),
+    "sex": gettext_lazy("性别"),
+    "phone": gettext_lazy("电话"),
+    "place": gettext_lazy("住址"),
+    "card": gettext_lazy("卡号"),
+    "contact": gettext_lazy("联系人"),
+    "age": gettext_lazy("年龄段"),
+    "number": gettext_lazy("身份证"),
+}
 
 
 def waiting(one: Waiting) -> dict[str, Any]:
@@ -107,6 +121,7 @@ def pair(one: Pair, ctx: Ctx) -> dict[str, Any]:
         "pair": one,
         "title": KINDS.get(one.kind, KINDS["alike"]),
         "rows": comparisons(one),
+        "heads": (_head(_("记录 A"), one.left), _head(_("记录 B"), one.right)),
         "weights": _weights(one.explanation),
         "thresholds": [
             Threshold(_("自动合并"), round(auto, 1), "ok"),
@@ -127,7 +142,7 @@ def _line(line: Any) -> dict[str, Any]:
 def comparisons(one: Pair) -> list[Comparison]:
     """The two registrations field by field."""
     a, b, said = one.left, one.right, {step.field: step for step in one.explanation.steps}
-    rows = [
+    return [
         _row(FIELDS["full_name"], a.full_name, b.full_name, said.get("name")),
         _row(FIELDS["sex_code"], SEXES.get(a.sex_code or ""), SEXES.get(b.sex_code or ""), said.get("sex")),
         _row(FIELDS["born_on"], a.born_on, b.born_on, said.get("born")),
@@ -137,12 +152,15 @@ def comparisons(one: Pair) -> list[Comparison]:
         _row(FIELDS["contact_name"], a.contact_name, b.contact_name, said.get("contact")),
         _row(FIELDS["health_card_no"], a.health_card_no, b.health_card_no, said.get("card")),
     ]
-    return [
-        *rows,
-        Comparison(
-            _("本地患者号"), f"{a.source_system} {a.local_id}", f"{b.source_system} {b.local_id}", "", icon="minus"
-        ),
-    ]
+
+
+def _head(word: object, one: Registration) -> SafeString:
+    """Institution and day above a column of the comparison."""
+    day = day_words(one.registered_at) if one.registered_at else _("登记日未记录")
+    return format_html(
+        '{} <b>{}</b> <span class="yg-sub">{} · {} {}</span>',
+        institution(one.org_code), word, day, one.source_system, one.local_id,
+    )  # fmt: skip
 
 
 def _row(word: object, a: object, b: object, step: Step | None) -> Comparison:
@@ -186,8 +204,7 @@ def _weights(explanation: Explanation) -> list[Weight]:
     """Prior, one bar for each comparison, and one for all corrections of fields that hang together."""
     single = [s for s in explanation.steps if "+" not in s.field and abs(s.weight) >= 0.05]
     together = sum(s.weight for s in explanation.steps) - sum(s.weight for s in single)
-    names = [(s.zh if _chinese() else s.en).partition("：" if _chinese() else ":")[0] for s in single]
-    bars = [Weight(_("先验"), explanation.prior), *(Weight(n, s.weight) for n, s in zip(names, single, strict=True))]
+    bars = [Weight(_("先验"), explanation.prior), *(Weight(BARS.get(s.field, s.field), s.weight) for s in single)]
     return [*bars, Weight(_("关联修正"), together)] if abs(together) >= 0.05 else bars
 
 

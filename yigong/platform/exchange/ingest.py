@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -227,9 +227,16 @@ class _Ingest:
         self._step(file.path)
 
     def _carry(self, job: Job, batches: Iterable[Batch], plan: Plan | None) -> pipeline.Totals:
+        so_far = pipeline.Totals()
+
+        def note(totals: pipeline.Totals) -> None:
+            nonlocal so_far
+            so_far = replace(totals)
+
         try:
-            totals = pipeline.carry_all(self.ctx, job.pk, batches, plan)
+            totals = pipeline.carry_all(self.ctx, job.pk, batches, plan, progress=note)
         except (Fault, DatabaseError):
+            self.report.totals.add(so_far)  # whole batches are in, whatever ended the run
             _end(job, FeedState.FAILED)
             raise
         self.report.totals.add(totals)

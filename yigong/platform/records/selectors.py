@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from yigong.kit.clock import COUNTY_ZONE, now, today
@@ -41,8 +42,10 @@ DOCUMENT_COLUMNS = """d.id, d.registration_id, d.document_code, d.title, d.org_c
 
 
 def _fetch(sql: str, params: Params) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+    """The rows of a hot statement: bound by the server and prepared, so that it is planned once for a connection."""
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(sql, params, prepare=True)
         return cursor.fetchall()
 
 
@@ -130,7 +133,10 @@ def counts(ctx: Ctx, person_id: int) -> tuple[dict[str, int], int, datetime | No
 
 
 MEDICATION_COLUMNS = """p.medication_name, p.medication_specification, p.medication_single_dose,
-    p.medication_dose_unit, p.medication_frequency_code, p.medication_route_code, p.medication_total_dose,
+    p.medication_dose_unit,
+    case when coalesce(p.medication_frequency_code, '99') = '99'
+        then coalesce(p.extra ->> 'frequency', p.medication_frequency_code) else p.medication_frequency_code end,
+    p.medication_route_code, p.medication_total_dose,
     coalesce(p.prescribed_on, (p.event_at at time zone 'Asia/Shanghai')::date),
     coalesce(p.extra ->> 'days_supply', p.extra ->> 'days'), p.org_code, p.event_at, p.group_key, p.document_id"""
 
@@ -235,10 +241,14 @@ def _lab(row: tuple[Any, ...]) -> LabResult:
     )  # fmt: skip
 
 
+#: how far back a summary reads prescriptions: a year and the longest supply before it
+PRESCRIBED_DAYS = 460
+
+
 def summary(ctx: Ctx, person_id: int) -> PersonSummary:
     """What has to be known of a person first: allergies, contradictions, problems, medication, latest results."""
     statements, blood, diagnoses, care = _facts(ctx, person_id)
-    prescribed = medications(ctx, person_id)
+    prescribed = medications(ctx, person_id, days=PRESCRIBED_DAYS)
     kinds, documents, first, last = counts(ctx, person_id)
     return PersonSummary(
         allergies=tuple(statements),
@@ -246,6 +256,7 @@ def summary(ctx: Ctx, person_id: int) -> PersonSummary:
         blood_groups=tuple(blood),
         problems=tuple(judge.problems(diagnoses)),
         medications=tuple(judge.merged(prescribed, today())),
+        prescribed=tuple(prescribed),
         latest=tuple(latest_results(ctx, person_id)),
         contradictions=tuple(judge.contradictions(blood, statements, prescribed, today())),
         counts=kinds,

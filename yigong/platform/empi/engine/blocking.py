@@ -46,7 +46,11 @@ def part_of(x, i, part, c):  # type: ignore[no-untyped-def]
     if part == 8:
         return x[i + c + 3] if ((x[i + c + 1] >> 47) & 1) != 0 else 0
     if part == 9:
-        return number_date(v) & 0x1FFFFF if (x[i + c + 1] & 7) == 3 or (x[i + c + 1] & 7) == 4 or (x[i + c + 1] & 7) == 6 else 0
+        return (
+            number_date(v) & 0x1FFFFF
+            if (x[i + c + 1] & 7) == 3 or (x[i + c + 1] & 7) == 4 or (x[i + c + 1] & 7) == 6
+            else 0
+        )
     if part == 10:
         return (v >> 38) & 0x1FFFF
     if part == 11:

@@ -33,7 +33,7 @@ def forbidden(levels, program, count):  # type: ignore[no-untyped-def]
 def grow(
     order: U32s, edges: I64, left: U32s, right: U32s, scores: I32s, levels: I64s, rows: I64s, width: I64, n: I64, number: I64,
     program: I64s, count: I64, alike: I64s, kin: I16s, weights: I32s, relations: I64s, related: I64, clip: I64,
-    need: I64, most: I64, root: U32s, next_of: U32s, size: U32s, held: I64s, best: I32s, reason: U8s, refused: U8s,
+    need: I64, most: I64, root: U32s, next_of: U32s, size: U32s, held: I64s, best: I32s, reason: U32s, refused: U8s,
 ) -> I64:  # fmt: skip
     """Joins clusters along the edges in *order*; notes the best score and reason of every record."""
     for i in range(n):
@@ -83,7 +83,7 @@ def grow(
         for w in (i, j):
             if reason[w] == 0 or scores[e] > best[w]:
                 best[w] = scores[e]
-                reason[w] = 1
+                reason[w] = e + 1
     for i in range(n):
         root[i] = root_of(root, i)
     return joined

@@ -224,9 +224,7 @@ def digits_apart(a, b):  # type: ignore[no-untyped-def]
     gap, before_a, before_b, open_ = 0, -1, -1, False
     while (a > 0 or b > 0) and gap <= 1:
         u, v = a % 10, b % 10
-        if u == v:
-            open_ = False
-        elif open_ and u == before_b and v == before_a:
+        if u == v or (open_ and u == before_b and v == before_a):
             open_ = False
         else:
             gap += 1

@@ -25,7 +25,7 @@ def lunar_table() -> NDArray[np.int64]:
         place = ((lunar.year - LUNAR_FIRST) * 13 + lunar.month) * 31 + lunar.day
         if 0 <= place < table.size:
             number = (day - date(FIRST_YEAR, 1, 1)).days + 1
-            if not lunar.isLeapMonth:
+            if not lunar.is_leap_month:
                 table[place] = number
             elif table[place]:
                 table[place] |= (number - int(table[place] & 0xFFFFF) - 28) << 20

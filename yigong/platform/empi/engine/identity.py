@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 
+from lunardate import LunarDate
+
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 SIGNS = "10X98765432"
 #: first two digits of the division: provinces, and 81-83 of the residence permits of Hong Kong, Macao and Taiwan
@@ -101,7 +103,7 @@ def trust(number: str | None, born_on: date | None = None, sex: str | None = Non
     text = (number or "").strip()
     if not text:
         return Trust.MISSING
-    if len(text) not in (15, 18) or not text[:-1].isdigit():
+    if not _shaped(text.upper()):
         return Trust.MALFORMED
     said = read(text)
     if said is None:
@@ -116,16 +118,39 @@ def contradicts(said: IdentityNumber, born_on: date | None, sex: str | None) -> 
     if born_on is not None and not near(said.born_on, born_on):
         return True
     other_sex = sex in ("1", "2") and sex != said.sex
-    return other_sex and born_on != said.born_on
+    return other_sex and born_on not in (said.born_on, None) and lunar_as_solar(born_on) != said.born_on
 
 
 def near(a: date, b: date) -> bool:
-    """Whether two dates may be one date written wrongly: two of three parts agree, day and month are swapped, or lunar."""
+    """Whether two dates may be one date written wrongly.
+
+    Two of three parts agree, day and month are exchanged, one is a guess of 1 January, lunar, or less than 60 days apart.
+    """
+    if a.year == b.year and (1, 1) in ((a.month, a.day), (b.month, b.day)):
+        return True
+    if lunar_as_solar(b) == a:
+        return True
     if (a.year == b.year) + (a.month == b.month) + (a.day == b.day) >= 2:
         return True
     if a.year == b.year and (a.month, a.day) == (b.day, b.month):
         return True
     return abs((a - b).days) <= 60
+
+
+def lunar_as_solar(day: date | None) -> date | None:
+    """The solar day of a date that is in truth a lunar one, where there is such a day."""
+    if day is None or not 1900 <= day.year <= 2099:
+        return None
+    try:
+        return LunarDate(day.year, day.month, day.day).toSolarDate()
+    except ValueError:
+        return None
+
+
+def _shaped(text: str) -> bool:
+    if not text.isascii() or not text[:-1].isdigit():
+        return False
+    return (len(text) == 15 and text[-1].isdigit()) or (len(text) == 18 and text[-1] in SIGNS)
 
 
 def _date(text: str) -> date | None:

@@ -117,7 +117,9 @@ def _climb(
 
     def look(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
         gradient, hessian = np.zeros(size), np.zeros(size * size)
-        likely = train.step(flat, active.shape[1], active.shape[0], counts.good, counts.total, at, size, gradient, hessian)
+        likely = train.step(
+            flat, active.shape[1], active.shape[0], counts.good, counts.total, at, size, gradient, hessian
+        )
         return likely - float(ridge @ (at - start) ** 2) / 2, gradient - ridge * (at - start), hessian
 
     height, gradient, hessian = look(w)
@@ -206,7 +208,33 @@ def _shares(state: NDArray[np.int64], group: NDArray[np.int64], weight: NDArray[
     return (table + 20 * whole[:, None]) / (table.sum(axis=0) + 20)
 
 
+def centered(
+    model: Model, weights: NDArray[np.float64], levels: NDArray[np.int64], total: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The same scores, told so that people can read them: a relation says only what its two fields do not say alone.
+
+    What a relation says on average of one level moves to that level, and a missing field weighs nothing.
+    """
+    made, main = weights.copy(), model.weight_at(0, 0)
+    for r, (a, b) in enumerate(model.relations):
+        at = model.relation_at(r, 0, 0)
+        table = made[at : at + 1024].reshape(32, 32)
+        first, second = (levels >> (5 * a)) & 31, (levels >> (5 * b)) & 31
+        share = np.zeros((32, 32))
+        np.add.at(share, (first, second), total)
+        for axis, c in ((1, a), (0, b), (1, a), (0, b)):
+            mean = (table * share).sum(axis) / np.maximum(share.sum(axis), 1)
+            table -= mean[:, None] if axis else mean[None, :]
+            made[main + c * 32 : main + c * 32 + 32] += mean
+    for c in range(len(model.comparisons)):
+        part = made[main + c * 32 : main + c * 32 + 32]
+        made[0] += part[0]
+        part -= part[0]
+    return made
+
+
 def _finished(model: Model, nats: NDArray[np.float64], levels: NDArray[np.int64], total: NDArray[np.int64]) -> Model:
+    nats = centered(model, nats, levels, total)
     weights = np.round(nats / np.log(2) * UNIT).astype(np.int32)
     _silence(weights, model)
     bits = nats_of(model, nats, levels) / np.log(2)

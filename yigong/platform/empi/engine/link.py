@@ -10,11 +10,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from yigong.platform.empi.engine import cluster, learn, pairs, standard, tables
+from yigong.platform.empi.engine.compare import LEVELS
 from yigong.platform.empi.engine.model import Model
 from yigong.platform.empi.engine.score import UNIT
 
 Progress = Callable[[str, str], None]
-REASONS = pl.Series(["", "linked"], dtype=pl.String)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Linked:
     refused: NDArray[np.uint8]  # for each pair: 0 not refused, 1 two numbers, 2 too large, 3 cross pairs disagree
     root: NDArray[np.uint32]
     best: NDArray[np.int32]
-    reason: NDArray[np.uint8]
+    reason: NDArray[np.uint32]  # the best pair of each record, counted from 1; 0 for none
 
     def frame(self) -> pl.DataFrame:
         """``record, cluster, score, reason``; a cluster is named by the first of its records."""
@@ -36,9 +36,26 @@ class Linked:
                 "record": np.arange(self.root.size, dtype=np.uint32),
                 "cluster": first_of(self.root),
                 "score": self.best / UNIT,
-                "reason": REASONS.gather(self.reason.astype(np.uint32)),
+                "reason": reasons(self.model, self.pairs.levels, self.reason),
             }
         )
+
+
+def reasons(model: Model, levels: NDArray[np.int64], best: NDArray[np.uint32]) -> pl.Series:
+    """For every record the levels of its best pair that spoke for it: ``name same_rare; born same; number same_trusted``."""
+    held = np.append(levels, -1)[best.astype(np.int64) - 1]
+    patterns = pl.Series("levels", held)
+    texts = {p: _spoke_for(model, p) if p >= 0 else "" for p in patterns.unique().to_list()}
+    return patterns.replace_strict(list(texts), list(texts.values()), return_dtype=pl.String)
+
+
+def _spoke_for(model: Model, levels: int) -> str:
+    said = []
+    for i, c in enumerate(model.comparisons):
+        level = (levels >> (5 * i)) & 31
+        if c.kind != "age" and level and model.weights[model.weight_at(i, level)] > 0:
+            said.append(f"{c.name} {LEVELS[c.kind][level]}")
+    return "; ".join(said)
 
 
 def first_of(root: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -101,7 +118,7 @@ def clusters(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> Linke
         found = without_ambiguous(rows, model, found)
     order = _order(rows, model.width, found)
     root, next_of, size = np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty(n, np.uint32)
-    held, best, reason = np.empty(n, np.int64), np.zeros(n, np.int32), np.zeros(n, np.uint8)
+    held, best, reason = np.empty(n, np.int64), np.zeros(n, np.int32), np.zeros(n, np.uint32)
     refused = np.zeros(max(1, len(found)), np.uint8)
     guard = model.at(model.guards["two_numbers"]) if "two_numbers" in model.guards else -1
     cluster.grow(
@@ -128,10 +145,15 @@ def without_ambiguous(rows: NDArray[np.int64], model: Model, found: pairs.Pairs)
         (pl.col("other") != pl.col("other_right")) & (pl.col("score") < pl.col("score_right") + rule["bits"] * UNIT)
     )
     between = pairs.score_between(rows, model, _u32(rivals["other"]), _u32(rivals["other_right"]))
-    drop = rivals["edge"].filter(pl.Series(between.scores < 0)).unique().to_numpy()
+    twins = (between.scores < 0) & (_level(model, rule["born"], between.levels) == LEVELS["date"].index("same"))
+    drop = rivals["edge"].filter(pl.Series(twins)).unique().to_numpy()
     keep = np.ones(len(found), bool)
     keep[drop] = False
     return pairs.Pairs(found.left[keep], found.right[keep], found.levels[keep], found.scores[keep])
+
+
+def _level(model: Model, comparison: str, levels: NDArray[np.int64]) -> NDArray[np.int64]:
+    return (levels >> (5 * model.comparison(comparison))) & 31
 
 
 def _u32(rows: pl.Series) -> NDArray[np.uint32]:

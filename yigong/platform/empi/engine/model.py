@@ -183,7 +183,9 @@ def with_weights(model: Model, facts: dict[str, Any]) -> Model:
         raise WrongModel(f"{model.name}: the weights belong to another declaration / 权重与模型声明不符，请重新训练")
     weights = np.zeros(model.size, np.int32)
     weights[facts["places"]] = facts["weights"]
-    return replace(model, weights=weights, signs=facts["signs"], learnt=True, auto=facts["auto"], review=facts["review"])
+    return replace(
+        model, weights=weights, signs=facts["signs"], learnt=True, auto=facts["auto"], review=facts["review"]
+    )
 
 
 def declare(said: dict[str, Any], where: str) -> Model:

@@ -257,9 +257,7 @@ def look_alike(x, y, alike):  # type: ignore[no-untyped-def]
 @inner
 def same_sounds(p, q, n, kin):  # type: ignore[no-untyped-def]
     """2 when all syllables are the same, 1 when they are the same to a dialect speaker's ear, else 0."""
-    if p == q:
-        return 2
     for i in range(min(n, 6)):
         if kin[sound(p, i)] != kin[sound(q, i)] or sound(p, i) == 0:
             return 0
-    return 1
+    return 2 if p == q else 1

@@ -84,7 +84,7 @@ def parse_identity(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: 
             check = check17(number)
             day = day_number(number // 10000000 % 10000, number // 100000 % 100, number // 1000 % 100)
             state = TRUSTED if day > 10950 and province(number) else BAD_CHECK
-        elif n >= 6 and letters > 0 and letters <= 6 and n - letters >= 4:
+        elif n >= 6 and n <= 14 and letters > 0 and letters <= 6 and n - letters >= 4:
             number, state = ((h >> 8) & 0xFFFFFFFFFFFFF) + 1, DOCUMENT
         elif n >= 5:
             number, state = ((h >> 8) & 0xFFFFFFFFFFFFF) + 1, MALFORMED
@@ -100,7 +100,7 @@ def near_dates(p, q):  # type: ignore[no-untyped-def]
     """0 another day, 1 one day written wrongly (one part differs, swapped, lunar, within 60 days), 2 the same day."""
     if (p & 0x1FFFFF) == (q & 0x1FFFFF):
         return 2
-    guess = ((p & 0x1FF) == 33 or (q & 0x1FF) == 33 or (p & 0x1FF) == 0 or (q & 0x1FF) == 0)  # 1 January, or no day
+    guess = (p & 0x1FF) == 33 or (q & 0x1FF) == 33 or (p & 0x1FF) == 0 or (q & 0x1FF) == 0  # 1 January, or no day
     if guess and ((p >> 9) & 0xFFF) == ((q >> 9) & 0xFFF):
         return 1
     same = (1 if (p & 31) == (q & 31) else 0) + (1 if ((p >> 5) & 15) == ((q >> 5) & 15) else 0)
@@ -163,7 +163,7 @@ def parse_phones(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: I6
         if (n == 13 and v // 100000000000 == 86) or (n == 15 and v // 100000000000 == 86):
             v -= 86 * 100000000000
             n = 11
-        bad = n < 7 or n > 12 or longest >= 7 or v == 12345678 or v % 100000000 == 12345678
+        bad = n < 7 or n > 12 or longest >= 7 or v == 12345678
         if n == 11 and v >= 10000000000 and v < 13000000000:
             bad = True
         out[row * width + column] = 0 if bad else v

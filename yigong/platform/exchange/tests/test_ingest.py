@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from yigong.platform.exchange.readers import reader
 from yigong.platform.exchange.recognise import DOCUMENT_LIMIT
 from yigong.platform.records import documents
 from yigong.platform.registry import api as registry
+from yigong.platform.registry.selectors import kept
 
 ORG = "4409990001"
 HEAD = f"MSH|^~\\&|LIS|{ORG}|YG|CENTRE|20260301100000||{{kind}}|{{number}}|P|2.4||||||{{charset}}"
@@ -59,7 +60,7 @@ Register = Callable[[str], None]
 
 
 @pytest.fixture
-def register(db: None, django_capture_on_commit_callbacks: Any) -> Register:
+def register(db: None, django_capture_on_commit_callbacks: Any) -> Iterator[Register]:
     """Registers an institution by its code, as a finished transaction would."""
 
     def one(code: str) -> None:
@@ -67,7 +68,9 @@ def register(db: None, django_capture_on_commit_callbacks: Any) -> Register:
         with django_capture_on_commit_callbacks(execute=True):
             registry.save_institutions(system(), pl.DataFrame(rows))
 
-    return one
+    kept.forget()
+    yield one
+    kept.forget()  # the test's institutions go with its transaction
 
 
 @pytest.fixture
@@ -352,6 +355,7 @@ def test_a_connection_lost_on_the_way_loses_nothing(settings: Any, tmp_path: Pat
             ended.extend(other.execute(kill).fetchall())
 
     report = ingest(system(), [path], progress=end_all)
+    kept.forget()
     assert ended and report.complete and report.totals.inserted == 3
 
 

@@ -1,0 +1,107 @@
+"""Weights: learnt without labels, from identity numbers, and from what reviewers decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from yigong.platform.empi.engine import learn, pairs, standard
+from yigong.platform.empi.engine.link import run
+from yigong.platform.empi.engine.model import WrongModel, declare, load_model, with_weights
+from yigong.platform.empi.engine.score import UNIT
+
+COUNTY = load_model("county")
+SYLLABLES = ["ma", "ri", "lo", "ken", "tar", "vi", "bel", "no", "sha", "dor", "gus", "fin"]
+
+
+def persons(count: int, seed: int) -> pl.DataFrame:
+    """People with Latin names, each twice, the second time with misprints."""
+    rng = np.random.default_rng(seed)
+    word = lambda: "".join(rng.choice(SYLLABLES, 3))  # noqa: E731
+    rows = []
+    for person in range(count):
+        first = {
+            "given_name": word(), "surname": word(), "date_of_birth": f"{rng.integers(1930, 2010)}{rng.integers(1, 13):02d}{rng.integers(1, 29):02d}",
+            "address_1": word() + " street", "street_number": str(rng.integers(1, 200)), "suburb": word(), "postcode": str(rng.integers(1000, 1100)),
+        }  # fmt: skip
+        second = dict(first)
+        field = str(rng.choice(list(first)))
+        second[field] = second[field][:-1] + "x" if rng.random() < 0.5 else ""
+        rows += [{**first, "person": person}, {**second, "person": person}]
+    return pl.DataFrame(rows)
+
+
+@pytest.mark.feature("A31")
+def test_em_finds_the_pairs_without_any_label() -> None:
+    """On data with no identity numbers the weights come from the data alone, and nearly every pair is found."""
+    people = persons(1500, 3)
+    linked = run(people.drop("person"), load_model("latin"), train=True)
+    clusters = people.with_columns(cluster=pl.Series(linked.root))
+    whole = clusters.group_by("person").agg(pl.col("cluster").n_unique())["cluster"]
+    mixed = clusters.group_by("cluster").agg(pl.col("person").n_unique())["person"]
+    assert (whole == 1).mean() > 0.98
+    assert (mixed > 1).sum() == 0
+
+
+@pytest.mark.feature("A31")
+def test_reviewed_pairs_move_the_weights_they_speak_of() -> None:
+    """When reviewers keep joining pairs of one pattern its score rises, when they keep parting them it falls."""
+    levels = np.full(200, 4 | (1 << 5) | (1 << 10) | (3 << 15), np.int64)
+    before = learn.nats_of(COUNTY, learn.nats(COUNTY), levels[:1])[0]
+    for verdict in (True, False):
+        model = learn.by_review(COUNTY, levels, np.full(200, verdict))
+        after = learn.nats_of(model, learn.nats(model), levels[:1])[0]
+        assert (after > before) == verdict
+        assert np.abs(after - before) > 0.3
+
+
+@pytest.mark.feature("A23")
+@pytest.mark.parametrize("precision", [0.9, 0.99, 0.999])
+def test_the_threshold_keeps_the_target_precision(precision: float) -> None:
+    """Pairs above the threshold are right as often as was asked for, and the threshold is no higher than need be."""
+    bits = np.arange(-20, 21, dtype=np.float64)
+    total = np.full(bits.size, 100)
+    at = learn.threshold(bits, total, precision)
+    expected = 1 / (1 + 2.0**-bits)
+    kept = expected[bits >= at].mean()
+    assert kept >= precision
+    lower = expected[bits >= at - 1].mean()
+    assert at == 0 or lower < precision
+
+
+def test_weights_survive_saving(tmp_path: Path) -> None:
+    """A saved model scores as before."""
+    import json
+
+    COUNTY.save(tmp_path / "w.json")
+    again = with_weights(COUNTY, json.loads((tmp_path / "w.json").read_text("utf-8")))
+    assert (again.weights == COUNTY.weights).all()
+    assert (again.auto, again.review) == (COUNTY.auto, COUNTY.review)
+
+
+def test_learning_from_known_persons_parts_them_from_others() -> None:
+    """Pairs of one person score above zero, pairs of two below, on the records the model was taught with."""
+    people = persons(800, 5)
+    model = load_model("latin")
+    rows = standard.rows_of(people.drop("person"), model)
+    taught = learn.by_truth(model, rows, people["person"].to_numpy())
+    found = pairs.joined(pairs.make(pairs.runs_of(rows, taught), taught, pairs.EVERYTHING))
+    same = people["person"].to_numpy()[found.left] == people["person"].to_numpy()[found.right]
+    assert ((found.scores / UNIT > 0) == same).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    "change", [{"comparisons": [{"name": "x", "kind": "none", "of": "name", "zh": "", "en": ""}]}, {"keys": [{"name": "k", "zh": "", "en": "", "any": [["name.nothing"]]}]}]
+)  # fmt: skip
+def test_an_impossible_declaration_is_refused(change: dict[str, object]) -> None:
+    """The refusal says which file and what is wrong in it."""
+    import yaml
+
+    from yigong.platform.empi.engine.model import FOLDER
+
+    said = yaml.safe_load((FOLDER / "county.yaml").read_text("utf-8"))
+    with pytest.raises(WrongModel, match=r"county\.yaml"):
+        declare({**said, **change, "relations": []}, "county.yaml")
