@@ -186,7 +186,8 @@ def act(request: HttpRequest) -> HttpResponse:
         messages.success(request, ngettext("已弃用 %(n)s 行", "已弃用 %(n)s 行", done) % {"n": done})
     else:
         _tell(request, services.resend(ctx, ids), len(ids))
-    return redirect(request.POST.get("next") if _inside(request.POST.get("next", "")) else "exchange:quarantine")
+    back = request.POST.get("next", "")
+    return redirect(back if _inside(back) else reverse("exchange:quarantine"))
 
 
 def _inside(url: str) -> bool:
