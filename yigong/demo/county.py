@@ -51,7 +51,9 @@ def county(residents: int, seed: int, today: date) -> County:
         "imaging": pl.concat([treatment.imaging(rng, visits), told.imaging], how="diagonal_relaxed"),
         "stays": (stays := pl.concat([stays, told.stays(len(stays))], how="diagonal_relaxed")),
         "orders": treatment.orders(rng, stays),
-        "results": pl.concat([laboratory.results(rng, reports, folk), told.results(len(reports))], how="diagonal_relaxed"),
+        "results": pl.concat(
+            [laboratory.results(rng, reports, folk), told.results(len(reports))], how="diagonal_relaxed"
+        ),
         "hypertension": publichealth.follow_ups(rng, folk, "htn", today),
         "diabetes": publichealth.follow_ups(rng, folk, "dm", today),
         "examinations": publichealth.examinations(rng, folk, today),

@@ -44,7 +44,10 @@ def conditions(rng: np.random.Generator, people: pl.DataFrame) -> pl.DataFrame:
         *(pl.Series(c, f) for c, f in flags.items()),
         pl.Series("centre", centre),
         pl.Series("frailty", rng.normal(0, 1, len(age))),
-        pl.Series("allergy", rng.choice(np.array(["", "青霉素", "磺胺类", "头孢类"]), len(age), p=[0.955, 0.025, 0.011, 0.009])),
+        pl.Series(
+            "allergy",
+            rng.choice(np.array(["", "青霉素", "磺胺类", "头孢类"]), len(age), p=[0.955, 0.025, 0.011, 0.009]),
+        ),
     )
 
 
@@ -82,7 +85,11 @@ def _rate(people: pl.DataFrame) -> NDArray[np.float64]:
 
 
 def _illness(
-    rng: np.random.Generator, people: pl.DataFrame, person: NDArray[np.int64], age: NDArray[np.float64], sex: NDArray[np.int64]
+    rng: np.random.Generator,
+    people: pl.DataFrame,
+    person: NDArray[np.int64],
+    age: NDArray[np.float64],
+    sex: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     table = world.table("diagnoses")
     chronic = people.select(CHRONIC).to_numpy()[person] * rng.random((len(person), len(CHRONIC)))
@@ -138,7 +145,11 @@ def doctors() -> pl.DataFrame:
     rows: list[tuple[int, str, int, str]] = []
     for o, org in enumerate(homes_of_care()):
         for department in org.departments:
-            named = [s.full_name for s in world.staff() if (s.institution, s.department, s.profession) == (org.name, department, "执业医师")]
+            named = [
+                s.full_name
+                for s in world.staff()
+                if (s.institution, s.department, s.profession) == (org.name, department, "执业医师")
+            ]
             count = 3 if o in (COUNTY, TCM, MATERNAL) else 2
             sex = rng.integers(1, 3, count)
             made = np.char.add(names.surnames(rng, count), names.given_names(rng, sex, rng.integers(1966, 1999, count)))
@@ -149,7 +160,9 @@ def doctors() -> pl.DataFrame:
 @cache
 def _departments_of_illness() -> pl.DataFrame:
     rows = [
-        (o, d, _department(org, r["department"])) for o, org in enumerate(homes_of_care()) for d, r in enumerate(world.table("diagnoses"))
+        (o, d, _department(org, r["department"]))
+        for o, org in enumerate(homes_of_care())
+        for d, r in enumerate(world.table("diagnoses"))
     ]
     return pl.DataFrame(rows, schema=["org", "dx", "department"], orient="row")
 
@@ -160,7 +173,10 @@ def complete(rng: np.random.Generator, frame: pl.DataFrame, people: pl.DataFrame
     person = frame["person"].to_numpy()
     high = people["htn"].to_numpy()[person]
     late = np.linspace(0, 1, size) if size else np.zeros(0)  # care gets better with time
-    systolic = np.where(high, rng.normal(150, 13, size) - 7 * late, rng.normal(123, 10, size)) + 2 * people["frailty"].to_numpy()[person]
+    systolic = (
+        np.where(high, rng.normal(150, 13, size) - 7 * late, rng.normal(123, 10, size))
+        + 2 * people["frailty"].to_numpy()[person]
+    )
     fee = np.where(frame["org"].to_numpy() < COMMUNITY, rng.gamma(3.2, 70, size), rng.gamma(2.6, 24, size))
     return (
         frame.join(_departments_of_illness(), on=["org", "dx"], how="left", maintain_order="left")
@@ -168,7 +184,9 @@ def complete(rng: np.random.Generator, frame: pl.DataFrame, people: pl.DataFrame
             pl.Series("doctor_no", rng.integers(0, 2, size)),
             pl.Series("visit", np.arange(size)),
             pl.Series("systolic", np.clip(systolic, 84, 226).round().astype(np.int64)),
-            pl.Series("diastolic", np.clip(systolic * 0.42 + rng.normal(24, 6, size), 48, 130).round().astype(np.int64)),
+            pl.Series(
+                "diastolic", np.clip(systolic * 0.42 + rng.normal(24, 6, size), 48, 130).round().astype(np.int64)
+            ),
             pl.Series("temperature", np.round(np.clip(rng.normal(36.6, 0.25, size), 35.8, 37.2), 1)),
             pl.Series("fee", fee.round(2)),
             pl.Series("first_visit", rng.random(size) < 0.62),

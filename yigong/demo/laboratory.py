@@ -16,6 +16,11 @@ _SHIFT = {
     "chd": {"LDL-C": 0.4, "CK": 40.0, "NT-proBNP": 260.0},
 }  # fmt: skip
 _INFECTION = {"WBC": 4.4, "NEUT%": 15.0, "LYMPH%": -13.0, "CRP": 34.0, "PCT": 0.35}
+#: item: below and above these the laboratory calls the ward at once
+CRITICAL = {
+    "K": (2.8, 6.2), "Na": (120.0, 160.0), "Ca": (1.6, 3.5), "FBG": (2.8, 16.7), "Hb": (60.0, 200.0), "WBC": (1.5, 30.0), "PLT": (50.0, 1000.0),
+    "Cr": (None, 530.0), "cTnI": (None, 0.1), "INR": (None, 4.5), "PCT": (None, 10.0),
+}  # fmt: skip
 LOCAL_PANELS = ("血常规", "尿常规")  # what a township centre measures itself; the rest goes to the regional laboratory
 
 
@@ -23,7 +28,9 @@ def items() -> pl.DataFrame:
     """The table of laboratory items with numbers as numbers."""
     numbers = ["low", "high", "low_female", "high_female", "mean", "spread"]
     frame = pl.DataFrame(world.table("lab_items")).drop("source", "certainty")
-    return frame.with_columns(pl.col(numbers).cast(pl.Float64, strict=False), pl.col("decimals").cast(pl.Int64, strict=False))
+    return frame.with_columns(
+        pl.col(numbers).cast(pl.Float64, strict=False), pl.col("decimals").cast(pl.Int64, strict=False)
+    )
 
 
 def reports(rng: np.random.Generator, visits: pl.DataFrame, stays: pl.DataFrame) -> pl.DataFrame:
@@ -33,12 +40,21 @@ def reports(rng: np.random.Generator, visits: pl.DataFrame, stays: pl.DataFrame)
     chosen = visits.filter(pl.Series(rng.random(len(visits)) < rate)).join(panels, on="dx", maintain_order="left_right")
     wards = stays.join(panels, on="dx", maintain_order="left_right").with_columns(pl.col("admitted_at").alias("at"))
     common = [*visits.columns, "panel"]
-    both = pl.concat([chosen.select(common).with_columns(pl.lit(None, dtype=pl.UInt32).alias("stay")), wards.select([*common, "stay"])])
+    both = pl.concat(
+        [
+            chosen.select(common).with_columns(pl.lit(None, dtype=pl.UInt32).alias("stay")),
+            wards.select([*common, "stay"]),
+        ]
+    )
     size = len(both)
-    return both.with_columns(
-        (pl.col("at") + pl.duration(minutes=pl.Series(rng.integers(8, 60, size)))).alias("sampled_at"),
-        (pl.col("at") + pl.duration(minutes=pl.Series(rng.integers(70, 420, size)))).alias("reported_at"),
-    ).sort("at").with_row_index("report")
+    return (
+        both.with_columns(
+            (pl.col("at") + pl.duration(minutes=pl.lit(pl.Series(rng.integers(8, 60, size))))).alias("sampled_at"),
+            (pl.col("at") + pl.duration(minutes=pl.lit(pl.Series(rng.integers(70, 420, size))))).alias("reported_at"),
+        )
+        .sort("at")
+        .with_row_index("report")
+    )
 
 
 def results(rng: np.random.Generator, reports: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
@@ -64,7 +80,9 @@ def _shifts(rng: np.random.Generator, lines: pl.DataFrame, people: pl.DataFrame,
     amount = code.replace_strict(_INFECTION, default=0.0, return_dtype=pl.Float64).to_numpy()
     out += np.where(infected, amount * rng.gamma(3, 0.33, len(lines)), 0)
     female = lines["sex"].to_numpy() == 2
-    return out + np.where(female, code.replace_strict({"Hb": -13.0, "RBC": -0.4, "Cr": -13.0, "HCT": -0.035}, default=0.0).to_numpy(), 0)
+    return out + np.where(
+        female, code.replace_strict({"Hb": -13.0, "RBC": -0.4, "Cr": -13.0, "HCT": -0.035}, default=0.0).to_numpy(), 0
+    )
 
 
 def _infections() -> pl.Series:
@@ -77,7 +95,9 @@ def filtration_rate(creatinine: np.ndarray, age: np.ndarray, female: np.ndarray)
     level = creatinine / 88.4
     kappa, alpha = np.where(female, 0.7, 0.9), np.where(female, -0.329, -0.411)
     ratio = level / kappa
-    return 141 * np.minimum(ratio, 1) ** alpha * np.maximum(ratio, 1) ** -1.209 * 0.993**age * np.where(female, 1.018, 1)
+    return (
+        141 * np.minimum(ratio, 1) ** alpha * np.maximum(ratio, 1) ** -1.209 * 0.993**age * np.where(female, 1.018, 1)
+    )
 
 
 def _filtration(lines: pl.DataFrame, value: np.ndarray) -> np.ndarray:
@@ -103,14 +123,29 @@ def flagged(lines: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     value, low, high = pl.col("value"), pl.col("low"), pl.col("high")
     return lines.with_columns(
-        pl.when(value > high * 2.2).then(pl.lit("HH")).when(value > high).then(pl.lit("H"))
-        .when(value < low * 0.55).then(pl.lit("LL")).when(value < low).then(pl.lit("L")).otherwise(pl.lit("")).alias("flag"),
+        pl.when(value > _critical(1)).then(pl.lit("HH")).when(value > high).then(pl.lit("H"))
+        .when(value < _critical(0)).then(pl.lit("LL")).when(value < low).then(pl.lit("L")).otherwise(pl.lit("")).alias("flag"),
         _printed().alias("text"),
-        pl.when(low.is_null() & high.is_null()).then(pl.lit("阴性")).when(high.is_null()).then(pl.format("≥{}", low))
-        .when(low == 0).then(pl.format("≤{}", high)).otherwise(pl.format("{}-{}", low, high)).alias("range"),
+        pl.when(low.is_null() & high.is_null()).then(pl.lit("阴性")).when(high.is_null()).then(pl.format("≥{}", _plain(low)))
+        .when(low == 0).then(pl.format("≤{}", _plain(high))).otherwise(pl.format("{}-{}", _plain(low), _plain(high))).alias("range"),
     )  # fmt: skip
+
+
+def _plain(number: pl.Expr) -> pl.Expr:
+    return number.cast(pl.String).str.strip_suffix(".0")
+
+
+def _critical(side: int) -> pl.Expr:
+    limits = {code: bounds[side] for code, bounds in CRITICAL.items()}
+    return pl.col("code").replace_strict(limits, default=None, return_dtype=pl.Float64)
 
 
 def _printed() -> pl.Expr:
     whole = pl.col("value").cast(pl.Int64, strict=False).cast(pl.String)
-    return pl.when(pl.col("value").is_null()).then(pl.lit("阴性")).when(pl.col("decimals") == 0).then(whole).otherwise(pl.col("value").cast(pl.String))
+    return (
+        pl.when(pl.col("value").is_null())
+        .then(pl.lit("阴性"))
+        .when(pl.col("decimals") == 0)
+        .then(whole)
+        .otherwise(pl.col("value").cast(pl.String))
+    )

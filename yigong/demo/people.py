@@ -15,7 +15,9 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _ID_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
 _ID_SIGNS = np.array(list("10X98765432"))
-_PREFIXES = np.array([130, 131, 135, 136, 137, 138, 139, 150, 151, 152, 158, 159, 180, 182, 183, 187, 188, 189, 177, 199])
+_PREFIXES = np.array(
+    [130, 131, 135, 136, 137, 138, 139, 150, 151, 152, 158, 159, 180, 182, 183, 187, 188, 189, 177, 199]
+)
 #: kind of household: share, age of the head (mean, spread), wife, children under one roof, grandparents
 _KINDS = np.array(
     [
@@ -109,13 +111,15 @@ def _members(rng: np.random.Generator, homes: Households, now: int) -> list[tupl
         (HEAD, np.ones(size, dtype=bool), head_sex, homes.born),
         (WIFE, wife, women, homes.born + (rng.normal(1.5, 2.5, size) * 365).astype(np.int64)),
         (CHILD, has_child, sex[0], first.astype(np.int64)),
-        (CHILD_2, has_child & ((chance[4] < 0.42) | twins) & (second < now), sex[1], second),
+        (CHILD_2, has_child & ((chance[4] < 0.42) | twins) & (second < now), sex[1], second.astype(np.int64)),
         (GRANDMOTHER, grand & (chance[5] < 0.82), women, older + 500),
         (GRANDFATHER, grand & (chance[3] < 0.7), men, older),
     ]
 
 
-def _people(rng: np.random.Generator, homes: Households, slots: list[tuple[int, Flags, Ints, Ints]], now: int) -> pl.DataFrame:
+def _people(
+    rng: np.random.Generator, homes: Households, slots: list[tuple[int, Flags, Ints, Ints]], now: int
+) -> pl.DataFrame:
     home = np.concatenate([np.flatnonzero(has) for _r, has, _s, _b in slots])
     role = np.concatenate([np.full(has.sum(), r) for r, has, _s, _b in slots])
     sex = np.concatenate([s[has] for _r, has, s, _b in slots])
@@ -141,7 +145,9 @@ def _people(rng: np.random.Generator, homes: Households, slots: list[tuple[int, 
 def _shared_signs(rng: np.random.Generator, given: names.Texts, home: Ints, role: Ints) -> names.Texts:
     """Brothers and sisters often share the first sign of their given names."""
     second = np.flatnonzero((role == CHILD_2) & np.r_[False, role[:-1] == CHILD] & (rng.random(len(home)) < 0.45))
-    shared = [a[:1] + (b[-1:] if b[-1:] != a[-1:] else "") for a, b in zip(given[second - 1], given[second], strict=True)]
+    shared = [
+        a[:1] + (b[-1:] if b[-1:] != a[-1:] else "") for a, b in zip(given[second - 1], given[second], strict=True)
+    ]
     out = given.copy()
     out[second] = shared
     return out
@@ -171,7 +177,11 @@ def _circumstances(rng: np.random.Generator, frame: pl.DataFrame, now: int) -> p
     shares = (age < 16) | ((age > 70) & (rng.random(size) < 0.55)) | (rng.random(size) < 0.08)
     ethnic = names.book().ethnic
     codes = rng.choice(np.array(list(ethnic)), size, p=np.array(list(ethnic.values())) / sum(ethnic.values()))
-    married = np.where(age < 22, "10", np.where((age > 68) & (rng.random(size) < 0.3), "30", np.where(rng.random(size) < 0.9, "20", "10")))
+    married = np.where(
+        age < 22,
+        "10",
+        np.where((age > 68) & (rng.random(size) < 0.3), "30", np.where(rng.random(size) < 0.9, "20", "10")),
+    )
     blood = rng.choice(np.array(["1", "2", "3", "4"]), size, p=[0.30, 0.28, 0.33, 0.09])
     return frame.with_columns(
         pl.Series("person", np.arange(size)),
@@ -183,7 +193,7 @@ def _circumstances(rng: np.random.Generator, frame: pl.DataFrame, now: int) -> p
         pl.Series("ethnic", np.where(frame["role"].to_numpy() >= 0, codes[start], codes)),
         pl.Series("marital", married),
         pl.Series("blood", blood),
-        pl.Series("occupation", rng.choice(np.array(["50", "50", "50", "60", "20", "40", "90"]), size)),
+        pl.Series("occupation", rng.choice(np.array(["27", "27", "27", "51", "24", "80", "90"]), size)),
         pl.lit(None, dtype=pl.String).alias("cast"),
     )
 

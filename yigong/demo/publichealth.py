@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from yigong.demo import seasons
-from yigong.demo.illness import COUNTY, MATERNAL, doctors
+from yigong.demo.illness import MATERNAL, doctors
 from yigong.demo.people import CHILD, CHILD_2, WIFE
 
 #: vaccine code of CV08.50.001, months of age
@@ -47,14 +47,22 @@ def follow_ups(rng: np.random.Generator, people: pl.DataFrame, condition: str, t
 
 def _on_days(people: pl.DataFrame, person: np.ndarray, day: np.ndarray, today: date) -> pl.DataFrame:
     start = np.datetime64(seasons.first_day(today))
-    return pl.DataFrame(
-        {"person": person, "on": start + day.astype("timedelta64[D]"), "org": people["centre"].to_numpy()[person]}
-    ).filter(pl.col("on") < today) if len(person) else pl.DataFrame(schema={"person": pl.Int64, "on": pl.Date, "org": pl.Int64})
+    return (
+        pl.DataFrame(
+            {"person": person, "on": start + day.astype("timedelta64[D]"), "org": people["centre"].to_numpy()[person]}
+        ).filter(pl.col("on") < today)
+        if len(person)
+        else pl.DataFrame(schema={"person": pl.Int64, "on": pl.Date, "org": pl.Int64})
+    )
 
 
 def _with_doctor(rng: np.random.Generator, frame: pl.DataFrame, number: str) -> pl.DataFrame:
     one = doctors().group_by("org", maintain_order=True).agg(pl.col("doctor").first())
-    return frame.join(one, on="org", how="left", maintain_order="left").sort("on", maintain_order=True).with_row_index(number)
+    return (
+        frame.join(one, on="org", how="left", maintain_order="left")
+        .sort("on", maintain_order=True)
+        .with_row_index(number)
+    )
 
 
 def examinations(rng: np.random.Generator, people: pl.DataFrame, today: date) -> pl.DataFrame:
@@ -89,16 +97,26 @@ def vaccinations(rng: np.random.Generator, people: pl.DataFrame, today: date) ->
     old = people.filter((pl.col("age") > 64) & pl.Series(rng.random(len(people)) < 0.22))
     for year in (today.year - 1, today.year):
         day = date(year, 10, 15)
-        parts.append(old.select("person", "centre", pl.lit(day).alias("on"), pl.lit("0014").alias("vaccine"), pl.lit(1).alias("dose")))
+        parts.append(
+            old.select(
+                "person", "centre", pl.lit(day).alias("on"), pl.lit("0014").alias("vaccine"), pl.lit(1).alias("dose")
+            )
+        )
     frame = pl.concat(parts).rename({"centre": "org"})
     spread = rng.integers(0, 24, len(frame))
-    frame = frame.with_columns((pl.col("on") + pl.duration(days=pl.Series(spread))).alias("on"))
+    frame = frame.with_columns((pl.col("on") + pl.duration(days=pl.lit(pl.Series(spread)))).alias("on"))
     frame = frame.filter(pl.col("on").is_between(seasons.first_day(today), today - timedelta(days=1)))
     lots = rng.integers(1, 40, len(frame))
-    return _with_doctor(rng, frame.with_columns(pl.format("{}{}", pl.col("on").dt.strftime("%Y%m"), pl.Series(lots)).alias("lot")), "vaccination")
+    return _with_doctor(
+        rng,
+        frame.with_columns(pl.format("{}{}", pl.col("on").dt.strftime("%Y%m"), pl.Series(lots)).alias("lot")),
+        "vaccination",
+    )
 
 
-def _doses(rng: np.random.Generator, people: pl.DataFrame, code: str, months: int, number: int, today: date) -> pl.DataFrame:
+def _doses(
+    rng: np.random.Generator, people: pl.DataFrame, code: str, months: int, number: int, today: date
+) -> pl.DataFrame:
     due = pl.col("born_on").dt.offset_by(f"{months}mo")
     dose = 1 + sum(1 for c, m in SCHEDULE[:number] if c == code)
     chosen = people.filter(due.is_between(seasons.first_day(today), today) & pl.Series(rng.random(len(people)) < 0.93))
@@ -107,13 +125,19 @@ def _doses(rng: np.random.Generator, people: pl.DataFrame, code: str, months: in
 
 def births(rng: np.random.Generator, people: pl.DataFrame, today: date) -> pl.DataFrame:
     """Births within the two years whose mother lives in the household."""
-    mothers = people.filter(pl.col("role") == WIFE).select("home", pl.col("person").alias("mother"), pl.col("age").alias("mother_age"))
-    young = people.filter((pl.col("born_on") >= seasons.first_day(today)) & (pl.col("born_on") < today) & pl.col("role").is_in([CHILD, CHILD_2]))
+    mothers = people.filter(pl.col("role") == WIFE).select(
+        "home", pl.col("person").alias("mother"), pl.col("age").alias("mother_age")
+    )
+    young = people.filter(
+        (pl.col("born_on") >= seasons.first_day(today))
+        & (pl.col("born_on") < today)
+        & pl.col("role").is_in([CHILD, CHILD_2])
+    )
     frame = young.join(mothers, on="home", maintain_order="left").filter(pl.col("mother_age").is_between(17, 46))
     size = len(frame)
     weeks = np.clip(rng.normal(39.1, 1.3, size), 31, 42)
     return frame.select("person", "home", "mother", "sex", "role", pl.col("born_on").alias("on")).with_columns(
-        pl.Series("org", np.where(rng.random(size) < 0.68, MATERNAL, COUNTY)),
+        pl.lit(MATERNAL, dtype=pl.Int64).alias("org"),
         pl.Series("days", (weeks * 7).astype(int)),
         pl.Series("weight", np.clip(rng.normal(3250, 380, size) + (weeks - 39) * 120, 1500, 4900).round().astype(int)),
         pl.Series("length", np.clip(rng.normal(49.8, 1.4, size), 42, 55).round(1)),

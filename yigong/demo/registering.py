@@ -23,7 +23,9 @@ _LOCAL = ("X{:08d}", "Z{:07d}", "F{:07d}")
 _NUMERALS = ("零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二")
 
 
-def registrations(rng: np.random.Generator, folk: pl.DataFrame, life: Mapping[str, pl.DataFrame], today: date) -> pl.DataFrame:
+def registrations(
+    rng: np.random.Generator, folk: pl.DataFrame, life: Mapping[str, pl.DataFrame], today: date
+) -> pl.DataFrame:
     """A row for each person known to an institution, as written there, with the true person and the errors made."""
     seen = _seen(rng, folk, life, today)
     frame = seen.join(folk, on="person", maintain_order="left").with_columns(pl.lit("").alias("errors"))
@@ -34,19 +36,39 @@ def registrations(rng: np.random.Generator, folk: pl.DataFrame, life: Mapping[st
 
 def _seen(rng: np.random.Generator, folk: pl.DataFrame, life: Mapping[str, pl.DataFrame], today: date) -> pl.DataFrame:
     first = [
-        frame.select("person", pl.col("org").cast(pl.Int64), pl.col("at" if "at" in frame.columns else "on").cast(pl.Datetime("ms")).alias("at"))
+        frame.select(
+            "person",
+            pl.col("org").cast(pl.Int64),
+            pl.col("at" if "at" in frame.columns else "on").cast(pl.Datetime("ms")).alias("at"),
+        )
         for name, frame in life.items()
         if name in ("visits", "hypertension", "diabetes", "examinations", "vaccinations", "births")
     ]
-    filed = folk.filter(pl.col("cast").is_null() & pl.Series(rng.random(len(folk)) < 0.9)).select("person", pl.col("centre").alias("org"))
-    start = datetime.combine(seasons.first_day(today), time(8))
-    filed = filed.with_columns((pl.lit(start).cast(pl.Datetime("ms")) - pl.duration(days=pl.Series(rng.integers(0, 4000, len(filed))))).alias("at"))
-    filed = filed.join(folk.select("person", "born_on"), on="person").with_columns(
-        pl.max_horizontal("at", (pl.col("born_on").cast(pl.Datetime("ms")) + timedelta(days=30)))
+    filed = folk.filter(pl.col("cast").is_null() & pl.Series(rng.random(len(folk)) < 0.9)).select(
+        "person", pl.col("centre").alias("org")
     )
-    named = pl.DataFrame(_declared(folk), schema={"person": pl.Int64, "org": pl.Int64}, orient="row").with_columns(pl.lit(start).cast(pl.Datetime("ms")).alias("at"))
+    start = datetime.combine(seasons.first_day(today), time(8))
+    filed = filed.with_columns(
+        (
+            pl.lit(start).cast(pl.Datetime("ms"))
+            - pl.duration(days=pl.lit(pl.Series(rng.integers(0, 4000, len(filed)))))
+        ).alias("at")
+    )
+    filed = filed.join(folk.select("person", "born_on"), on="person").with_columns(
+        pl.min_horizontal(
+            pl.max_horizontal("at", (pl.col("born_on").cast(pl.Datetime("ms")) + timedelta(days=30))),
+            pl.lit(datetime.combine(today - timedelta(days=1), time(16))).cast(pl.Datetime("ms")),
+        ).alias("at")
+    )
+    named = pl.DataFrame(_declared(folk), schema={"person": pl.Int64, "org": pl.Int64}, orient="row").with_columns(
+        pl.lit(start).cast(pl.Datetime("ms")).alias("at")
+    )
     every = pl.concat([*first, filed.select("person", "org", "at"), named])
-    return every.group_by("org", "person").agg(pl.col("at").min().alias("registered_at")).sort("org", "registered_at", "person")
+    return (
+        every.group_by("org", "person")
+        .agg(pl.col("at").min().alias("registered_at"))
+        .sort("org", "registered_at", "person")
+    )
 
 
 def _declared(folk: pl.DataFrame) -> list[tuple[int, int]]:
@@ -58,14 +80,20 @@ def _declared(folk: pl.DataFrame) -> list[tuple[int, int]]:
 def _local_ids(frame: pl.DataFrame) -> pl.DataFrame:
     number = frame.select(pl.int_range(1, pl.len() + 1).over("org")).to_series().to_numpy()
     org = frame["org"].to_numpy()
-    ids = [_LOCAL[o].format(n) if o < 3 else f"{o:02d}{n:06d}" for o, n in zip(org.tolist(), number.tolist(), strict=True)]
+    ids = [
+        _LOCAL[o].format(n) if o < 3 else f"{o:02d}{n:06d}" for o, n in zip(org.tolist(), number.tolist(), strict=True)
+    ]
     return frame.with_columns(pl.Series("local_id", ids, dtype=pl.String))
 
 
 def _as_written(rng: np.random.Generator, frame: pl.DataFrame, today: date) -> pl.DataFrame:
     errors = _drawn(rng, frame)
     name = frame["name"].to_list()
-    id_no, phone, born = frame["id_no"].to_numpy().astype("U18"), frame["phone"].to_numpy().astype("U11"), frame["born_on"].to_list()
+    id_no, phone, born = (
+        frame["id_no"].to_numpy().astype("U18"),
+        frame["phone"].to_numpy().astype("U11"),
+        frame["born_on"].to_list(),
+    )
     for row in np.flatnonzero(errors["homophone"]):
         name[row] = sounds_alike(rng, name[row])
     for row in np.flatnonzero(errors["dropped_sign"]):
@@ -73,7 +101,9 @@ def _as_written(rng: np.random.Generator, frame: pl.DataFrame, today: date) -> p
     for row in np.flatnonzero(errors["lunar"]):
         born[row] = lunar_as_solar(born[row]) or born[row]
     id_no = _numbers(rng, errors, id_no, frame)
-    phone = np.where(errors["missing_phone"], "", np.where(errors["old_phone"], frame["old_phone"].to_numpy().astype("U11"), phone))
+    phone = np.where(
+        errors["missing_phone"], "", np.where(errors["old_phone"], frame["old_phone"].to_numpy().astype("U11"), phone)
+    )
     sex = np.where(errors["wrong_sex"], 3 - frame["sex"].to_numpy(), frame["sex"].to_numpy())
     made = np.stack([np.where(rows, kind + " ", "") for kind, rows in errors.items()])
     said = [" ".join("".join(column).split()) for column in made.T] if len(frame) else []
@@ -107,17 +137,29 @@ def sounds_alike(rng: np.random.Generator, name: str) -> str:
 def lunar_as_solar(born: date) -> date | None:
     """The birthday by the farmer's calendar, written as if it were the common one; None where no such day exists."""
     try:
-        moon = LunarDate.fromSolarDate(born.year, born.month, born.day)
+        moon = LunarDate.from_solar_date(born.year, born.month, born.day)
         return date(moon.year, moon.month, moon.day)
     except ValueError:
         return None
 
 
-def _numbers(rng: np.random.Generator, errors: dict[str, NDArray[np.bool_]], id_no: names.Texts, frame: pl.DataFrame) -> names.Texts:
-    home = frame.select("person", "home", "id_no").unique("person", keep="first", maintain_order=True).sort("home", "person")
-    borrowed = home.with_columns(pl.col("id_no").shift(1).over("home").fill_null(pl.col("id_no").shift(-1).over("home")).alias("other"))
-    other = frame.select("person").join(borrowed.select("person", "other"), on="person", how="left", maintain_order="left")["other"]
-    out = np.where(errors["borrowed"] & other.is_not_null().to_numpy(), other.fill_null("").to_numpy().astype("U18"), id_no)
+def _numbers(
+    rng: np.random.Generator, errors: dict[str, NDArray[np.bool_]], id_no: names.Texts, frame: pl.DataFrame
+) -> names.Texts:
+    home = (
+        frame.select("person", "home", "id_no")
+        .unique("person", keep="first", maintain_order=True)
+        .sort("home", "person")
+    )
+    borrowed = home.with_columns(
+        pl.col("id_no").shift(1).over("home").fill_null(pl.col("id_no").shift(-1).over("home")).alias("other")
+    )
+    other = frame.select("person").join(
+        borrowed.select("person", "other"), on="person", how="left", maintain_order="left"
+    )["other"]
+    out = np.where(
+        errors["borrowed"] & other.is_not_null().to_numpy(), other.fill_null("").to_numpy().astype("U18"), id_no
+    )
     for row in np.flatnonzero(errors["wrong_digit"]):
         at = int(rng.integers(6, 17))
         out[row] = out[row][:at] + str((int(out[row][at]) + int(rng.integers(1, 10))) % 10) + out[row][at + 1 :]
@@ -169,7 +211,9 @@ def _address(way: int, place: world.Place, village: int, group: int, house: int)
 def _newborns(frame: pl.DataFrame, births: pl.DataFrame, folk: pl.DataFrame) -> pl.DataFrame:
     """At the place of birth a child is still written under its mother's name, without a number of its own."""
     mother = folk.select(pl.col("person").alias("mother"), pl.col("name").alias("mother_name"))
-    named = births.join(mother, on="mother", maintain_order="left").select("person", pl.col("org").cast(pl.Int64), "mother_name", pl.lit(True).alias("new"))
+    named = births.join(mother, on="mother", maintain_order="left").select(
+        "person", pl.col("org").cast(pl.Int64), "mother_name", pl.lit(True).alias("new")
+    )
     both = frame.join(named, on=["person", "org"], how="left", maintain_order="left")
     suffix = pl.when(pl.col("sex") == 1).then(pl.lit("之子")).otherwise(pl.lit("之女"))
     new = pl.col("new").fill_null(False)
@@ -201,5 +245,6 @@ def _override(row: dict[str, Any], facts: dict[str, dict[str, Any]]) -> dict[str
     elif number == "wrong":
         written["id_no"] = row["id_no"][:13] + str((int(row["id_no"][13]) + 1) % 10) + row["id_no"][14:]
     elif number.startswith("borrowed:"):
-        written["id_no"] = stories.identity_number(facts[number.partition(":")[2]])
+        lender = facts[number.partition(":")[2]]
+        written["id_no"] = stories.identity_number(lender, lender["born_on"])
     return {**base, **written, "errors": " ".join(written)}

@@ -35,7 +35,7 @@ def chances(season: str, today: date) -> NDArray[np.float64]:
 
 @cache
 def _new_year(year: int) -> date:
-    return LunarDate(year, 1, 1).toSolarDate()
+    return LunarDate(year, 1, 1).to_solar_date()
 
 
 def _is_festival(day: date) -> bool:

@@ -30,20 +30,21 @@ def with_cast(residents: pl.DataFrame, today: date) -> pl.DataFrame:
 def _person(named: world.Named, number: int, today: date) -> dict[str, Any]:
     facts = named.facts
     town = [p.name for p in world.places()].index(facts["town"])
+    born = facts.get("born_on") or today - timedelta(days=facts["born_days_ago"])
     return {
-        "home": 10**7 + town * 10**5 + int(facts["house"]), "role": 0, "sex": facts["sex"], "born_on": facts["born_on"],
-        "surname": facts["name"][:1], "given": facts["name"][1:], "id_no": identity_number(facts), "town": town,
-        "person": number, "age": (today - facts["born_on"]).days / 365.25, "old_phone": f"1330887{number % 10000:04d}",
-        "card_no": str(532998 * 10**12 + 900_000_000 + number % 1000), "marital": "20" if facts["born_on"].year < 2000 else "10",
-        "occupation": "50", "cast": named.key, "ethnic": facts.get("ethnic", "01"),
+        "home": 10**7 + town * 10**5 + int(facts["house"]), "role": 0, "sex": facts["sex"], "born_on": born,
+        "surname": facts["name"][:1], "given": facts["name"][1:], "id_no": identity_number(facts, born), "town": town,
+        "person": number, "age": (today - born).days / 365.25, "old_phone": f"1330887{number % 10000:04d}",
+        "card_no": str(532998 * 10**12 + 900_000_000 + number % 1000), "marital": "20" if born.year < 2000 else "10",
+        "occupation": "27", "cast": named.key, "ethnic": facts.get("ethnic", "01"),
         **{k: facts[k] for k in _COPIED if k in facts},
     }  # fmt: skip
 
 
-def identity_number(facts: dict[str, Any]) -> str:
+def identity_number(facts: dict[str, Any], born: date) -> str:
     """The valid identity number of a named person."""
-    born = np.array([facts["born_on"]], dtype="datetime64[D]")
-    return str(people.identity_numbers(np.array([int(world.COUNTY_CODE)]), born, np.array([facts["order"]]))[0])
+    area, days = np.array([int(world.COUNTY_CODE)]), np.array([born], dtype="datetime64[D]")
+    return str(people.identity_numbers(area, days, np.array([facts["order"]]))[0])
 
 
 def with_conditions(folk: pl.DataFrame) -> pl.DataFrame:
@@ -69,18 +70,26 @@ class Told:
     @property
     def prescriptions(self) -> pl.DataFrame:
         """The drugs that the stories name."""
-        drugs = pl.DataFrame(world.table("drugs")).with_columns(pl.col("dose", "price").cast(pl.Float64), pl.col("days").cast(pl.Int64))
+        drugs = pl.DataFrame(world.table("drugs")).with_columns(
+            pl.col("dose", "price").cast(pl.Float64), pl.col("days").cast(pl.Int64)
+        )
         named = [(v, n) for v, d in zip(self.visits["visit"], self.details, strict=True) for n in d.get("drugs", [])]
         lines = pl.DataFrame(named, schema={"visit": pl.Int64, "name": pl.String}, orient="row")
         lines = lines.join(self.visits, on="visit", maintain_order="left").join(drugs, on="name", maintain_order="left")
-        return lines.with_columns(pl.lit(1).alias("boxes"), pl.col("price").alias("amount"), pl.col("name").cum_count().over("visit").alias("line"))
+        return lines.with_columns(
+            pl.lit(1).alias("boxes"),
+            pl.col("price").alias("amount"),
+            pl.col("name").cum_count().over("visit").alias("line"),
+        )
 
     @property
     def imaging(self) -> pl.DataFrame:
         """The examinations that the stories name."""
         named = [(v, d["exam"]) for v, d in zip(self.visits["visit"], self.details, strict=True) if d.get("exam")]
         said = [treatment._FINDINGS.get(item, treatment._PLAIN) for _v, item in named]
-        lines = pl.DataFrame(named, schema={"visit": pl.Int64, "item": pl.String}, orient="row").join(self.visits, on="visit", maintain_order="left")
+        lines = pl.DataFrame(named, schema={"visit": pl.Int64, "item": pl.String}, orient="row").join(
+            self.visits, on="visit", maintain_order="left"
+        )
         return lines.with_columns(
             pl.Series("findings", [f for f, _ in said], dtype=pl.String), pl.Series("impression", [i for _, i in said], dtype=pl.String),
             pl.lit(True).alias("abnormal"), (pl.col("at") + timedelta(hours=2)).alias("reported_at"),
@@ -103,8 +112,12 @@ class Told:
         """The laboratory results that the stories name; eGFR follows from the creatinine. Reports numbered from *first*."""
         named = [(v, panel, code, float(value)) for v, d in zip(self.visits["visit"], self.details, strict=True)
                  for panel, values in d.get("labs", {}).items() for code, value in values.items()]  # fmt: skip
-        lines = pl.DataFrame(named, schema={"visit": pl.Int64, "panel": pl.String, "code": pl.String, "value": pl.Float64}, orient="row")
-        lines = pl.concat([lines, self._filtration(lines)]).join(laboratory.items(), on=["panel", "code"], maintain_order="left")
+        lines = pl.DataFrame(
+            named, schema={"visit": pl.Int64, "panel": pl.String, "code": pl.String, "value": pl.Float64}, orient="row"
+        )
+        lines = pl.concat([lines, self._filtration(lines)]).join(
+            laboratory.items(), on=["panel", "code"], maintain_order="left"
+        )
         lines = lines.join(self.visits, on="visit", maintain_order="left")
         number = pl.struct("visit", "panel").rank("dense").cast(pl.UInt32) - 1 + first
         return laboratory.flagged(lines.with_columns(
@@ -113,8 +126,12 @@ class Told:
 
     def _filtration(self, lines: pl.DataFrame) -> pl.DataFrame:
         told = lines.filter(pl.col("code") == "eGFR")["visit"]
-        level = lines.filter((pl.col("code") == "Cr") & ~pl.col("visit").is_in(told.implode())).join(self.visits.select("visit", "age", "sex"), on="visit")
-        rate = laboratory.filtration_rate(level["value"].to_numpy(), level["age"].to_numpy(), level["sex"].to_numpy() == 2)
+        level = lines.filter((pl.col("code") == "Cr") & ~pl.col("visit").is_in(told.implode())).join(
+            self.visits.select("visit", "age", "sex"), on="visit"
+        )
+        rate = laboratory.filtration_rate(
+            level["value"].to_numpy(), level["age"].to_numpy(), level["sex"].to_numpy() == 2
+        )
         return level.select("visit", "panel").with_columns(pl.lit("eGFR").alias("code"), pl.Series("value", rate))
 
 

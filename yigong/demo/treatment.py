@@ -7,11 +7,21 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from yigong.demo import illness, seasons, world
+from yigong.demo import world
 from yigong.demo.illness import COMMUNITY, MATERNAL, TCM
 
 #: fees of an admission and the share each part usually has
-FEES = {"bed": 0.06, "nursing": 0.07, "lab": 0.14, "imaging": 0.12, "treatment": 0.15, "surgery": 0.13, "drug": 0.24, "tcm": 0.03, "material": 0.06}
+FEES = {
+    "bed": 0.06,
+    "nursing": 0.07,
+    "lab": 0.14,
+    "imaging": 0.12,
+    "treatment": 0.15,
+    "surgery": 0.13,
+    "drug": 0.24,
+    "tcm": 0.03,
+    "material": 0.06,
+}
 
 
 def diagnoses() -> pl.DataFrame:
@@ -26,8 +36,12 @@ def _words(column: str, name: str) -> pl.DataFrame:
 
 def prescriptions(rng: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
     """A row for each western drug prescribed: visit, drug, days, quantity, amount."""
-    drugs = pl.DataFrame(world.table("drugs")).with_columns(pl.col("dose", "price").cast(pl.Float64), pl.col("days").cast(pl.Int64))
-    lines = visits.join(_words("drugs", "name"), on="dx", maintain_order="left_right").join(drugs, on="name", maintain_order="left")
+    drugs = pl.DataFrame(world.table("drugs")).with_columns(
+        pl.col("dose", "price").cast(pl.Float64), pl.col("days").cast(pl.Int64)
+    )
+    lines = visits.join(_words("drugs", "name"), on="dx", maintain_order="left_right").join(
+        drugs, on="name", maintain_order="left"
+    )
     lines = lines.filter(pl.Series(rng.random(len(lines)) < 0.72))
     boxes = np.where(lines["days"].to_numpy() >= 28, 1, rng.integers(1, 3, len(lines)))
     return lines.with_columns(
@@ -71,15 +85,19 @@ _NORMAL = ("所示结构形态、大小及密度未见明显异常。", "未见�
 def imaging(rng: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
     """A row for each examination: item, findings, impression, whether it is abnormal."""
     item = diagnoses().select("dx", pl.col("exam").alias("item")).filter(pl.col("item") != "")
-    lines = visits.filter(pl.Series(rng.random(len(visits)) < np.where(visits["org"].to_numpy() < COMMUNITY, 0.42, 0.10)))
-    lines = lines.join(item, on="dx", maintain_order="left").filter((pl.col("org") < COMMUNITY) | ~pl.col("item").str.contains("CT"))
+    lines = visits.filter(
+        pl.Series(rng.random(len(visits)) < np.where(visits["org"].to_numpy() < COMMUNITY, 0.42, 0.10))
+    )
+    lines = lines.join(item, on="dx", maintain_order="left").filter(
+        (pl.col("org") < COMMUNITY) | ~pl.col("item").str.contains("CT")
+    )
     abnormal = rng.random(len(lines)) < 0.62
     said = [(_FINDINGS.get(i, _PLAIN) if bad else _NORMAL) for i, bad in zip(lines["item"], abnormal, strict=True)]
     return lines.with_columns(
         pl.Series("findings", [f for f, _ in said], dtype=pl.String),
         pl.Series("impression", [i for _, i in said], dtype=pl.String),
         pl.Series("abnormal", abnormal),
-        (pl.col("at") + pl.duration(minutes=pl.Series(rng.integers(40, 600, len(lines))))).alias("reported_at"),
+        (pl.col("at") + pl.duration(minutes=pl.lit(pl.Series(rng.integers(40, 600, len(lines)))))).alias("reported_at"),
     )
 
 
@@ -93,7 +111,9 @@ def admissions(rng: np.random.Generator, visits: pl.DataFrame, today: date) -> p
     entered = lines["at"] + pl.Series((rng.uniform(0.5, 3, size) * 3600_000).astype("timedelta64[ms]"))
     left = entered + pl.Series((stay * 86400_000).astype(np.int64).astype("timedelta64[ms]"))
     daily = np.where(lines["org"].to_numpy() < COMMUNITY, 640, 265) * rng.lognormal(0, 0.25, size)
-    surgery = lines.select(pl.col("department").is_in(["普外科", "骨科", "骨伤科", "外科"])).to_series().to_numpy() & (rng.random(size) < 0.5)
+    surgery = lines.select(pl.col("department").is_in(["普外科", "骨科", "骨伤科", "外科"])).to_series().to_numpy() & (
+        rng.random(size) < 0.5
+    )
     total = (daily * stay + np.where(surgery, rng.uniform(2200, 6800, size), 0)).round(2)
     end = pl.lit(today).cast(pl.Datetime("ms"))
     return lines.with_columns(
@@ -109,18 +129,39 @@ def admissions(rng: np.random.Generator, visits: pl.DataFrame, today: date) -> p
     ).with_row_index("stay")
 
 
-_STANDING = ("内科护理常规", "二级护理", "低盐低脂饮食", "测血压、脉搏 每日二次", "生化全套检查", "氯化钠注射液 250ml 静脉滴注 每日一次")
+_STANDING = (
+    "内科护理常规",
+    "二级护理",
+    "低盐低脂饮食",
+    "测血压、脉搏 每日二次",
+    "生化全套检查",
+    "氯化钠注射液 250ml 静脉滴注 每日一次",
+)
 
 
 def orders(rng: np.random.Generator, stays: pl.DataFrame) -> pl.DataFrame:
     """A row for each order of a stay: standing ones, and the drugs of the illness."""
-    standing = pl.DataFrame({"content": _STANDING, "kind": ["26", "26", "27", "26", "22", "11"], "long": [True, True, True, True, False, True]})
+    standing = pl.DataFrame(
+        {
+            "content": _STANDING,
+            "kind": ["26", "26", "27", "26", "22", "11"],
+            "long": [True, True, True, True, False, True],
+        }
+    )
     lines = stays.select("stay", "dx").join(standing, how="cross")
-    drugs = stays.select("stay", "dx").join(_words("drugs", "content"), on="dx").with_columns(pl.lit("11").alias("kind"), pl.lit(True).alias("long"))
+    drugs = (
+        stays.select("stay", "dx")
+        .join(_words("drugs", "content"), on="dx")
+        .with_columns(pl.lit("11").alias("kind"), pl.lit(True).alias("long"))
+    )
     both = pl.concat([lines, drugs.select(lines.columns)]).sort("stay", maintain_order=True)
     both = both.with_columns(pl.col("content").cum_count().over("stay").alias("line"))
     minutes = rng.integers(10, 150, len(both))
-    return both.drop("dx").join(stays, on="stay", maintain_order="left").with_columns(
-        (pl.col("admitted_at") + pl.duration(minutes=pl.Series(minutes))).alias("ordered_at"),
-        pl.when(pl.col("long")).then(pl.col("discharged_at")).alias("stopped_at"),
+    return (
+        both.drop("dx")
+        .join(stays, on="stay", maintain_order="left")
+        .with_columns(
+            (pl.col("admitted_at") + pl.duration(minutes=pl.lit(pl.Series(minutes)))).alias("ordered_at"),
+            pl.when(pl.col("long")).then(pl.col("discharged_at")).alias("stopped_at"),
+        )
     )

@@ -138,7 +138,10 @@ def _institution(row: dict[str, str]) -> Institution:
 def _clinics(declared: list[Institution]) -> list[Institution]:
     centres_of = {i.town: i for i in declared if i.kind == "township_centre"}
     return [
-        _clinic(centres_of[t], t, v) for t, place in enumerate(places()) if t in centres_of for v in range(len(place.villages))
+        _clinic(centres_of[t], t, v)
+        for t, place in enumerate(places())
+        if t in centres_of
+        for v in range(len(place.villages))
     ]
 
 

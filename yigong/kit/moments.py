@@ -7,24 +7,26 @@ from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 CHINA = ZoneInfo("Asia/Shanghai")
-FORM = re.compile(
-    r"\s*(\d{4})(?:[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2})日?(?:[T ]*(\d{2})[:时]?(?:(\d{2})[:分]?(?:(\d{2})秒?(?:\.\d*)?)?)?)?)?)?"
-    r"\s*(Z|[+-]\d{2}:?\d{2})?\s*\Z"
-)
+TIME = r"(?:[T ]*(\d{2})[:时]?(?:(\d{2})[:分]?(?:(\d{2})秒?(?:\.\d*)?)?)?)?"
+ZONE = r"\s*(Z|[+-]\d{1,2}:?\d{2})?\s*\Z"
+COMPACT = re.compile(rf"\s*(\d{{4}})(?:(\d{{2}})(?:(\d{{2}}){TIME})?)?{ZONE}")
+SPACED = re.compile(rf"\s*(\d{{4}})[-/.年](\d{{1,2}})(?:[-/.月](\d{{1,2}})日?{TIME})?{ZONE}")
 
 
-class NotAMoment(ValueError):
+class NotAMoment(ValueError):  # noqa: N818  - reads as a sentence
     """The text names no point in time, or one that no calendar has."""
 
 
 def moment(text: str) -> datetime:
     """The point in time, in Chinese time where no zone is said."""
-    found = FORM.match(text)
+    found = COMPACT.match(text) or SPACED.match(text)
     if not found or _is_blank(text):
         raise NotAMoment(text)
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    year, month, day, hour, minute, second = (
+        int(part) if part else least for part, least in zip(found.groups()[:6], (1, 1, 1, 0, 0, 0), strict=True)
+    )
     try:
-        naive = datetime(year, month or 1, day or 1, hour, minute, min(second, 59))  # noqa: DTZ001 - zone below
+        naive = datetime(year, month, day, hour, minute, min(second, 59))  # noqa: DTZ001 - zone below
         return naive.replace(tzinfo=_zone(found.group(7)))
     except ValueError as error:
         raise NotAMoment(text) from error
@@ -32,7 +34,7 @@ def moment(text: str) -> datetime:
 
 def day(text: str) -> date:
     """The day as the sender wrote it, zone ignored; raises NotAMoment unless year, month and day are given."""
-    found = FORM.match(text)
+    found = COMPACT.match(text) or SPACED.match(text)
     if not found or _is_blank(text) or not found.group(3):
         raise NotAMoment(text)
     try:
@@ -56,5 +58,5 @@ def _zone(text: str | None) -> timezone | ZoneInfo:
     if text == "Z":
         return timezone.utc  # noqa: UP017 - datetime.UTC is an alias only
     sign = -1 if text[0] == "-" else 1
-    digits = text[1:].replace(":", "")
+    digits = text[1:].replace(":", "").rjust(4, "0")
     return timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
+from typing import Any
 
 from pypinyin import Style, lazy_pinyin
 
@@ -16,9 +17,12 @@ def narrow(text: str) -> str:
 @lru_cache(maxsize=200_000)
 def pinyin(name: str) -> str:
     """The name in pinyin without tones, one space between syllables: 王秀兰 -> ``wang xiu lan``."""
-    return " ".join(
-        lazy_pinyin(narrow(name), errors=lambda other: list(other.lower()) if other.isalnum() else [])
-    ).strip()
+    return " ".join(lazy_pinyin(narrow(name), errors=_signs)).strip()
+
+
+def _signs(other: str) -> Any:
+    """What is no Chinese character: letters and digits as they are, other signs dropped."""
+    return list(other.lower()) if other.isalnum() else []
 
 
 @lru_cache(maxsize=200_000)

@@ -92,7 +92,7 @@ def _without_namespaces(root: etree._Element) -> etree._Element:
 
 def xsi_type(element: etree._Element) -> str:
     """The declared type of a value without its prefix, empty where it is not said."""
-    for name, value in element.attrib.items():
+    for name, value in ((str(n), str(v)) for n, v in element.attrib.items()):
         if name == "type" or name.endswith("}type"):
             return value.rpartition(":")[2].strip()
     return ""

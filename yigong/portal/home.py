@@ -1,25 +1,156 @@
-"""The blocks of the home page, by what the role may do."""
+"""The blocks of the home page, by what the role may do: figures, what waits, and the newest of its work."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from yigong.collaboration.referral import api as referral
+from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
-from yigong.portal.wiring import HOME_BLOCKS
+from yigong.platform.empi import api as empi
+from yigong.platform.exchange import api as exchange
+from yigong.platform.registry import api as registry
+from yigong.security.models import Audit, Login, User
+from yigong.supervision import api as supervision
+from yigong.web.parts import Figure
+from yigong.web.words import number_words
+
+Blocks = dict[str, list[Any]]
 
 
-def blocks(ctx: Ctx) -> dict[str, Any]:
-    """Figures (at most six) and to-dos of all modules the actor may use, in the order of the wiring."""
-    figures: list[dict[str, Any]] = []
-    todos: list[dict[str, Any]] = []
-    lists: list[dict[str, Any]] = []
-    for action, provider in HOME_BLOCKS:
+def blocks(ctx: Ctx) -> dict[str, list[Any]]:
+    """Figures (at most six), to-dos by weight and lists of all parts of the house that the actor may use."""
+    found: Blocks = {"figures": [], "todos": [], "lists": []}
+    for action, provider in PROVIDERS:
         if ctx.may(action):
-            module, _sep, name = provider.partition(":")
-            found = getattr(importlib.import_module(module), name)(ctx)
-            figures += found.get("figures", [])
-            todos += found.get("todos", [])
-            lists += found.get("lists", [])
-    todos.sort(key=lambda t: -t.get("weight", 0))
-    return {"figures": figures[:6], "todos": todos, "lists": lists}
+            for kind, items in provider(ctx).items():
+                found[kind] += items
+    found["figures"] = found["figures"][:6]
+    return found
+
+
+def _figure(name: object, value: int, url: str = "", note: object = "") -> Figure:
+    return Figure(name=name, value=number_words(value), definition=note, url=url)
+
+
+def _todo(word: object, count: int, url: str, icon: str, tone: str = "wait", note: object = "") -> list[dict[str, Any]]:
+    """One line of what waits; nothing when nothing waits."""
+    if not count:
+        return []
+    return [{"word": word, "count_word": number_words(count), "url": url, "icon": icon, "tone": tone, "note": note}]
+
+
+def _referrals(ctx: Ctx) -> Blocks:
+    counts = referral.counts(ctx)
+    inbox = reverse("referral:inbox")
+    cases = referral.shown_cases(ctx, referral.Filters(tab="all", size=8))
+    return {
+        "figures": [
+            _figure(_("转诊待我处理"), counts["todo"], inbox),
+            _figure(_("已接收待到诊"), counts["waiting"], f"{inbox}?tab=waiting"),
+            _figure(_("诊治中"), counts["treating"], f"{inbox}?tab=treating"),
+            _figure(_("我方转出未结"), counts["sent"], f"{inbox}?tab=sent"),
+        ],
+        "todos": [
+            *_todo(
+                _("转诊申请等答复"),
+                counts["todo"],
+                inbox,
+                "arrows-exchange",
+                "warn",
+                _("按答复时限排序，超时的在最上面"),
+            ),
+            *_todo(_("患者已约，等到诊登记"), counts["waiting"], f"{inbox}?tab=waiting", "user-check"),
+            *_todo(_("草稿没有提交"), counts["drafts"], f"{inbox}?tab=drafts", "pencil", "idle"),
+        ],
+        "lists": [
+            {
+                "title": _("最近的转诊"),
+                "url": f"{inbox}?tab=all",
+                "empty": _("本机构还没有转诊。"),
+                "rows": [
+                    {
+                        "url": reverse("referral:case", args=[c.id]),
+                        "institution": c.sender,
+                        "title": c.full_name,
+                        "note": f"{c.direction_word} · {c.diagnosis_name}",
+                        "tone": c.state_tone,
+                        "state": c.state_word,
+                    }
+                    for c in cases
+                ],
+            }
+        ],
+    }
+
+
+def _exchange(ctx: Ctx) -> Blocks:
+    counts = exchange.counts(ctx)
+    monitor, waiting = reverse("exchange:monitor"), reverse("exchange:quarantine")
+    failed = counts["states"].get("failed", 0)
+    return {
+        "figures": [
+            _figure(_("今日读取（行）"), counts["today"].read, monitor),
+            _figure(_("今日入库（行）"), counts["today"].loaded, monitor),
+            _figure(_("隔离区待处理"), counts["waiting"], waiting),
+            _figure(_("采集源失败"), failed, monitor),
+        ],
+        "todos": [
+            *_todo(_("采集任务失败"), failed, monitor, "plug-x", "bad"),
+            *_todo(
+                _("隔离的行等修正或重送"),
+                counts["waiting"],
+                waiting,
+                "shield-x",
+                "warn",
+                _("每一行都写着原因，改好后可重送"),
+            ),
+        ],
+    }
+
+
+def _identity(ctx: Ctx) -> Blocks:
+    pairs = empi.review_count(ctx)
+    queue = reverse("empi:review")
+    return {
+        "figures": [_figure(_("疑似同人待核"), pairs, queue)],
+        "todos": _todo(
+            _("疑似同人等核对"), pairs, queue, "fingerprint", "warn", _("先核风险高的；合并随时可以完整撤回")
+        ),
+    }
+
+
+def _supervision(ctx: Ctx) -> Blocks:
+    return {"figures": supervision.figures()}
+
+
+def _platform(ctx: Ctx) -> Blocks:
+    day = now() - timedelta(days=1)
+    audit = reverse("security:audit")
+    locked = User.objects.filter(unlocks_at__gt=now()).count()
+    return {
+        "figures": [
+            _figure(_("在册机构"), len(registry.institutions()), reverse("institutions:list")),
+            _figure(_("用户"), User.objects.filter(is_active=True).count()),
+            _figure(
+                _("近 24 小时登录"), Login.objects.filter(at__gte=day, outcome="in").count(), reverse("security:logins")
+            ),
+            _figure(_("近 24 小时审计"), Audit.objects.filter(at__gte=day).count(), audit, str(today())),
+        ],
+        "todos": _todo(_("账号因输错密码锁定"), locked, reverse("security:logins"), "lock", "warn", _("到时自动解锁")),
+    }
+
+
+#: who holds the action sees the block; the order is that of the page
+PROVIDERS: tuple[tuple[str, Callable[[Ctx], Blocks]], ...] = (
+    ("referral.view", _referrals),
+    ("exchange.run", _exchange),
+    ("empi.decide", _identity),
+    ("supervision.view", _supervision),
+    ("audit.view", _platform),
+)

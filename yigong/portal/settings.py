@@ -101,6 +101,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 EVENT_HANDLERS = wiring.HANDLERS
 ACTION_TABLES = wiring.ACTIONS
 WAREHOUSE_EXTRACTS = wiring.EXTRACTS
+SENTENCE_TABLES = wiring.SENTENCES
+CSRF_FAILURE_VIEW = "yigong.web.http.csrf_failed"
+INSTITUTION_LOOKUP = "yigong.platform.registry.api:institution"  # the mark of an institution is drawn from its code
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]

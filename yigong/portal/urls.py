@@ -15,3 +15,8 @@ urlpatterns = [
     path("healthz", views.health, name="health"),
     *(path(prefix, include(module)) for prefix, module in URLS),
 ]
+
+handler400 = "yigong.web.http.bad_request"
+handler403 = "yigong.web.http.forbidden"
+handler404 = "yigong.web.http.not_found"
+handler500 = "yigong.web.http.failed"

@@ -23,6 +23,7 @@ APPS = [
 URLS = [
     ("account/", "yigong.security.urls"),
     ("platform/standards/", "yigong.platform.registry.urls"),
+    ("platform/institutions/", "yigong.platform.registry.institution_urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
     ("persons/", "yigong.sharing.urls"),
@@ -35,7 +36,7 @@ URLS = [
 COMMANDS = {
     "demo": "yigong.demo.command:main",
     "ingest": "yigong.platform.exchange.command:ingest",
-    "exchange": "yigong.platform.exchange.command:run",
+    "exchange": "yigong.platform.exchange.run_command:main",
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",
@@ -46,9 +47,6 @@ PLAIN_COMMANDS = {"empi"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {}
-
-#: (action, dotted path of a function (ctx) -> {"figures": […], "todos": […], "lists": […]}) of the home page
-HOME_BLOCKS: list[tuple[str, str]] = []
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
@@ -62,4 +60,14 @@ ACTIONS = [
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
+]
+
+#: dotted paths of the tables of refusals: {"no_actor": _("没有说明是谁…")}; facts of the refusal stand in as %(name)s
+SENTENCES = [
+    "yigong.security.sentences:SENTENCES",
+    "yigong.platform.exchange.sentences:SENTENCES",
+    "yigong.platform.exchange.readers.sentences:SENTENCES",
+    "yigong.sharing.sentences:SENTENCES",
+    "yigong.collaboration.referral.words:SENTENCES",
+    "yigong.platform.empi.sentences:SENTENCES",
 ]

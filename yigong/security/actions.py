@@ -6,4 +6,5 @@ ACTIONS = {
     "home.view": _("打开工作台"),
     "account.manage": _("管理用户与角色"),
     "audit.view": _("查看审计记录"),
+    "audit.export": _("导出审计记录"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yigong.security.guard import action, opaque_id
+from yigong.security.guard import action, opaque_id, revealed
 from yigong.security.scope import Condition, is_in_reach, persons_in_reach, registration_ids, registrations_in_reach
 from yigong.security.scoped import ScopedManager
 from yigong.security.selectors import OpenGrant, Reading, last_read, open_grants, readings
@@ -27,5 +27,6 @@ __all__ = [
     "readings",
     "registration_ids",
     "registrations_in_reach",
+    "revealed",
     "revoke",
 ]

@@ -52,6 +52,11 @@ def opaque_id(number: int) -> str:
     return opaque(settings.OPAQUE_KEY, number)
 
 
+def revealed(text: str) -> int:
+    """The internal id behind its form in an address. Raises ValueError for what never was one."""
+    return reveal(settings.OPAQUE_KEY, text)
+
+
 class OpaqueConverter:
     """Path converter ``<opaque:person_id>``: a number inside, 13 signs outside; Http404 for what never was an id."""
 

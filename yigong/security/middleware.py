@@ -55,7 +55,7 @@ def current_membership(request: HttpRequest) -> Membership | None:
     """The membership the user works under now; the first valid one when none was chosen."""
     valid = [
         m
-        for m in Membership.objects.filter(user_id=request.user.pk).select_related("role").order_by("pk")
+        for m in Membership.objects.filter(user_id=request.user.pk or 0).select_related("role").order_by("pk")
         if m.ends_on is None or m.ends_on >= today()
     ]
     chosen = next((m for m in valid if m.pk == request.session.get("membership")), None)

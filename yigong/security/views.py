@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,12 +28,14 @@ def login_page(request: HttpRequest) -> HttpResponse:
     """Log in; goes on to the page that was asked for."""
     onward = _inside(request, request.POST.get("next") or request.GET.get("next") or "/")
     error = ""
+    if request.method == "GET" and getattr(request, "ctx", None):
+        return redirect(onward)
     if request.method == "POST":
         try:
             door.enter(request, request.POST.get("login_name", ""), request.POST.get("password", ""))
             return redirect(onward)
         except Refused as refused:
-            until = refused.facts.get("until")
+            until: Any = refused.facts.get("until")
             error = SENTENCES[refused.code] % {"until": localtime(until).strftime("%H:%M") if until else ""}
     context = {"error": error, "next": onward, "login_name": request.POST.get("login_name", "")}
     return render(request, "security/login.html", context, status=403 if error else 200)
@@ -49,7 +53,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 @require_POST
 def switch(request: HttpRequest) -> HttpResponse:
     """Work under another membership of one's own."""
-    chosen = Membership.objects.filter(user_id=request.user.pk, pk=_number(request.POST.get("membership"))).first()
+    chosen = Membership.objects.filter(user_id=request.user.pk or 0, pk=_number(request.POST.get("membership"))).first()
     if chosen is None:
         raise Refused("not_found", what="membership")
     request.session["membership"] = chosen.pk

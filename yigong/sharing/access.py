@@ -26,7 +26,7 @@ def person_page(name: str = "person.view") -> Callable[[View], View]:
             try:
                 return view(request, *args, **kwargs)
             except Refused as refused:
-                if refused.code == "no_relation":
+                if refused.code == "not_related":
                     return ask_reason(request, int(str(refused.facts["person_id"])))
                 raise
 

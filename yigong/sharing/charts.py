@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
+from yigong.web import charts as draw
 
 #: kind of institution -> (symbol, colour token)
 SYMBOLS = {
@@ -20,6 +23,23 @@ SYMBOLS = {
     "township_centre": ("diamond", "--yg-i-township_centre"),
     "village_clinic": ("triangle", "--yg-i-village_clinic"),
 }
+
+
+def trend(series: Sequence[records.LabResult]) -> SafeString | str:
+    """Results of one item as a chart with its table; nothing when no result is a number."""
+    option = trend_option(series)
+    if not option:
+        return ""
+    head = (_("日期"), _("机构"), _("结果"), _("单位"), _("参考范围"))
+    return draw.chart("lab-chart", option, [_line(r) for r in reversed(series)], head=head, size="fill")
+
+
+def _line(r: records.LabResult) -> tuple[str, str, str, str, str]:
+    institution = registry.institution(r.source.org_code)
+    limits = "–".join(records.plain(x) for x in (r.low, r.high) if x is not None) or "—"
+    value = records.plain(r.value) if r.value is not None else r.text
+    day = r.at.astimezone(COUNTY_ZONE).strftime("%Y-%m-%d")
+    return day, institution.short_name if institution else r.source.org_code, value, r.unit, limits
 
 
 def trend_option(series: Sequence[records.LabResult]) -> dict[str, Any]:
@@ -39,6 +59,7 @@ def trend_option(series: Sequence[records.LabResult]) -> dict[str, Any]:
                 "type": "line",
                 "name": f"{last.name} {last.unit}".strip(),
                 "symbolSize": 9,
+                "labelLayout": {"hideOverlap": True},
                 "lineStyle": {"color": "--yg-ink3", "width": 1.5},
                 "label": {"show": len(points) <= 14, "position": "top", "formatter": "{@[2]}"},
                 "data": [_point(r) for r in points],
@@ -74,13 +95,13 @@ def _limits(points: Sequence[records.LabResult]) -> tuple[float | None, float | 
 
 
 def _extent(points: Sequence[records.LabResult], low: float | None, high: float | None) -> dict[str, float]:
+    """Ends of the axis on round numbers, so that values, range and a little room are inside."""
     values = [float(r.value or 0) for r in points] + [v for v in (low, high) if v is not None]
     least, most = min(values), max(values)
-    room = (most - least) * 0.12 or abs(most) * 0.1 or 1.0
-    return {
-        "min": max(round(least - room, 2), 0.0) if least >= 0 else round(least - room, 2),
-        "max": round(most + room, 2),
-    }
+    step = 10 ** math.floor(math.log10(max(most - least, abs(most) * 0.1, 1e-6)))
+    bottom = math.floor((least - step / 4) / step) * step
+    top = math.ceil((most + step / 4) / step) * step
+    return {"min": round(max(bottom, 0.0) if least >= 0 else bottom, 6), "max": round(top, 6)}
 
 
 def _band(low: float | None, high: float | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -78,8 +79,8 @@ class Mark:
 
     @property
     def first(self) -> Happening:
-        """The event the mark opens: the most serious, else the newest."""
-        return max(self.events, key=lambda e: (SERIOUS.get(e.flag, 0), e.at))
+        """The event the mark opens: the longest of a stay, else the most serious, else the newest."""
+        return max(self.events, key=lambda e: ((e.until or e.at) - e.at, SERIOUS.get(e.flag, 0), e.at))
 
     @property
     def rise(self) -> int:
@@ -144,7 +145,7 @@ def ticks(frame: Window) -> list[Tick]:
     """Months, quarters or years, at most some fifteen; a year is named where it begins."""
     months = (frame.end.year - frame.start.year) * 12 + frame.end.month - frame.start.month
     step = next((s for s in (1, 3, 6, 12, 24, 60) if months / s <= 14), 120)
-    found = []
+    found: list[Tick] = []
     year, month = frame.start.year, frame.start.month
     for _ in range(months + 1):
         day = date(year, month, 1)
@@ -168,22 +169,32 @@ NEAR = 1.7  # percent of the width that a mark takes
 
 
 def _marks(events: Sequence[Happening], frame: Window) -> list[Mark]:
-    stays = [e for e in events if e.kind == "inpatient" and e.until]
-    bars = [_stay(e, frame) for e in sorted(stays, key=lambda e: e.at) if frame.start <= (e.until or e.at).date()]
+    stays = _stays([e for e in events if e.kind == "inpatient"], frame)
     points: list[Mark] = []
-    for event in sorted((e for e in events if e not in stays), key=lambda e: (e.at, e.id)):
+    for event in sorted((e for e in events if e.kind != "inpatient"), key=lambda e: (e.at, e.id)):
         left = frame.place(event.at)
         if points and left - points[-1].left < NEAR:
             points[-1].events.append(event)
         else:
             points.append(Mark(left, [event]))
-    return [*bars, *(m for point in points for m in _spread(point))]
+    return [*stays, *(m for point in points for m in _spread(point))]
 
 
-def _stay(event: Happening, frame: Window) -> Mark:
-    assert event.until is not None
-    left = frame.place(event.at)
-    return Mark(left, [event], width=max(frame.place(event.until) - left, 1.2))
+def _stays(events: Sequence[Happening], frame: Window) -> list[Mark]:
+    """Stays as bars; the records of one stay (admission, front page, summary) are one bar."""
+    found: list[Mark] = []
+    ends: list[datetime] = []
+    for event in sorted(events, key=lambda e: e.at):
+        end = max(event.until or event.at, event.at)
+        if found and event.at <= ends[-1] + timedelta(days=1):
+            found[-1].events.append(event)
+            ends[-1] = max(ends[-1], end)
+        else:
+            found.append(Mark(frame.place(event.at), [event]))
+            ends.append(end)
+    for mark, end in zip(found, ends, strict=True):
+        mark.width = max(round(frame.place(end) - mark.left, 2), 1.2)
+    return [m for m, end in zip(found, ends, strict=True) if end.astimezone(ZONE).date() >= frame.start]
 
 
 def _spread(mark: Mark) -> list[Mark]:
@@ -205,6 +216,7 @@ def _bar(start: date, end: date, lane: str, frame: Window, *, gap: bool = False)
     return Bar(left, round(frame.place(end) - left, 2), lane, (end - start).days, gap)
 
 
+@lru_cache(maxsize=5000)
 def supply_class(name: str) -> str:
     """The class of medication a name belongs to, by the stem of its generic name; empty where none."""
     return next((key for key, (_, stems) in SUPPLY_CLASSES.items() if any(s in name for s in stems)), "")

@@ -20,6 +20,7 @@ from yigong.sharing import domain
 from yigong.sharing.words import MATCHED
 
 SIZE = 20
+_SYLLABLES = re.compile(r"^[A-Za-z]+( [A-Za-z]+)+$")
 _IDENTITY_NUMBER = re.compile(r"^\d{17}[\dXx]$")
 
 
@@ -69,6 +70,8 @@ def search(ctx: Ctx, text: str, number: int) -> Found:
     if not text:
         return Found("", (), 0, 1, 1, recent=tuple(recent(ctx)))
     found = empi.search(ctx, text, page=number, size=SIZE)
+    if not found.rows and _SYLLABLES.match(text):
+        found = empi.search(ctx, text.replace(" ", ""), page=number, size=SIZE)
     why = {h.person_id: _why(h) for h in found.rows}
     hits = cards(ctx, list(why), why=why)
     pages = max(1, -(-found.total // SIZE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
 
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
@@ -13,7 +14,7 @@ from yigong.kit.text import mask_id_no
 from yigong.platform.empi import api as empi
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
-from yigong.security.api import is_in_reach, registration_ids
+from yigong.security.api import registration_ids
 from yigong.sharing import domain
 
 
@@ -52,18 +53,20 @@ class Banner:
 
 
 def anchors(ctx: Ctx, person_id: int) -> tuple[int, ...]:
-    """The registrations of a person in reach. Raises Refused no_such_person, or no_relation when out of reach."""
-    ids = registration_ids(person_id)
-    if not ids:
-        raise Refused("no_such_person")
-    if not is_in_reach(ctx, person_id):
-        raise Refused("no_relation", person_id=person_id)
-    return ids
+    """The registrations of a person in reach. Raises Refused not_found, or not_related when out of reach."""
+    return tuple(r.id for r in _registrations(ctx, person_id))
+
+
+def _registrations(ctx: Ctx, person_id: int) -> list[empi.Registration]:
+    found = empi.registrations(ctx, person_id)
+    if not found:
+        raise Refused("not_related", person_id=person_id) if registration_ids(person_id) else Refused("not_found")
+    return found
 
 
 def banner(ctx: Ctx, person_id: int) -> Banner:
     """Who the person is and what has to be known first. Raises Refused as ``anchors`` does."""
-    ids = anchors(ctx, person_id)
+    known = _registrations(ctx, person_id)
     golden = empi.golden(ctx, person_id)
     born = golden.birth
     return Banner(
@@ -77,8 +80,8 @@ def banner(ctx: Ctx, person_id: int) -> Banner:
         phone=golden.phone or "",
         address=golden.address or "",
         state=golden.state,
-        orgs=tuple(dict.fromkeys(r.org_code for r in empi.registrations(ctx, person_id))),
-        registration_ids=ids,
+        orgs=tuple(dict.fromkeys(r.org_code for r in known)),
+        registration_ids=tuple(r.id for r in known),
         summary=records.summary(ctx, person_id),
     )
 
@@ -97,6 +100,11 @@ class Timeline:
     events: list[records.Event]
     counts: dict[str, int] = field(default_factory=dict)
     is_cut: bool = False
+
+    @property
+    def query(self) -> str:
+        """What is shown, as it stands in an address."""
+        return urlencode([("span", self.span), *(("kind", g) for g in self.groups)])
 
     @property
     def rows(self) -> list[tuple[int, domain.Lane]]:
@@ -156,7 +164,7 @@ def _happening(e: records.Event) -> domain.Happening:
 def _supplies(ctx: Ctx, who: Banner, frame: domain.Window) -> list[tuple[str, list[domain.Bar], date | None]]:
     """Bars of supply for the medication classes of the person's long-term problems."""
     days = (today() - frame.start).days + 90
-    every = records.medications(ctx, who.person_id, days=days)
+    every = who.summary.prescribed if days <= 460 else records.medications(ctx, who.person_id, days=days)
     found = []
     for key in domain.SUPPLY_CLASSES:
         stretches = records.supply([m for m in every if domain.supply_class(m.name) == key])
@@ -176,9 +184,10 @@ def shown_ids(ctx: Ctx, person_id: int, *, span: str, groups: Sequence[str]) -> 
 
 
 def dock_default(events: Sequence[records.Event]) -> records.Event | None:
-    """The event that opens beside the timeline: the newest stay or abnormal one of the last ones, else the newest."""
-    telling = [e for e in events[:40] if e.kind == "inpatient" or e.flag in ("critical", "abnormal")]
-    return (telling or list(events))[0] if events else None
+    """The event that opens beside the timeline: a critical one, else the newest stay, an abnormal one, the newest."""
+    wanted = ("critical", "inpatient", "abnormal", "")
+    recent = list(events[:60])
+    return next((e for w in wanted for e in recent if w in ("", e.flag, e.kind)), None)
 
 
 def chart_item(who: Banner) -> str:

@@ -20,7 +20,7 @@ def open_person(ctx: Ctx, registration_ids: Sequence[int], *, person_id: int, re
     ctx.must("person.open")
     said = text.strip()
     if reason not in REASONS or (reason == "other" and len(said) < 4):
-        raise Refused("reason_needed")
+        raise Refused("sharing.reason_needed")
     anchor = registration_ids[0]
     words = f"{reason}: {said}" if said else reason
     security.grant(

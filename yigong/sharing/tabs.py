@@ -39,6 +39,17 @@ def listed(ctx: Ctx, who: Banner, chosen: str) -> list[dict[str, Any]]:
     ]
 
 
+def head(who: Banner) -> dict[str, Any]:
+    """What the banner shows besides the person."""
+    abnormal = [r for r in who.summary.latest if r.is_abnormal]
+    return {
+        "who": who,
+        "abnormal": abnormal,
+        "figures": (abnormal + [r for r in who.summary.latest if not r.is_abnormal])[:3],
+        "dosed": {c.subject for c in who.summary.contradictions if c.kind == "dose"},
+    }
+
+
 def _count(summary: records.PersonSummary, group: str) -> int:
     return sum(summary.counts.get(k, 0) for k in domain.KINDS_OF[group])
 
@@ -48,7 +59,7 @@ def laboratory(ctx: Ctx, who: Banner, asked: Mapping[str, str]) -> dict[str, Any
     items = who.summary.latest
     item = asked.get("item") or next((r.item_code for r in items if r.series > 1), items[0].item_code if items else "")
     series = records.trend(ctx, who.person_id, item) if item else []
-    return {"items": items, "item": item, "series": series, "chart": charts.trend_option(series) if series else None}
+    return {"items": items, "item": item, "series": series, "chart": charts.trend(series) if series else None}
 
 
 def imaging(ctx: Ctx, who: Banner, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -127,8 +138,8 @@ def event_content(ctx: Ctx, person_id: int, event: records.Event) -> dict[str, A
         content["results"] = records.report(ctx, person_id, event.group_key, event.org_code)
     elif event.kind == "prescription" and event.data_set == "western_prescription":
         content["prescribed"] = records.prescription(ctx, person_id, event.group_key, event.org_code)
-    elif found and not rows:
-        content["view"] = records.document_view(ctx, event.document_id)
+    elif found:
+        content["view"] = records.document_view(ctx, found[0].id)
     return content
 
 
@@ -136,7 +147,7 @@ def own_document(ctx: Ctx, person_id: int, document_id: int) -> records.Document
     """A document of this very person. Raises Refused no_such_document for any other."""
     found = records.document(ctx, document_id)
     if found is None or found[0].registration_id not in security.registration_ids(person_id):
-        raise Refused("no_such_document")
+        raise Refused("not_found")
     return found[0]
 
 
@@ -156,7 +167,7 @@ def original_bytes(ctx: Ctx, document_id: int) -> bytes:
     try:
         return records.original(ctx, document_id)
     except (FileNotFoundError, LookupError) as error:
-        raise Refused("no_original") from error
+        raise Refused("sharing.no_original") from error
 
 
 def csv_table(ctx: Ctx, who: Banner, kind: str) -> str:

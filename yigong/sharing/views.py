@@ -42,7 +42,8 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
     who = selectors.banner(ctx, person_id)
     tab = request.GET.get("tab", "overview")
     tab = tab if tab in words.TABS and (tab != "ledger" or ctx.may("person.ledger")) else "overview"
-    context = {"who": who, "tab": tab, "tabs": tabs.listed(ctx, who, tab)}
+    context = {"tab": tab, "tabs": tabs.listed(ctx, who, tab), **tabs.head(who)}
+    context |= _phone(ctx, who, tab)
     context |= _overview(request, who) if tab == "overview" else tabs.CONTENTS[tab](ctx, who, request.GET)
     services.record_reading(ctx, "person.view", person_id, who.anchor, tab=tab)
     return page(request, "sharing/person.html", context)
@@ -58,13 +59,22 @@ def _overview(request: HttpRequest, who: selectors.Banner) -> dict[str, Any]:
     event = None if opened == "none" else _event_of(ctx, who.person_id, opened) or selectors.dock_default(line.events)
     return {
         "line": line,
+        "spans": words.SPANS.items(),
+        "kinds": [(g, label, line.counts.get(g, 0)) for g, label in words.GROUPS.items()],
         "series": series,
-        "chart": charts.trend_option(series) if series else None,
+        "chart": charts.trend(series) if series else None,
         "items": [r for r in who.summary.latest if r.series > 1 and r.value is not None][:40],
         "item": item,
         "medications": who.summary.medications,
+        "opened_event": bool(opened) and event is not None,
         **(_dock(ctx, who.person_id, event, [e.id for e in line.events]) if event else {}),
     }
+
+
+def _phone(ctx: Ctx, who: selectors.Banner, tab: str) -> dict[str, Any]:
+    kinds = domain.KINDS_OF.get(tab) if tab in ("imaging", "follow_up") else None
+    every = [k for g in domain.GROUPS if g != "medication" for k in domain.KINDS_OF[g]]
+    return {"phone_events": records.timeline(ctx, who.person_id, kinds=kinds or every, limit=30)}
 
 
 def _event_of(ctx: Ctx, person_id: int, opened: str) -> records.Event | None:
@@ -94,7 +104,7 @@ def event(request: HttpRequest, person_id: int, event_id: int) -> HttpResponse:
     anchor = selectors.anchors(ctx, person_id)[0]
     found = records.event(ctx, person_id, event_id)
     if found is None:
-        raise Refused("no_such_document")
+        raise Refused("not_found")
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(f"{reverse('sharing:person', args=[person_id])}?event={security.opaque_id(event_id)}")
     span, groups = request.GET.get("span", "12m"), request.GET.getlist("kind") or list(domain.OPEN_GROUPS)
@@ -113,7 +123,7 @@ def trend(request: HttpRequest, person_id: int) -> HttpResponse:
     item = request.GET.get("item", "")
     series = records.trend(ctx, person_id, item)
     services.record_reading(ctx, "person.event", person_id, anchor, trend=item)
-    context = {"person_id": person_id, "series": series, "item": item, "chart": charts.trend_option(series)}
+    context = {"person_id": person_id, "series": series, "item": item, "chart": charts.trend(series)}
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(f"{reverse('sharing:person', args=[person_id])}?tab=laboratory&item={item}")
     return page(request, "sharing/_trend.html", context, part="sharing/_trend.html")
@@ -127,7 +137,7 @@ def document(request: HttpRequest, person_id: int, document_id: int) -> HttpResp
     who = selectors.banner(ctx, person_id)
     content = tabs.document_content(ctx, person_id, document_id)
     services.record_reading(ctx, "person.document", person_id, who.anchor, document=document_id)
-    return page(request, "sharing/document.html", {"who": who, "tab": "documents", **content})
+    return page(request, "sharing/document.html", {"tab": "documents", **tabs.head(who), **content})
 
 
 @require_GET
@@ -159,7 +169,7 @@ def one_page(request: HttpRequest, person_id: int) -> HttpResponse:
     who = selectors.banner(ctx, person_id)
     events = records.timeline(ctx, person_id, limit=24)
     services.record_reading(ctx, "person.export", person_id, who.anchor, form="summary")
-    return page(request, "sharing/one_page.html", {"who": who, "events": events})
+    return page(request, "sharing/one_page.html", {**tabs.head(who), "events": events})
 
 
 @require_GET
@@ -183,13 +193,13 @@ def open_person(request: HttpRequest, person_id: int) -> HttpResponse:
     ctx = _ctx(request)
     ids = security.registration_ids(person_id)
     if not ids:
-        raise Refused("no_such_person")
+        raise Refused("not_found")
     try:
         services.open_person(
             ctx, ids, person_id=person_id, reason=request.POST.get("reason", ""), text=request.POST.get("text", "")
         )
     except Refused as refused:
-        if refused.code != "reason_needed":
+        if refused.code != "sharing.reason_needed":
             raise
         return ask_reason(request, person_id, error=refused.code, status=422)
     return redirect("sharing:person", person_id)

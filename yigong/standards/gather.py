@@ -201,7 +201,7 @@ def fields(folder: Path, names: Names) -> Iterable[Row]:
             "data_set": r["dataset_key"], "seq": str(places[r["dataset_key"]]), "inner_id": r["inner_id"], "element": r["data_element_id"],
             "name_zh": r["name_zh"], "name_en": name["name_en"], "identifier": other.get("identifier", name["identifier"]),
             "type": r["type"], "format": r["format"], "value_set": r["value_set_id"], "since": "1",
-            "note": other.get("note", name.get("note", "")), "sources": r["sources"], "certainty": by_count(r["source_count"]),
+            "note": re.sub(r"[:;]? see names_en\S*", "", other.get("note", name.get("note", ""))), "sources": r["sources"], "certainty": by_count(r["source_count"]),
         }  # fmt: skip
 
 
@@ -275,9 +275,15 @@ def oids(folder: Path) -> Iterable[Row]:
     """Object identifiers."""
     for r in facts(folder, "oids"):
         yield {
-            "oid": r["oid"], "kind": r["kind"], "name_zh": r["name_zh"], "meaning": r["meaning_or_id"],
+            "oid": r["oid"], "kind": r["kind"], "name_zh": plain_name(r["name_zh"]), "meaning": r["meaning_or_id"],
             "seen": r["where_seen"], "certainty": certainty(r["certainty"]),
         }  # fmt: skip
+
+
+def plain_name(seen: str) -> str:
+    """The first name in a list of names as they were seen in messages (`name<tag>×64; ...`)."""
+    names = [re.sub(r"<[^>]*>|×\d+", "", part).strip(" -") for part in seen.split(";")]
+    return next((n for n in names if re.search(r"[\u4e00-\u9fff]", n)), names[0]) or seen
 
 
 def services(folder: Path) -> Iterable[Row]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from yigong.standards import model as m
 from yigong.standards.formats import read as read_format
@@ -17,6 +18,7 @@ from yigong.standards.tables import DATA, Row, grouped, rows
 
 IDENTIFIER = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")
 TRUE = "yes"
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,18 @@ def _value_sets(folder: Path) -> Mapping[str, m.ValueSet]:
             id=key, name_zh=r.must("name_zh"), name_en=r["name_en"], oid=r["oid"], oid_certainty=r["oid_certainty"],
             standard=r["standard"], origin=r.one_of("origin", m.ORIGINS), format=r.format(),
             completeness=r["completeness"], note=r["note"], valid_from=r.day("valid_from"),
-            replaced_by=r["replaced_by"], codes=LaterMap(lambda key=key: codes().get(key, {})),
+            replaced_by=r["replaced_by"], codes=_codes_of(codes, key),
             certainty=_completeness(r["completeness"]), sources=r["name_sources"],
         )  # fmt: skip
     return MappingProxyType(found)
+
+
+def _codes_of(codes: Callable[[], Mapping[str, Mapping[str, m.Code]]], key: str) -> LaterMap[str, m.Code]:
+    return LaterMap(lambda: codes().get(key, {}))
+
+
+def _part(groups: Mapping[str, tuple[V, ...]], key: str) -> LaterRow[V]:
+    return LaterRow(lambda: groups.get(key, ()))
 
 
 def _completeness(word: str) -> str:
@@ -142,11 +152,17 @@ def _field(r: Row, elements: Mapping[str, m.Element], value_sets: Mapping[str, m
         data_set=r["data_set"], seq=r.whole("seq"), inner_id=r["inner_id"],
         element_id=r.one_of("element", elements, empty=True), name_zh=r.must("name_zh"), name_en=r["name_en"],
         identifier=_identifier(r), type=r.one_of("type", m.KINDS), format=written,
-        value_set_id=r.one_of("value_set", value_sets, empty=True),
+        value_set_id=r.one_of("value_set", value_sets, empty=True) or _inherited(r, elements),
         min_length=form.least if form else None, max_length=form.most if form else None,
         digits=form.decimals if form else None, since=r.whole("since"), note=r["note"], sources=r["sources"],
         certainty=r.one_of("certainty", m.CERTAINTIES),
     )  # fmt: skip
+
+
+def _inherited(r: Row, elements: Mapping[str, m.Element]) -> str:
+    """The value set of the data element, for a coded field whose table names none."""
+    element = elements.get(r["element"])
+    return element.value_set_id if element and r["type"] in m.CODED else ""
 
 
 def _data_set(r: Row, seen: dict[str, int], fields: tuple[m.Field, ...]) -> m.DataSet:
@@ -176,9 +192,9 @@ def _documents(
             origin=r.one_of("origin", m.ORIGINS), template_oid=r["template_oid"],
             data_sets=tuple(filter(None, r["data_sets"].split(";"))), name_variants=_parts(r["name_variants"]),
             sources=r["sources"], certainty=r.one_of("certainty", m.CERTAINTIES),
-            sections=LaterRow(lambda key=key: sections.get(key, ())),
-            elements=LaterRow(lambda key=key: places.get(key, ())),
-            record_fields=LaterRow(lambda key=key: fields.get(key, ())),
+            sections=_part(sections, key),
+            elements=_part(places, key),
+            record_fields=_part(fields, key),
         )  # fmt: skip
     return MappingProxyType(found)
 
@@ -245,7 +261,7 @@ def _services(folder: Path) -> Mapping[str, m.Service]:
             code=r["code"], action=key, name_zh=r["name_zh"], edition=r["edition"], origin=r.one_of("origin", m.ORIGINS),
             part_zh=r["part_zh"], request=r["request"], response=r["response"], operation=r["operation"], twin=r["twin"],
             note=r["note"], sources=r["sources"], certainty=r.one_of("certainty", m.CERTAINTIES),
-            fields=LaterRow(lambda key=key: fields.get(key, ())),
+            fields=_part(fields, key),
         )  # fmt: skip
     return MappingProxyType(found)
 

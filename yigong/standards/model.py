@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
@@ -32,6 +32,9 @@ WAIST = [
     "loaded_at",
     "local_id",
 ]
+
+#: types whose values are codes
+CODED = ("S2", "S3")
 
 #: type of a data element -> how it is kept
 KINDS = MappingProxyType(
@@ -133,6 +136,11 @@ class Field:
     def kind(self) -> str:
         """How the value is kept: text, number, date, instant, time or flag."""
         return KINDS[self.type]
+
+    @property
+    def coded(self) -> bool:
+        """Whether its values are codes of its value set; a value set at a free text is a slip of the sources."""
+        return self.type in CODED and bool(self.value_set_id)
 
     @property
     def holds_id_no(self) -> bool:
@@ -259,9 +267,9 @@ class Document:
     name_variants: tuple[str, ...]
     sources: str
     certainty: str
-    sections: tuple[Section, ...] = field(repr=False, hash=False, compare=False)
-    elements: tuple[Place, ...] = field(repr=False, hash=False, compare=False)
-    record_fields: tuple[RecordField, ...] = field(repr=False, hash=False, compare=False)
+    sections: Sequence[Section] = field(repr=False, hash=False, compare=False)
+    elements: Sequence[Place] = field(repr=False, hash=False, compare=False)
+    record_fields: Sequence[RecordField] = field(repr=False, hash=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,4 +315,4 @@ class Service:
     note: str
     sources: str
     certainty: str
-    fields: tuple[ServiceField, ...] = field(repr=False, hash=False, compare=False)
+    fields: Sequence[ServiceField] = field(repr=False, hash=False, compare=False)

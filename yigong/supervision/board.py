@@ -22,7 +22,14 @@ FIGURES = (
     "referral_reply_in_time",
     "fund_spent_in_county",
 )
-COLUMNS = ("visit_count", "admission_count", "laboratory_report_count", "referral_count", "down_referral_count", "abnormal_report_share")
+COLUMNS = (
+    "visit_count",
+    "admission_count",
+    "laboratory_report_count",
+    "referral_count",
+    "down_referral_count",
+    "abnormal_report_share",
+)
 INSTITUTION_KINDS = ("county_hospital", "tcm_hospital", "maternal_hospital", "community_centre", "township_centre")
 MAP_MEASURE = "primary_visit_share"
 
@@ -88,7 +95,11 @@ def visits_by_month(today: date, orgs: list[str] | None) -> dict[str, Any]:
     primary = {v.key: v for v in warehouse.measure(["primary_visit_share"], period=window, orgs=orgs, by="month")}
     months = months_of(window)
     low = [int(primary[m].numerator or 0) if m in primary else 0 for m in months]
-    return {"months": months, "primary": low, "hospital": [found.get(m, 0) - n for m, n in zip(months, low, strict=True)]}
+    return {
+        "months": months,
+        "primary": low,
+        "hospital": [found.get(m, 0) - n for m, n in zip(months, low, strict=True)],
+    }
 
 
 def referrals_by_month(today: date, orgs: list[str] | None) -> dict[str, Any]:

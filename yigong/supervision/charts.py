@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
-from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -77,7 +76,7 @@ def visits(months: dict[str, Any]) -> Any:
         {"name": _("基层机构"), "type": "bar", "stack": "a", "data": months["primary"]},
         {"name": _("县级医院"), "type": "bar", "stack": "a", "data": months["hospital"]},
     ]
-    return _bars("visits", months, series)
+    return _bars("visits", _("门急诊人次"), months, series)
 
 
 def referrals(months: dict[str, Any]) -> Any:
@@ -86,30 +85,31 @@ def referrals(months: dict[str, Any]) -> Any:
         {"name": _("上转"), "type": "bar", "data": months["up"]},
         {"name": _("下转"), "type": "bar", "data": months["down"], "itemStyle": {"decal": {"symbol": "rect"}}},
     ]
-    return _bars("referrals", months, series)
+    return _bars("referrals", _("双向转诊"), months, series)
 
 
-def _bars(chart_id: str, months: dict[str, Any], series: list[dict[str, Any]]) -> Any:
+def _bars(chart_id: str, title: str, months: dict[str, Any], series: list[dict[str, Any]]) -> Any:
     option = {
-        "legend": {"top": 0, "right": 0},
-        "grid": {"left": 48, "right": 8, "top": 32, "bottom": 24},
+        "legend": {"top": 0, "right": 8},
+        "grid": {"left": 52, "right": 12, "top": 32, "bottom": 24},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "category", "data": months["months"]},
         "yAxis": {"type": "value", "min": 0},
         "series": series,
     }
-    table = [[_("月份"), *(s["name"] for s in series)]]
-    table += [[m, *(s["data"][i] for s in series)] for i, m in enumerate(months["months"])]
-    return draw.chart(chart_id, option, table)
-
-
-@cache
-def geography() -> dict[str, Any]:
-    """The county's own map, as the installation keeps it."""
-    path = settings.COUNTY_MAP
-    return json.loads(path.read_text("utf-8")) if path.exists() else {"type": "FeatureCollection", "features": []}
+    head = [_("月份"), *(s["name"] for s in series)]
+    table = [[m, *(s["data"][i] for s in series)] for i, m in enumerate(months["months"])]
+    return draw.chart(chart_id, option, table, head=head, title=title)
 
 
 def county_map(values: dict[str, Value]) -> Any:
-    """The map of the townships with their values."""
-    return maps.county_map(geography(), {name: v.value for name, v in values.items()})
+    """The county with the share of each township; a township without enough data is hatched."""
+    if not settings.COUNTY_MAP.exists():
+        return format_html('<div class="yg-pd yg-hint">{}</div>', _("本机还没有县域地图（.local/county.geojson）"))
+    return maps.county_map(
+        settings.COUNTY_MAP,
+        {name: v.value for name, v in values.items()},
+        words=lambda value: f"{value:.1f}",
+        title=_("基层诊疗占比 · 按乡镇"),
+        unit="%",
+    )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from django.utils.translation import gettext_lazy as _
+
 from yigong.platform.warehouse.api import Period
 
-NAMES = ("day", "month", "quarter", "year")
+WORDS = {"day": _("昨日"), "month": _("本月"), "quarter": _("本季"), "year": _("本年")}
+NAMES = tuple(WORDS)
 
 
 def period(name: str, today: date) -> Period:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from yigong.kit.clock import now, today
@@ -15,7 +16,7 @@ from yigong.platform.registry import api as registry
 from yigong.platform.warehouse import api as warehouse
 from yigong.security import api as security
 from yigong.security.api import action
-from yigong.supervision import board, charts, periods
+from yigong.supervision import board, charts, periods, shown
 from yigong.web.http import page
 
 ROWS_ON_A_PAGE = 50
@@ -35,35 +36,24 @@ def _window(request: HttpRequest) -> tuple[str, warehouse.Period, list[str] | No
 def overview(request: HttpRequest) -> HttpResponse:
     """Figures, charts, map and institutions of a period."""
     name, window, orgs = _window(request)
-    return page(
-        request,
-        "supervision/board.html",
-        {
-            "period_name": name,
-            "periods": periods.NAMES,
-            "window": window,
-            "org": registry.institution(orgs[0]) if orgs else None,
-            "figures": [_shown(f) for f in board.figures(window, orgs)],
-            "visits": charts.visits(board.visits_by_month(today(), orgs)),
-            "referrals": charts.referrals(board.referrals_by_month(today(), orgs)),
-            "map": charts.county_map(board.by_division(window)),
-            "map_measure": board.words_of(warehouse.measures()[board.MAP_MEASURE]),
-            "rows": board.institutions(window),
-            "refreshed_at": warehouse.refreshed_at(),
-        },
-    )
-
-
-def _shown(figure: board.Figure) -> dict[str, Any]:
-    return {
-        "figure": figure,
-        "value": figure.value,
-        "measure": figure.measure,
-        "change": figure.change,
-        "is_better": figure.is_better,
-        "reason": board.reason_words(figure.value) if figure.value.is_withheld else "",
-        **board.words_of(figure.measure),
+    context = {
+        "period_name": name,
+        "period_options": periods.WORDS.items(),
+        "window": window,
+        "org": registry.institution(orgs[0]) if orgs else None,
+        "org_options": [
+            ("", _("全部机构")),
+            *((i.code, i.name) for i in registry.institutions(*board.INSTITUTION_KINDS)),
+        ],
+        "figures": [shown.figure(f, name, orgs) for f in board.figures(window, orgs)],
+        "visits": charts.visits(board.visits_by_month(today(), orgs)),
+        "referrals": charts.referrals(board.referrals_by_month(today(), orgs)),
+        "map": charts.county_map(board.by_division(window)),
+        "heads": shown.heads(),
+        "rows": [shown.institution_row(r, name) for r in board.institutions(window)],
+        "refreshed_at": warehouse.refreshed_at(),
     }
+    return page(request, "supervision/board.html", context)
 
 
 @action("supervision.drill")
@@ -88,10 +78,9 @@ def rows(request: HttpRequest, measure_id: str) -> HttpResponse:
         "value": warehouse.measure([measure_id], period=window, orgs=orgs)[0],
         "columns": [charts.COLUMN_WORDS.get(n, n) for n in names],
         "rows": [[charts.cell(n, c) for n, c in zip(names, r, strict=True)] for r in found],
-        "total": total,
-        "page_number": current,
-        "pages": max(1, -(-total // ROWS_ON_A_PAGE)),
-        "part": part,
+        "pager": shown.pager(current, total, ROWS_ON_A_PAGE),
+        "parts": shown.parts_of(measure),
+        "may_export": request.ctx.may("supervision.export"),  # type: ignore[attr-defined]
         "period_name": name,
         "window": window,
         "org": registry.institution(orgs[0]) if orgs else None,

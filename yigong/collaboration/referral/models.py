@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from django.db import models
 from django.db.models import Q
 
@@ -10,7 +12,7 @@ from yigong.kit.ctx import Ctx, Purpose
 from yigong.security.api import ScopedManager
 
 
-def _choices(kind: type) -> list[tuple[str, str]]:
+def _choices(kind: type[StrEnum]) -> list[tuple[str, str]]:
     return [(k.value, k.value) for k in kind]
 
 

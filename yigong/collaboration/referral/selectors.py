@@ -162,6 +162,12 @@ def counts(ctx: Ctx) -> dict[str, int]:
         return dict(zip(TABS, cursor.fetchone(), strict=True))
 
 
+def waiting(ctx: Ctx) -> int:
+    """How many cases wait for the actor's institution."""
+    scope, params = _scope(ctx)
+    return _one(f"select count(*) from referral_referral f where {scope} and {TABS['todo']}", params)
+
+
 def just_handled(ctx: Ctx) -> list[Row]:
     """Cases that the actor moved in the last minutes, newest first: they can still be taken back at a glance."""
     scope, params = _scope(ctx)
@@ -176,7 +182,7 @@ def just_handled(ctx: Ctx) -> list[Row]:
 
 def reply_minutes(ctx: Ctx) -> tuple[float | None, int]:
     """Median minutes from sending to the answer in the last 30 days for the actor's institution, and the number of cases."""
-    params = {"orgs": list(ctx.orgs), "since": now() - timedelta(days=30)}
+    params: dict[str, Any] = {"orgs": list(ctx.orgs), "since": now() - timedelta(days=30)}
     with connection.cursor() as cursor:
         cursor.execute(
             """select percentile_cont(0.5) within group (order by extract(epoch from replied_at - sent_at) / 60), count(*)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from yigong.collaboration.referral import selectors
+from yigong.collaboration.referral import selectors, words
 from yigong.collaboration.referral.domain import LIFE, State, direction, read_days, reply_due
 from yigong.collaboration.referral.events import BY_VERB, ReferralMoved
 from yigong.collaboration.referral.models import Referral, ReferralMove
@@ -104,7 +104,23 @@ def _decide(ctx: Ctx, referral: Referral, verb: str, given: dict[str, Any]) -> M
     if verb == "send":
         facts["reason"] = given.get("reason") or referral.reason
     side = next((m.side for m in LIFE.moves if m.verb == verb and m.side in sides), next(iter(sides), ""))
-    return LIFE.move(referral.state, verb, side=str(side), given=facts)
+    try:
+        return LIFE.move(referral.state, verb, side=str(side), given=facts)
+    except Refused as refused:
+        raise _worded(refused, referral, verb) from None
+
+
+def _worded(refused: Refused, referral: Referral, verb: str) -> Refused:
+    """The refusal with the words that its sentence needs."""
+    allowed = refused.facts.get("allowed")
+    return Refused(
+        refused.code,
+        **refused.facts,
+        verb_word=words.VERBS.get(verb, verb),
+        state_word=words.STATES[referral.state][1],
+        side_word=[words.SIDES[s] for s in allowed if s in words.SIDES] if isinstance(allowed, list) else "",
+        fields_words=[words.FACTS[f][0] for f in refused.facts.get("fields", ())],  # type: ignore[attr-defined]
+    )
 
 
 def _apply(referral: Referral, step: Move, given: dict[str, Any], moment: datetime) -> None:
@@ -157,7 +173,8 @@ def _receiver_must_be_known(referral: Referral) -> None:
 def _fresh(referral: Referral, version: int) -> None:
     if referral.version != version:
         last = referral.moves.last()
-        raise Refused("stale", by=last.by_name if last else "", verb=last.verb if last else "")
+        verb = last.verb if last else ""
+        raise Refused("stale", by=last.by_name if last else "", verb=verb, verb_word=words.VERBS.get(verb, verb))
 
 
 def _remember(

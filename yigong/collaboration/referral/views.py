@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from yigong.collaboration.referral import selectors, services, words
+from yigong.collaboration.referral import selectors, services, shown, words
 from yigong.collaboration.referral.domain import LIFE
 from yigong.collaboration.referral.forms import DraftForm, MoveForm, receivers
 from yigong.collaboration.referral.models import Referral
@@ -23,8 +23,20 @@ from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
 from yigong.security import api as security
 from yigong.security.api import action
-from yigong.web.http import page
+from yigong.web.http import idempotency_key, page, say
 
+#: the order of the buttons: the usual act first, the harsh one last
+_RANK = {
+    "send": 0,
+    "accept": 0,
+    "arrive": 0,
+    "close": 0,
+    "redirect": 1,
+    "return": 2,
+    "refuse": 9,
+    "cancel": 9,
+    "discard": 9,
+}
 TABS = ("todo", "waiting", "treating", "sent", "drafts", "closed", "all")
 
 
@@ -52,17 +64,22 @@ def inbox(request: HttpRequest) -> HttpResponse:
     filters = filters_of(request)
     rows, total = selectors.cases(ctx, filters)
     selected = _selected(ctx, request, rows)
+    handled = selectors.just_handled(ctx) if filters.tab == "todo" and filters.page == 1 else []
     context = {
         "rows": rows,
-        "total": total,
+        "groups": shown.groups(rows, filters),
         "filters": filters,
-        "counts": selectors.counts(ctx),
-        "tabs": TABS,
-        "handled": selectors.just_handled(ctx) if filters.tab == "todo" else [],
+        "tabs": shown.tabs(request, selectors.counts(ctx), filters.tab),
+        "chips": shown.chips(request, filters),
+        "clear": f"?tab={filters.tab}",
+        "handled": [shown.row(r) for r in handled],
         "reply": selectors.reply_minutes(ctx),
         "orgs": receivers(ctx),
+        "directions": words.DIRECTIONS.items(),
+        "urgencies": words.URGENCIES.items(),
+        "may_export": ctx.may("referral.export"),
         "preview": preview_context(ctx, selected) if selected else None,
-        "pages": max(1, -(-total // filters.size)),
+        "pager": shown.pager(filters, total),
     }
     return page(request, "referral/inbox.html", context, part="referral/_list.html")
 
@@ -75,7 +92,15 @@ def _selected(ctx: Ctx, request: HttpRequest, rows: list[selectors.Row]) -> sele
 def preview_context(ctx: Ctx, row: selectors.Row) -> dict[str, Any]:
     """What the panel beside the list shows of a case."""
     referral = selectors.one(ctx, row.id)
-    return {"row": row, "case": referral, **_moves(ctx, referral), "summary": _summary(ctx, row.person_id)}
+    summary = _summary(ctx, row.person_id)
+    return {
+        "row": shown.row(row),
+        "case": referral,
+        **_moves(ctx, referral),
+        "person": shown.person(row, summary) if summary else None,
+        "results": shown.results(summary),
+        "person_url": shown.person_url(row.person_id) if summary and ctx.may("person.view") else "",
+    }
 
 
 def _summary(ctx: Ctx, person_id: int) -> Any:
@@ -89,6 +114,7 @@ def _moves(ctx: Ctx, referral: Referral) -> dict[str, Any]:
     sides = referral.sides(ctx)
     possible = LIFE.verbs(referral.state)
     mine = [m for m in possible if m.side in sides and ctx.may(f"referral.{m.verb}")]
+    mine.sort(key=lambda m: _RANK.get(m.verb, 5))
     return {"mine": [_button(m) for m in mine], "others": [_button(m) for m in possible if m.side not in sides]}
 
 
@@ -126,32 +152,16 @@ def case(request: HttpRequest, referral_id: int) -> HttpResponse:
 def _case(ctx: Ctx, row: selectors.Row) -> dict[str, Any]:
     context = preview_context(ctx, row)
     referral: Referral = context["case"]
+    moves = list(referral.moves.all())
     return {
         **context,
         "preview": context,
-        "history": list(referral.moves.all()),
-        "steps": _steps(referral),
-        "mermaid": LIFE.mermaid({k: str(v) for k, v in words.VERBS.items()}),
+        "banner": context["person"] or shown.person(row, None),
+        "history": [shown.move(m) for m in moves],
+        "steps": shown.steps(referral, moves),
+        "consequence": shown.consequence(referral),
         "editable": referral.state in services.IN_SENDERS_HANDS and referral.from_org in ctx.orgs,
     }
-
-
-def _steps(referral: Referral) -> list[dict[str, Any]]:
-    """The main line of the life cycle with what is done and where the case stands."""
-    line = ["draft", "sent", "accepted", "arrived", "closed"]
-    at = {m.target: m.at for m in referral.moves.all()}
-    here = line.index(referral.state) if referral.state in line else None
-    side = None if here is not None else referral.state
-    reached = here if here is not None else max((line.index(s) for s in at if s in line), default=0)
-    steps = [
-        {"word": words.STATES[s][1], "at": at.get(s) if i <= reached else None, "done": i < reached, "here": i == here}
-        for i, s in enumerate(line)
-    ]
-    if side:
-        steps.insert(
-            reached + 1, {"word": words.STATES[side][1], "at": at.get(side), "done": False, "here": True, "exit": True}
-        )
-    return steps
 
 
 @action("referral.draft")
@@ -187,7 +197,7 @@ def _kept(
 ) -> HttpResponse:
     if "send" in request.POST:
         try:
-            services.move(ctx, referral.pk, "send", given={}, key=request.POST.get("key", ""))
+            services.move(ctx, referral.pk, "send", given={}, key=idempotency_key(request))
         except Refused as refused:
             if refused.code != "missing":
                 raise
@@ -209,8 +219,8 @@ def _form_page(
         "form": form,
         "anchor": anchor,
         "case": referral,
-        "summary": _summary(ctx, anchor.person_id),
-        "open": selectors.open_for_person(ctx, anchor.person_id),
+        "banner": shown.person(anchor, _summary(ctx, anchor.person_id)),
+        "open": [shown.row(r) for r in selectors.open_for_person(ctx, anchor.person_id)],
         "target": reverse("referral:edit", args=[referral.pk]) if referral else request.path,
     }
     response = page(request, "referral/form.html", context)
@@ -246,24 +256,28 @@ def act(request: HttpRequest, referral_id: int, verb: str) -> HttpResponse:
             verb,
             given=given,
             version=int(version) if version.isdigit() else None,
-            key=request.POST.get("key", ""),
+            key=idempotency_key(request),
         )
-        return redirect(_onward(request, referral_id))
+        return _said(request, referral_id, verb)
+    row = selectors.row(ctx, referral_id)
     context = {
         "form": form,
         "case": referral,
         "button": _button(next(m for m in LIFE.moves if m.verb == verb)),
-        "row": selectors.row(ctx, referral_id),
+        "banner": shown.person(row, _summary(ctx, row.person_id)),
     }
     return page(request, "referral/act.html", context, part="referral/_act.html")
 
 
-def _onward(request: HttpRequest, referral_id: int) -> str:
-    return (
-        reverse("referral:inbox")
-        if request.POST.get("from") == "inbox"
-        else reverse("referral:case", args=[referral_id])
+def _said(request: HttpRequest, referral_id: int, verb: str) -> HttpResponse:
+    """Back to where the actor works, with the way to take the act back when the life cycle has one that asks nothing."""
+    inverse = next((m.inverse for m in LIFE.moves if m.verb == verb and m.inverse), "")
+    asks = any(m.needs for m in LIFE.moves if m.verb == inverse)
+    undo = reverse("referral:act", args=[referral_id, inverse]) if inverse and not asks else ""
+    response = redirect(
+        "referral:inbox" if request.POST.get("from") == "inbox" else reverse("referral:case", args=[referral_id])
     )
+    return say(request, response, words.DONE % {"verb": words.VERBS[verb]}, undo=undo)
 
 
 @action("referral.export")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -51,8 +52,8 @@ CHINESE = Make(
 MAKES = (PEOPLES, CHINESE)
 
 
-def tables(county: County, make: Make) -> dict[str, pl.DataFrame]:
-    """The tables of one hospital's system under its own names."""
+def tables(county: County, make: Make, sent_since: date) -> dict[str, pl.DataFrame]:
+    """The tables of one hospital's system under its own names; summaries from *sent_since* on have gone out as documents."""
     local = _local(county, make)
     known = county.registrations.filter(pl.col("org") == make.org)
     built = {
@@ -68,10 +69,18 @@ def tables(county: County, make: Make) -> dict[str, pl.DataFrame]:
     built |= {
         "front": (gone, _front(make)),
         "entry": (stays, _entry(make)),
-        "summary": (gone, _summary(make)),
+        "summary": (
+            gone.with_columns(pl.lit(make is PEOPLES) & (pl.col("discharged_at") >= sent_since)).rename(
+                {"literal": "sent"}
+            ),
+            _summary(make),
+        ),
         "order": (_of(county.orders, make, local), _order(make)),
     }
-    return {make.tables[t]: frame.select(e.alias(names[make.name - 1]) for e, *names in columns.values()) for t, (frame, columns) in built.items()}
+    return {
+        make.tables[t]: frame.select(e.alias(names[make.name - 1]) for e, *names in columns.values())
+        for t, (frame, columns) in built.items()
+    }
 
 
 def _local(county: County, make: Make) -> pl.DataFrame:
@@ -82,8 +91,17 @@ def _local(county: County, make: Make) -> pl.DataFrame:
 
 def _of(frame: pl.DataFrame, make: Make, local: pl.DataFrame) -> pl.DataFrame:
     """Rows of one hospital with the local patient and the words of the diagnosis."""
-    named = diagnoses().select("dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"), pl.col("complaint").alias("usual_complaint"))
-    own = frame.filter(pl.col("org") == make.org).join(local, on="person", maintain_order="left", suffix="_p").join(named, on="dx", maintain_order="left")
+    named = diagnoses().select(
+        "dx",
+        pl.col("code").alias("dx_code"),
+        pl.col("name").alias("dx_name"),
+        pl.col("complaint").alias("usual_complaint"),
+    )
+    own = (
+        frame.filter(pl.col("org") == make.org)
+        .join(local, on="person", maintain_order="left", suffix="_p")
+        .join(named, on="dx", maintain_order="left")
+    )
     if "complaint" not in own.columns:
         own = own.with_columns(pl.lit(None, dtype=pl.String).alias("complaint"))
     return own.with_columns(pl.coalesce("complaint", "usual_complaint").alias("complaint"))
@@ -232,7 +250,17 @@ def _front(make: Make) -> Columns:
     }  # fmt: skip
 
 
-_FEE_NAMES = {"bed": "CWF", "nursing": "HLF", "lab": "JYF", "imaging": "JCF", "treatment": "ZLF", "surgery": "SSF", "drug": "XYF", "tcm": "ZCYF", "material": "CLF"}
+_FEE_NAMES = {
+    "bed": "CWF",
+    "nursing": "HLF",
+    "lab": "JYF",
+    "imaging": "JCF",
+    "treatment": "ZLF",
+    "surgery": "SSF",
+    "drug": "XYF",
+    "tcm": "ZCYF",
+    "material": "CLF",
+}
 
 
 def _entry(make: Make) -> Columns:
@@ -245,17 +273,23 @@ def _entry(make: Make) -> Columns:
 
 
 def _summary(make: Make) -> Columns:
-    course = pl.lit("入院后完善相关检查，予对症支持治疗，病情") + pl.col("outcome").replace_strict(_OUTCOMES, return_dtype=pl.String) + pl.lit("。")
+    before, after = course_of("|").split("|")
+    course = pl.lit(before) + pl.col("outcome").replace_strict(OUTCOMES, return_dtype=pl.String) + pl.lit(after)
     township = place_names()[0]
     advice = pl.lit("1. 规律用药；2. 低盐低脂饮食；3. 2 周后到") + township + pl.lit("卫生院复查；4. 不适随诊。")
     return _stay(make) | {
         "left": (_moment(make, "discharged_at"), "CYSJ", "cysj"), "state": (pl.col("complaint") + pl.format("，入院血压 {}/{} mmHg。", "systolic", "diastolic"), "RYQK", "ryqk"),
         "course": (course, "ZLJG", "zljg"), "outcome": (pl.col("outcome"), "ZGDM", "zg"), "advice": (advice, "CYYZ", "cyyz"),
-        "days": ((pl.col("discharged_at") - pl.col("admitted_at")).dt.total_days().clip(1), "ZYTS", "ts"), "senior": (pl.col("doctor"), "SJYS", "sjys"),
+        "days": ((pl.col("discharged_at") - pl.col("admitted_at")).dt.total_days().clip(1), "ZYTS", "ts"), "senior": (pl.col("doctor"), "SJYS", "sjys"), "sent": (_flag(pl.col("sent")), "WDFS", "wdfs"),
     }  # fmt: skip
 
 
-_OUTCOMES = {"1": "痊愈", "2": "好转", "3": "稳定", "4": "无明显好转", "5": "死亡", "9": "其他"}
+OUTCOMES = {"1": "痊愈", "2": "好转", "3": "稳定", "4": "无明显好转", "5": "死亡", "9": "其他"}
+
+
+def course_of(outcome: str) -> str:
+    """What a discharge summary says of the course."""
+    return f"入院后完善相关检查，予对症支持治疗，病情{outcome}。"
 
 
 def _order(make: Make) -> Columns:

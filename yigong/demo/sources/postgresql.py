@@ -15,8 +15,15 @@ _TYPES = {pl.Int64: "bigint", pl.Int32: "integer", pl.UInt32: "bigint", pl.Float
 
 def connect(database: str, **options: Any) -> psycopg.Connection[Any]:
     """A connection to *database* on the server of the platform's own database."""
-    own = settings.DATABASES["default"]
-    return psycopg.connect(host=own["HOST"], port=own["PORT"], user=own["USER"], password=own["PASSWORD"], dbname=database, **options)
+    own = {key: str(value) for key, value in settings.DATABASES["default"].items() if isinstance(value, str | int)}
+    return psycopg.connect(
+        host=own["HOST"], port=own["PORT"], user=own["USER"], password=own["PASSWORD"], dbname=database, **options
+    )
+
+
+def own_name() -> str:
+    """The name of the platform's own database."""
+    return str(settings.DATABASES["default"]["NAME"])
 
 
 def address(database: str) -> str:
@@ -26,7 +33,7 @@ def address(database: str) -> str:
 
 def write(database: str, tables: Mapping[str, pl.DataFrame]) -> None:
     """Make *database* anew and put *tables* into it."""
-    with connect(settings.DATABASES["default"]["NAME"], autocommit=True) as db:
+    with connect(own_name(), autocommit=True) as db:
         db.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
         db.execute(sql.SQL("create database {} template template0").format(sql.Identifier(database)))
     with connect(database) as db:
@@ -36,7 +43,7 @@ def write(database: str, tables: Mapping[str, pl.DataFrame]) -> None:
 
 def exists(database: str) -> bool:
     """Whether *database* is there."""
-    with connect(settings.DATABASES["default"]["NAME"]) as db:
+    with connect(own_name()) as db:
         return db.execute("select 1 from pg_database where datname = %s", [database]).fetchone() is not None
 
 

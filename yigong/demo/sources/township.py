@@ -47,10 +47,26 @@ def tables(county: County) -> dict[str, pl.DataFrame]:
 
 
 def _of(frame: pl.DataFrame, known: pl.DataFrame, *, dx: bool = True) -> pl.DataFrame:
-    facts = known.select("org", "person", "local_id", "name", "id_no", "sex", "born_on", "phone", "allergy", "town", "village", "group", "house")
+    facts = known.select(
+        "org",
+        "person",
+        "local_id",
+        "name",
+        "id_no",
+        "sex",
+        "born_on",
+        "phone",
+        "allergy",
+        "town",
+        "village",
+        "group",
+        "house",
+    )
     own = frame.filter(pl.col("org") >= COMMUNITY).with_columns(pl.col("org").cast(pl.Int64))
     own = own.join(facts, on=["org", "person"], maintain_order="left", suffix="_p")
-    named = diagnoses().select("dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"), pl.col("complaint").alias("usual"))
+    named = diagnoses().select(
+        "dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"), pl.col("complaint").alias("usual")
+    )
     return own.join(named, on="dx", maintain_order="left") if dx else own
 
 

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+#: from so many bits on, a pair needs no agreement of the rest: a person's own word or number stands against likeness
+CERTAIN = 30.0
+
 
 class Likeness(NamedTuple):
     """How alike two registrations are, each standing for the group (a person, or itself) it is in now."""
@@ -25,6 +28,7 @@ class Groups:
     numbers: dict[int, frozenset[str]]
     apart: dict[int, set[int]]  # groups that a person has said are not the same
     parent: dict[int, int] = field(default_factory=dict)
+    members: dict[int, list[int]] = field(default_factory=dict)  # registrations; a new one alone needs no entry
 
     def root(self, group: int) -> int:
         """The group that *group* has become part of."""
@@ -46,6 +50,7 @@ class Groups:
         a, b = self.root(left), self.root(right)
         keep, gone = (a, b) if _older(a, b) else (b, a)
         self.parent[gone] = keep
+        self.members[keep] = [*self.members.get(keep, [-keep]), *self.members.pop(gone, [-gone])]
         self.numbers[keep] = self.numbers.get(keep, frozenset()) | self.numbers.pop(gone, frozenset())
         self.apart.setdefault(keep, set()).update(self.apart.pop(gone, ()))
         for other in list(self.apart[keep]):
@@ -81,7 +86,11 @@ def settle(
         left, right = groups.root(one.left_group), groups.root(one.right_group)
         if left == right:
             continue
-        if one.band != "auto" or groups.forbids(left, right) or (agree is not None and not agree(left, right)):
+        if (
+            one.band != "auto"
+            or groups.forbids(left, right)
+            or (one.score < CERTAIN and agree is not None and not agree(left, right))
+        ):
             waiting.append(one)
         else:
             groups.join(left, right)

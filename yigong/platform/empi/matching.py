@@ -1,25 +1,51 @@
-"""What makes registrations comparable: standard form, block keys, rules that decide by themselves. Pure, columnar."""
+"""What makes registrations comparable: standard form, block keys, scores of the engine, rules that decide by themselves."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from yigong.kit.text import initials, pinyin
-from yigong.platform.empi.frames import stable_hash
+from yigong.platform.empi.clusters import CERTAIN
+from yigong.platform.empi.engine import api as engine
+from yigong.platform.empi.engine import standard
+from yigong.platform.empi.engine.pairs import score_between
+from yigong.platform.empi.engine.score import UNIT
 from yigong.platform.empi.identity import with_numbers
 
-AUTO, REVIEW = "auto", "review"
-PLACEHOLDER = r"(之[子女]|[大小]?[宝婴儿]+$|无名|不详|未知|待查|未取名)"
-#: block rules: number -> columns that must all be the same
-RULES: dict[int, tuple[str, ...]] = {
-    1: ("id_no",),
-    2: ("name_key", "born_on"),
-    3: ("name_key", "phone"),
-    4: ("health_card_no",),
-    5: ("born_on", "phone"),
-    6: ("name_key", "village_code", "sex_code"),
-}
-COMPARED = ["full_name", "name_key", "sex_code", "born_on", "id_no", "id_trust", "phone", "health_card_no", "address"]
+AUTO, REVIEW, NONE = "auto", "review", "none"
+PLACEHOLDER = r"(之[大小]?[子女婴]|[男女]婴|无名|不详|未知|待查|未取名)"
+#: names that are no names: nothing may be compared by them
+UNKNOWN = r"^(无名氏?.*|不详|未知.*|待查|未取名|[男女]婴)$"
+#: groups larger than this are not compared as wholes in every pair
+_CROSS = 400
+_CLIP = 14.0
+_ENGINE_COLUMNS = [
+    "full_name", "sex_code", "born_on", "id_no", "phone", "address", "health_card_no", "contact_name",
+]  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def model() -> engine.Model:
+    """The model of this county."""
+    return engine.load_model("county")
+
+
+def thresholds() -> tuple[float, float]:
+    """Bits from which on a pair is joined by itself, and from which on a person is asked."""
+    bands = model().bands
+    return _bits(bands["auto"]), _bits(bands["review"])
+
+
+def _bits(share: float) -> float:
+    return math.log2(share / (1 - share))
 
 
 def standardise(frame: pl.DataFrame) -> pl.DataFrame:
@@ -41,73 +67,108 @@ def standardise(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def comparable(frame: pl.DataFrame) -> pl.DataFrame:
+    """What the engine may see: no number that has lost its trust, no name that is none."""
+    name = pl.when(~pl.col("full_name").str.contains(UNKNOWN)).then("full_name").alias("full_name")
+    number = pl.when(pl.col("id_trust") != "shared").then("id_no").alias("id_no")
+    return frame.with_columns(name, number).select(
+        pl.col(column).cast(pl.String).fill_null("") for column in _ENGINE_COLUMNS
+    )
+
+
 def block_keys(frame: pl.DataFrame) -> pl.DataFrame:
-    """``row, rule, key``: registrations that share a key are compared."""
-    frame = frame.with_row_index("row")
-    parts = [_keys(frame, rule, columns) for rule, columns in RULES.items()]
-    return pl.concat(parts)
+    """``row, rule, key``: registrations that share a rule and key are compared."""
+    made = engine.block_keys(comparable(frame), model())
+    return made.select(pl.col("row").cast(pl.UInt32), pl.col("rule").cast(pl.Int16), "key").unique()
 
 
-def _keys(frame: pl.DataFrame, rule: int, columns: tuple[str, ...]) -> pl.DataFrame:
-    known = frame.drop_nulls(list(columns))
-    if rule == 1:
-        known = known.filter(pl.col("id_trust") != "shared")
-    text = pl.concat_str([pl.lit(str(rule)), *(pl.col(c).cast(pl.String) for c in columns)], separator="|")
-    return pl.DataFrame(
-        {"row": known["row"], "rule": pl.Series([rule], dtype=pl.Int16).extend_constant(rule, known.height - 1)
-         if known.height else pl.Series([], dtype=pl.Int16), "key": stable_hash(known.select(text).to_series())},
-        schema={"row": pl.UInt32, "rule": pl.Int16, "key": pl.Int64},
-    )  # fmt: skip
+class Board:
+    """Registrations in the engine's form, ready to be compared in any pairs and as groups."""
+
+    def __init__(self, facts: pl.DataFrame) -> None:
+        self.place = {one: n for n, one in enumerate(facts.get_column("registration_id"))}
+        self.rows = standard.rows_of(comparable(facts), model())
+
+    def scores(self, left: Iterable[int], right: Iterable[int]) -> NDArray[np.float64]:
+        """Bits for pairs of registrations."""
+        a = np.fromiter((self.place[one] for one in left), np.uint32)
+        b = np.fromiter((self.place[one] for one in right), np.uint32)
+        return score_between(self.rows, model(), a, b).scores / UNIT
+
+    def agree(self, members: Mapping[int, list[int]]) -> Callable[[int, int], bool]:
+        """Whether two groups fit as wholes: the mean over all cross pairs, with the loudest voices clipped."""
+
+        def fits(left: int, right: int) -> bool:
+            ones, others = members.get(left, [-left]), members.get(right, [-right])
+            if len(ones) * len(others) in (0, 1):
+                return True
+            pairs = [(a, b) for a in ones for b in others][:_CROSS]
+            scores = self.scores([a for a, _ in pairs], [b for _, b in pairs])
+            return float(np.clip(scores, -_CLIP, _CLIP).sum()) >= 0
+
+        return fits
 
 
-def score(pairs: pl.DataFrame) -> pl.DataFrame:
+def score(pairs: pl.DataFrame, board: Board) -> pl.DataFrame:
     """Adds ``score`` and ``band`` to pairs whose columns stand twice, the second time with the ending ``_right``."""
-
-    def same(name: str) -> pl.Expr:
-        return (pl.col(name) == pl.col(f"{name}_right")).fill_null(value=False)
-
-    usable = pl.col("id_trust").is_in(["trusted", "other"]) & pl.col("id_trust_right").is_in(["trusted", "other"])
-    number = usable & same("id_no")
-    clash = (pl.col("id_trust") == "trusted") & (pl.col("id_trust_right") == "trusted") & ~same("id_no")
-    placeholder = pl.col("full_name").str.contains(PLACEHOLDER) | pl.col("full_name_right").str.contains(PLACEHOLDER)
-    name, born, phone = same("name_key"), same("born_on"), same("phone")
-    card = same("health_card_no")
-    return pairs.with_columns(
-        pl.when(clash).then(pl.when(name & born & phone).then(4.0).otherwise(-20.0))
-        .when(number & name).then(30.0)
-        .when(card & name & (born | phone)).then(22.0)
-        .when(name & born & phone & ~placeholder.fill_null(value=True)).then(18.0)
-        .when(number & born).then(10.0)
-        .when(number).then(7.0)
-        .when(name & born & same("sex_code") & ~placeholder).then(6.0)
-        .when(card & name).then(6.0)
-        .when(born & phone).then(4.0)
-        .otherwise(-5.0).alias("score")
-    ).with_columns(
-        pl.when(pl.col("score") >= 12).then(pl.lit(AUTO))
-        .when(pl.col("score") >= 3).then(pl.lit(REVIEW))
-        .otherwise(pl.lit("none")).alias("band")
+    auto, review = thresholds()
+    bits = board.scores(pairs.get_column("left"), pairs.get_column("right"))
+    scored = pairs.with_columns(pl.Series("score", bits, dtype=pl.Float64))
+    certain = _certain() & ~_clash()
+    scored = scored.with_columns(
+        pl.when(certain).then(pl.max_horizontal("score", pl.lit(CERTAIN))).otherwise("score").alias("score")
+    )
+    band = (
+        pl.when(_clash()).then(pl.when(_twin_like()).then(pl.lit(REVIEW)).otherwise(pl.lit(NONE)))
+        .when((pl.col("score") >= auto) & ~_unnamed()).then(pl.lit(AUTO))
+        .when(pl.col("score") >= review).then(pl.lit(REVIEW))
+        .otherwise(pl.lit(NONE))
     )  # fmt: skip
+    return scored.with_columns(band.alias("band"))
+
+
+def _same(name: str) -> pl.Expr:
+    return (pl.col(name) == pl.col(f"{name}_right")).fill_null(value=False)
+
+
+def _either(expression: Callable[[str], pl.Expr]) -> pl.Expr:
+    return expression("") | expression("_right")
+
+
+def _clash() -> pl.Expr:
+    both = (pl.col("id_trust") == "trusted") & (pl.col("id_trust_right") == "trusted")
+    return (both & (pl.col("id_no") != pl.col("id_no_right"))).fill_null(value=False)
+
+
+def _certain() -> pl.Expr:
+    """A rule that needs no weights: the same sound number under the same name."""
+    sound = pl.col("id_trust").is_in(["trusted", "other"]) & pl.col("id_trust_right").is_in(["trusted", "other"])
+    return sound & _same("id_no") & _same("name_key") & ~_unnamed() & ~_placeholder()
+
+
+def _twin_like() -> pl.Expr:
+    return _same("name_key") & _same("born_on") & (_same("phone") | _same("address"))
+
+
+def _placeholder() -> pl.Expr:
+    return _either(lambda end: pl.col(f"full_name{end}").str.contains(PLACEHOLDER).fill_null(value=True))
+
+
+def _unnamed() -> pl.Expr:
+    return _either(lambda end: pl.col(f"full_name{end}").str.contains(UNKNOWN).fill_null(value=True))
 
 
 def sort_of_question(pairs: pl.DataFrame) -> pl.DataFrame:
     """``left, right, score, kind, risk`` of pairs for the review queue; a high risk is a grave mistake if joined wrongly."""
-    clash = (pl.col("id_trust") == "trusted") & (pl.col("id_trust_right") == "trusted")
-    clash &= pl.col("id_no") != pl.col("id_no_right")
-    placeholder = pl.col("full_name").str.contains(PLACEHOLDER) | pl.col("full_name_right").str.contains(PLACEHOLDER)
-    same_birth = pl.col("born_on") == pl.col("born_on_right")
-    other_name = pl.col("full_name") != pl.col("full_name_right")
-    sound = pl.col("name_key") == pl.col("name_key_right")
-    number = pl.col("id_no") == pl.col("id_no_right")
-    untrusted = pl.col("id_trust").is_in(["bad", "doubtful", "shared"])
-    untrusted |= pl.col("id_trust_right").is_in(["bad", "doubtful", "shared"])
+    same_birth = _same("born_on")
+    untrusted = _either(lambda end: pl.col(f"id_trust{end}").is_in(["bad", "doubtful", "shared"]))
     kind = (
-        pl.when(clash & same_birth).then(pl.lit("twins"))
-        .when(clash).then(pl.lit("numbers"))
-        .when(placeholder).then(pl.lit("newborn"))
-        .when(number & ~sound).then(pl.lit("borrowed"))
+        pl.when(_clash() & same_birth).then(pl.lit("twins"))
+        .when(_clash()).then(pl.lit("numbers"))
+        .when(_placeholder()).then(pl.lit("newborn"))
+        .when(_same("id_no") & ~_same("name_key")).then(pl.lit("borrowed"))
         .when(untrusted).then(pl.lit("doubtful"))
-        .when(other_name & sound).then(pl.lit("homophone"))
+        .when(_same("name_key") & ~_same("full_name")).then(pl.lit("homophone"))
         .when(~same_birth).then(pl.lit("birth"))
         .otherwise(pl.lit("alike"))
     )  # fmt: skip
@@ -117,3 +178,9 @@ def sort_of_question(pairs: pl.DataFrame) -> pl.DataFrame:
 
 #: how grave a wrong join would be
 RISK = {"twins": 3, "numbers": 3, "borrowed": 3, "newborn": 2, "doubtful": 2, "birth": 1, "homophone": 1, "alike": 1}
+
+
+def explain(left: Any, right: Any) -> engine.Explanation:
+    """Why two registrations are or are not alike, weight by weight."""
+    facts = comparable(pl.DataFrame([asdict(left), asdict(right)], infer_schema_length=None, strict=False))
+    return engine.compare(model(), *facts.to_dicts())

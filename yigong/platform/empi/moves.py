@@ -67,7 +67,7 @@ def move(
 
 def absorb(ctx: Ctx, source: int, target: int, *, why: Likeness | None = None) -> int:
     """All registrations of *source* go to *target*, because of a likeness that decides by itself."""
-    facts = {"score": why.score, "anchor_id": why.left, "reason": "auto"} if why else {}
+    facts: dict[str, Any] = {"score": why.score, "anchor_id": why.left, "reason": "auto"} if why else {}
     return move(ctx, "merge", of_person(source), source, target, **facts)
 
 

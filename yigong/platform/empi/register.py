@@ -80,9 +80,11 @@ def _take_in(ctx: Ctx, fresh: pl.DataFrame) -> pl.DataFrame:
         return _nothing_new()
     ready, lost_trust = _distrust(_numbered(ready))
     changed = _changed(ready)
+    touched = {*lost_trust, *ready.get_column("person_id").drop_nulls().to_list()}
     _write_changes(ready.filter(pl.col("person_id").is_not_null()))
+    ready = _part_ways(ctx, ready, changed)
     intake = _decide(ready, changed)
-    _write(ctx, intake, {*lost_trust, *ready.get_column("person_id").drop_nulls().to_list()})
+    _write(ctx, intake, touched | set(ready.get_column("person_id").drop_nulls().to_list()))
     return _outcomes(intake)
 
 
@@ -138,23 +140,41 @@ def _write_changes(old: pl.DataFrame) -> None:
     bulk.do("drop table empi_changed")
 
 
+def _part_ways(ctx: Ctx, ready: pl.DataFrame, changed: list[int]) -> pl.DataFrame:
+    """A registration whose number now is another trusted one than its person's leaves that person."""
+    against = bulk.ask(
+        """select r.id, r.person_id from empi_registration r where r.id = any(%s) and r.id_trust = 'trusted'
+           and exists (select 1 from empi_registration o where o.person_id = r.person_id
+                       and o.id_trust = 'trusted' and o.id_no <> r.id_no)""",
+        [changed],
+        {"registration_id": pl.Int64, "person_id": pl.Int64},
+    )
+    gone: dict[int, int] = {}
+    for registration, person in against.rows():
+        stored.lock_persons([person])
+        gone[registration] = moves.new_person("register")
+        moves.move(ctx, "split", [registration], person, gone[registration], apart=True, reason="auto")
+    if not gone:
+        return ready
+    moved = pl.col("registration_id").replace_strict(gone, default=None, return_dtype=pl.Int64)
+    return ready.with_columns(pl.coalesce(moved, "person_id").alias("person_id"))
+
+
 def _decide(ready: pl.DataFrame, changed: list[int]) -> Intake:
     keys = matching.block_keys(ready)
     asked = pl.col("person_id").is_null() | pl.col("registration_id").is_in(changed)
     fresh = ready.filter(asked)
     couples = pairs.candidates(fresh, matching.block_keys(fresh))
     _hold(couples, fresh)
-    others = couples.get_column("right").unique().to_list()
     mine = ready.select(list(stored.FACTS))
-    facts = pl.concat([mine, stored.facts(others).join(mine, on="registration_id", how="anti")])
-    likenesses = _likenesses(matching.score(pairs.side_by_side(couples, facts)))
-    settlement = settle(_groups(ready, likenesses), likenesses)
-    bulk.add(
-        "empi_block",
-        keys.join(ready.select("registration_id").with_row_index("row"), on="row").select(
-            "rule", "key", "registration_id"
-        ),
-    )
+    around = stored.facts_around(couples.get_column("right").unique().to_list())
+    facts = pl.concat([mine, around.join(mine, on="registration_id", how="anti")])
+    board = matching.Board(facts)
+    likenesses = _likenesses(matching.score(pairs.side_by_side(couples, facts), board))
+    groups = _groups(ready, likenesses, facts)
+    settlement = settle(groups, likenesses, agree=board.agree(groups.members))
+    ids = ready.select("registration_id").with_row_index("row")
+    bulk.add("empi_block", keys.join(ids, on="row").select("rule", "key", "registration_id"))
     return _intake(ready, settlement)
 
 
@@ -178,12 +198,13 @@ def _likenesses(scored: pl.DataFrame) -> list[Likeness]:
     return [Likeness(*row) for row in kept.select("group_left", "group_right", "score", "left", "right", "band").rows()]
 
 
-def _groups(ready: pl.DataFrame, likenesses: list[Likeness]) -> Groups:
+def _groups(ready: pl.DataFrame, likenesses: list[Likeness], facts: pl.DataFrame) -> Groups:
     persons = {g for one in likenesses for g in (one.left_group, one.right_group) if g > 0}
     numbers = stored.numbers(persons)
     new = ready.filter(pl.col("person_id").is_null() & (pl.col("id_trust") == "trusted"))
     numbers |= {-r: frozenset([n]) for r, n in new.select("registration_id", "id_no").rows()}
-    return Groups(numbers, stored.apart(persons))
+    held = facts.drop_nulls("person_id").group_by("person_id").agg("registration_id")
+    return Groups(numbers, stored.apart(persons), members=dict(held.rows()))
 
 
 def _intake(ready: pl.DataFrame, settlement: Settlement) -> Intake:
@@ -218,7 +239,7 @@ def _write_new(intake: Intake) -> None:
         schema={"registration_id": pl.Int64, "person": pl.Int64},
     )
     new = intake.new.join(of, on="registration_id")
-    kept = [pl.col("registration_id").alias("id"), pl.col("person").alias("person_id"), *_COLUMNS]
+    kept: list[str | pl.Expr] = [pl.col("registration_id").alias("id"), pl.col("person").alias("person_id"), *_COLUMNS]
     bulk.add("empi_registration", new.select(*kept, pl.lit("active").alias("state")))
 
 

@@ -120,6 +120,17 @@ def facts(registration_ids: Collection[int]) -> pl.DataFrame:
     return ask(f"select id, {names} from empi_registration where id = any(%s)", [list(registration_ids)], FACTS)
 
 
+def facts_around(registration_ids: Collection[int]) -> pl.DataFrame:
+    """The comparable facts of stored registrations and of all others of their persons."""
+    names = ", ".join(f"r.{name}" for name in FACTS if name != "registration_id")
+    return ask(
+        f"""select r.id, {names} from empi_registration r where r.person_id in (
+                select person_id from empi_registration where id = any(%s))""",
+        [list(registration_ids)],
+        FACTS,
+    )
+
+
 def numbers(person_ids: Collection[int], without: Collection[int] = ()) -> dict[int, frozenset[str]]:
     """The trusted identity numbers of persons, not counting the registrations in *without*."""
     rows = ask(

@@ -60,6 +60,7 @@ class DocumentFacts:
     findings: Sequence[Mapping[str, Any]] = ()  # rule, field, severity, zh, en
     text: str = ""  # what a reader sees, for search
     original_path: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)  # what quarantine keeps when it may not go in
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class StandardBatch:
     documents: Sequence[DocumentFacts] = ()
     place: str = ""
     watermark: str | None = None
+    leads: bool = False  # the registrations bring known ones up to date
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,10 +94,15 @@ class Plan:
         return [] if self.source.org_code else [pl.lit(org_code or None, dtype=pl.String).alias("org_code")]
 
     def _extra(self, raw: pl.DataFrame) -> list[pl.Expr]:
-        named = [_value(s).alias(s.name) for s in self.source.extra]
+        named = [_translated(s).alias(s.name) for s in self.source.extra]
         rest = [c for c in raw.columns if c not in self.used and c not in SERVICE] if self.source.keep_unmapped else []
         parts = [*named, *(pl.col(c) for c in rest)]
         return [pl.struct(parts).struct.json_encode().alias("extra")] if parts else []
+
+
+def _translated(spec: Spec) -> pl.Expr:
+    """The value of a line of ``extra``, looked up in its code table where it names one."""
+    return _value(spec) if spec.codes is None else looked_up(_value(spec), spec.codes)
 
 
 def _enough(said: set[str]) -> bool:

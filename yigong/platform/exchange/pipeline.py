@@ -108,11 +108,13 @@ def _ahead(run: _Run, batches: Iterable[Batch]) -> Iterator[Prepared]:
         return ready
 
     with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-        coming: Future[Prepared | None] = pool.submit(one)
-        while (ready := coming.result()) is not None:
-            coming = pool.submit(one)
-            yield ready
-        coming.cancel()
+        try:
+            coming: Future[Prepared | None] = pool.submit(one)
+            while (ready := coming.result()) is not None:
+                coming = pool.submit(one)
+                yield ready
+        finally:
+            pool.submit(getattr(waiting, "close", lambda: None))  # the source is closed in the thread that opened it
 
 
 def _carry(run: _Run, number: int, ready: Prepared) -> Totals:
@@ -143,6 +145,8 @@ def _carry_once(run: _Run, number: int, ready: Prepared) -> Totals:
         frame = _identified(run.ctx, ready)
         documents, homeless = _documents(run, ready)
         frame = _with_documents(frame, documents)
+        if not ready.data_set:
+            records.index_documents(run.ctx, list(documents.values()))
     batch = BatchRun.objects.create(
         job_id=run.job_id, number=number, data_set=ready.data_set, place=ready.place[:200], committed_at=now()
     )
@@ -208,11 +212,17 @@ def _documents(run: _Run, ready: Prepared) -> tuple[dict[str, int], list[Rejecte
     if not ready.documents:
         return {}, []
     homes = [d for d in ready.documents if d.org_code in run.institutions and d.local_id]
-    homeless = [_homeless(d) for d in ready.documents if d not in homes]
+    # a document with rows waits in quarantine as its rows; one without waits as itself
+    homeless = [] if ready.data_set else [_homeless(d) for d in ready.documents if d not in homes]
     if not homes:
         return {}, homeless
-    keys = pl.DataFrame([(d.org_code, d.source_system, d.local_id) for d in homes], schema=dict.fromkeys(PERSON, pl.String), orient="row").unique()  # fmt: skip  # noqa: E501
-    ids = {row[:3]: row[3] for row in _registered(run.ctx, keys, ready.registrations, False).select(*PERSON, "registration_id").iter_rows()}  # noqa: E501
+    keys = pl.DataFrame([(d.org_code, d.source_system, d.local_id) for d in homes], schema=dict.fromkeys(PERSON, pl.String), orient="row").unique()  # fmt: skip
+    ids = {
+        row[:3]: row[3]
+        for row in _registered(run.ctx, keys, ready.registrations, ready.leads)
+        .select(*PERSON, "registration_id")
+        .iter_rows()
+    }
     stored = {
         d.key: records.save_document(run.ctx, d.original, _facts(d, ids[d.org_code, d.source_system, d.local_id]))
         for d in homes
@@ -228,8 +238,14 @@ def _facts(d: DocumentFacts, registration_id: int) -> dict[str, Any]:
 def _homeless(d: DocumentFacts) -> Rejected:
     reason = INSTITUTION.as_json() | {"value": d.org_code}
     if not d.local_id:
-        reason = {"rule": "local_id_missing", "field": "local_id", "value": "", "zh": "没有患者号", "en": "there is no patient number"}  # noqa: E501
-    raw = {"path": d.original_path, "text": d.original.decode("utf-8", errors="replace")}
+        reason = {
+            "rule": "local_id_missing",
+            "field": "local_id",
+            "value": "",
+            "zh": "没有患者号",
+            "en": "there is no patient number",
+        }
+    raw = d.raw or {"path": d.original_path, "text": d.original.decode("utf-8", errors="replace")}
     return Rejected(d.original_path or d.title, raw, [reason], d.org_code)
 
 

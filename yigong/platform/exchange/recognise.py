@@ -63,7 +63,11 @@ def recognise(path: Path) -> Recognised:
         return _archive(path)
     if found.kind == "cda" and size > DOCUMENT_LIMIT:
         megabytes = size // 1024 // 1024
-        return _none("too_large", f"共享文档有 {megabytes} MB，超过 32 MB 上限", f"a shared document of {megabytes} MB; the limit is 32 MB")
+        return _none(
+            "too_large",
+            f"共享文档有 {megabytes} MB，超过 32 MB 上限",
+            f"a shared document of {megabytes} MB; the limit is 32 MB",
+        )
     return found
 
 
@@ -86,12 +90,22 @@ def _archive(path: Path) -> Recognised:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError):
-        return _none("zip_broken", "压缩包或 Excel 文件已损坏或不完整", "the archive or workbook is damaged or incomplete")
+        return _none(
+            "zip_broken", "压缩包或 Excel 文件已损坏或不完整", "the archive or workbook is damaged or incomplete"
+        )
     if "xl/workbook.xml" in names:
         return Recognised("excel")
     if "word/document.xml" in names or "ppt/presentation.xml" in names:
-        return _none("no_reader", "这是 Office 文稿，没有可读取的记录", "this is an Office document: no records can be read from it")
-    return _none("zip", f"这是 ZIP 压缩包（{len(names)} 个文件），请解压后再采集", f"this is a ZIP archive of {len(names)} files; unpack it first")
+        return _none(
+            "no_reader",
+            "这是 Office 文稿，没有可读取的记录",
+            "this is an Office document: no records can be read from it",
+        )
+    return _none(
+        "zip",
+        f"这是 ZIP 压缩包（{len(names)} 个文件），请解压后再采集",
+        f"this is a ZIP archive of {len(names)} files; unpack it first",
+    )
 
 
 def _is_text(head: bytes, whole: bool) -> bool:
@@ -105,11 +119,22 @@ def _text(head: bytes, whole: bool) -> Recognised:
     if text.lstrip("\ufeff \t\r\n").startswith("<"):
         return _xml(text.lstrip("\ufeff"), decoded.encoding)
     if decoded.lossy or "\0" in text or _noise(text):
-        return _none("binary", "无法识别：既不是文本，也不是已知的文件格式", "not recognised: neither text nor a known format")
+        return _none(
+            "binary", "无法识别：既不是文本，也不是已知的文件格式", "not recognised: neither text nor a known format"
+        )
+    if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        name = " FHIR" if '"resourceType"' in text else ""
+        return _none(
+            "no_reader", f"这是{name} JSON，不能按文件采集", f"this is{name} JSON, which is not taken in as a file"
+        )
     separator = _separator(text, whole)
     if separator:
         return Recognised("csv", encoding=decoded.encoding, separator=separator)
-    return _none("no_reader", "这是普通文本，不是表格、HL7 消息或共享文档", "this is plain text: no table, no HL7 message, no shared document")
+    return _none(
+        "no_reader",
+        "这是普通文本，不是表格、HL7 消息或共享文档",
+        "this is plain text: no table, no HL7 message, no shared document",
+    )
 
 
 def _xml(text: str, encoding: str) -> Recognised:
@@ -117,14 +142,30 @@ def _xml(text: str, encoding: str) -> Recognised:
     rest = text[begin.end() :] if begin else text
     if rest[:9].upper() == "<!DOCTYPE":
         found = re.search(r"(?<!!)<(?:[\w.-]+:)?(ClinicalDocument)[\s>]", rest)
-        return Recognised("cda", encoding=encoding) if found else _none("doctype", "XML 含有文档类型声明（DOCTYPE），不予读取", "the XML has a document type declaration (DOCTYPE): it is not read")
+        return (
+            Recognised("cda", encoding=encoding)
+            if found
+            else _none(
+                "doctype",
+                "XML 含有文档类型声明（DOCTYPE），不予读取",
+                "the XML has a document type declaration (DOCTYPE): it is not read",
+            )
+        )
     found = ELEMENT.match(rest)
     name = found.group(1) if found else ""
     if name == "ClinicalDocument" or (name and re.search(r"<(?:[\w.-]+:)?ClinicalDocument[\s>]", rest)):
         return Recognised("cda", encoding=encoding)
     if not name:
-        return _none("xml_broken", "像 XML 但没有根元素，文件已损坏", "looks like XML but has no root element: the file is damaged")
-    return _none("other_xml", f"这是 XML（{name}），但不是共享文档（ClinicalDocument）", f"this is XML ({name}) but no shared document (ClinicalDocument)")
+        return _none(
+            "xml_broken",
+            "像 XML 但没有根元素，文件已损坏",
+            "looks like XML but has no root element: the file is damaged",
+        )
+    return _none(
+        "other_xml",
+        f"这是 XML（{name}），但不是共享文档（ClinicalDocument）",
+        f"this is XML ({name}) but no shared document (ClinicalDocument)",
+    )
 
 
 def _cut(head: bytes) -> bytes:

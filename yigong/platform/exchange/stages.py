@@ -145,13 +145,15 @@ def _standard(batch: StandardBatch, institutions: Collection[str]) -> Prepared:
     seconds = {"check": time.perf_counter() - started}
     return Prepared(
         batch.data_set, batch.place, batch.watermark, frame.height, 0, good, batch.registrations,
-        False, rejected, _shifted(findings, out), batch.documents, seconds,
+        batch.leads, rejected, _shifted(findings, out), batch.documents, seconds,
     )  # fmt: skip
 
 
 def _cast(data_set: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Columns that came as text, in the kinds the data set asks for, and findings for what cannot be."""
-    kinds = {name: (kind.type, kind.name) for name, kind in _kinds_of(data_set).items()} | {"event_at": ("datetime", "")}
+    kinds = {name: (kind.type, kind.name) for name, kind in _kinds_of(data_set).items()} | {
+        "event_at": ("datetime", "")
+    }
     wanted = [
         Output(name, as_kind(pl.col(name), kinds[name][0]), pl.col(name), kinds[name][0], label=kinds[name][1])
         for name, dtype in frame.schema.items()
@@ -160,16 +162,18 @@ def _cast(data_set: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFram
     if not wanted:
         return frame, NO_FINDINGS
     ready = frame.with_columns(o.expr.alias(o.name) for o in wanted)
-    broken = [
-        found(failure(o), frame[o.name].is_not_null() & ready[o.name].is_null(), frame[o.name]) for o in wanted
-    ]
+    broken = [found(failure(o), frame[o.name].is_not_null() & ready[o.name].is_null(), frame[o.name]) for o in wanted]
     return ready, merged(broken)
 
 
 def _checks(
     data_set: str, frame: pl.DataFrame, so_far: pl.DataFrame, institutions: Collection[str]
 ) -> list[pl.DataFrame]:
-    return [_required(frame, so_far), _institutions(frame, institutions), standards.check_batch(_declared(data_set), frame)]
+    return [
+        _required(frame, so_far),
+        _institutions(frame, institutions),
+        standards.check_batch(_declared(data_set), frame),
+    ]
 
 
 def _declared(data_set: str) -> standards.DataSet:

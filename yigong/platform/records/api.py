@@ -14,9 +14,11 @@ from yigong.platform.records.facts import (
     Source,
 )
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
+from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
     counts,
     document,
+    document_view,
     documents,
     event,
     last_seen,
@@ -32,7 +34,7 @@ from yigong.platform.records.selectors import (
     trend,
     versions,
 )
-from yigong.platform.records.services import Loaded, columns, index, load, save_document
+from yigong.platform.records.services import Loaded, columns, index, index_documents, load, save_document
 
 __all__ = [
     "Allergy",
@@ -51,16 +53,19 @@ __all__ = [
     "counts",
     "days_left",
     "document",
+    "document_view",
     "documents",
     "dose_text",
     "event",
     "frequency_word",
     "gaps",
     "index",
+    "index_documents",
     "last_seen",
     "latest_results",
     "load",
     "medications",
+    "model",
     "original",
     "plain",
     "prescription",

@@ -139,6 +139,7 @@ class PersonSummary:
     blood_groups: tuple[Claim, ...] = ()
     problems: tuple[Problem, ...] = ()
     medications: tuple[Medication, ...] = ()
+    prescribed: tuple[Medication, ...] = ()  # everything of the last fifteen months
     latest: tuple[LabResult, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)

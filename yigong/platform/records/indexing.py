@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from yigong.platform.records import tables
@@ -25,21 +27,21 @@ def index_rows(data_set: str, by: EventRule, rows: pl.DataFrame) -> int:
         _insert(events)
         return events.height
     events = event_frame(data_set, by, rows.join(known, on=GROUP, how="anti"))
-    again = event_frame(data_set, by, _all_rows(data_set, known))
+    again = event_frame(data_set, by, _all_rows(data_set, known, rows))
     _insert(events)
     _update(data_set, again)
     return events.height + again.height
 
 
 def _known(data_set: str, keys: pl.DataFrame) -> pl.DataFrame:
-    """Those of the groups that have an event."""
-    schema = {"org_code": pl.String, "source_system": pl.String, "group_key": pl.String}
+    """Those of the groups that have an event, with the registration it hangs on."""
+    schema = {**dict.fromkeys(GROUP, pl.String), "registration_id": pl.Int64}
     parts = [pl.DataFrame(schema=schema)]
     for (org, system), part in keys.group_by("org_code", "source_system", maintain_order=True):
         groups = part.get_column("group_key").to_list()
         parts.append(
             tables.ask(
-                f"""select org_code, source_system, group_key from {EVENT}
+                f"""select org_code, source_system, group_key, registration_id from {EVENT}
                     where data_set = %s and org_code = %s and source_system = %s and group_key = any(%s)""",
                 [data_set, org, system, groups],
                 schema,
@@ -48,17 +50,21 @@ def _known(data_set: str, keys: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _all_rows(data_set: str, groups: pl.DataFrame) -> pl.DataFrame:
-    """Every row of the groups as it stands in its table."""
+def _all_rows(data_set: str, known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Every row of the known groups as it stands in its table, found by the registrations they hang on."""
     table = f"records_{data_set}"
-    known = tables.columns(table)
+    given = rows.select(*GROUP, "registration_id").join(known, on=GROUP, how="semi")
+    groups = pl.concat([known, given.select(known.columns)]).unique()
+    types = tables.columns(table)
     tables.temporary("records_groups", table, groups)
-    listed = ", ".join(f't."{c}"' + ("::text" if k.type == "jsonb" else "") for c, k in known.items())
-    on = " and ".join(f"t.{c} = g.{c}" for c in GROUP)
+    listed = ", ".join(
+        f't."{c}"' + {"jsonb": "::text", "numeric": "::float8"}.get(k.type, "") for c, k in types.items()
+    )
+    on = " and ".join(f"t.{c} = g.{c}" for c in (*GROUP, "registration_id"))
     return tables.ask(
         f"select {listed} from {table} t join records_groups g on {on} order by t.id",
         [],
-        {c: k.dtype for c, k in known.items()},
+        {c: k.dtype for c, k in types.items()},
     )
 
 
@@ -74,3 +80,22 @@ def _update(data_set: str, events: pl.DataFrame) -> None:
     sets = ", ".join(f'"{c}" = n."{c}"' for c in events.columns if c not in (*GROUP, "data_set"))
     on = " and ".join(f"e.{c} = n.{c}" for c in (*GROUP, "data_set"))
     tables.do(f"update {EVENT} e set {sets} from records_events_new n where {on}")
+
+
+def index_documents(ids: Sequence[int]) -> None:
+    """Documents that bring no standard rows, as events of their own."""
+    if ids:
+        tables.do(
+            f"""insert into {EVENT} (registration_id, event_at, kind, org_code, source_system, title, summary, flag,
+                    data_set, group_key, encounter_key, document_id)
+                select distinct on (org_code, coalesce(nullif(set_id, ''), sha256)) registration_id,
+                    coalesce(authored_at, now()), 'document', org_code, '', title,
+                    jsonb_build_object('by', author_name, 'count', 1), '', 'document',
+                    coalesce(nullif(set_id, ''), sha256), encounter_key, id
+                from records_document where id = any(%s)
+                order by org_code, coalesce(nullif(set_id, ''), sha256), version desc, id desc
+                on conflict (data_set, org_code, source_system, group_key) do update set
+                    registration_id = excluded.registration_id, event_at = excluded.event_at, title = excluded.title,
+                    document_id = excluded.document_id, summary = excluded.summary""",
+            [list(ids)],
+        )

@@ -14,6 +14,7 @@ import polars as pl
 from django.apps import apps
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import migrations, models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from yigong.standards.api import DataSet, Field, load
@@ -101,7 +102,7 @@ def waist() -> list[tuple[str, models.Field]]:
         ("extracted_at", models.DateTimeField(null=True, db_comment="抽取时间")),
         (
             "loaded_at",
-            models.DateTimeField(default=timezone.now, db_default=models.functions.Now(), db_comment="入库时间"),
+            models.DateTimeField(default=timezone.now, db_default=Now(), db_comment="入库时间"),
         ),
     ]
 

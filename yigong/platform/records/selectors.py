@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
+from yigong.kit.errors import Refused
 from yigong.platform.records import judge, places
 from yigong.platform.records.documents import place_of
 from yigong.platform.records.facts import (
@@ -26,8 +28,10 @@ from yigong.platform.records.facts import (
     Row,
     Source,
 )
+from yigong.platform.records.rendering import DocumentView, view
 from yigong.platform.records.words import code_word, columns_of, row
 from yigong.security.api import persons_in_reach
+from yigong.standards.api import load as standards
 
 Params = dict[str, Any]
 
@@ -38,8 +42,10 @@ DOCUMENT_COLUMNS = """d.id, d.registration_id, d.document_code, d.title, d.org_c
 
 
 def _fetch(sql: str, params: Params) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+    """The rows of a hot statement: bound by the server and prepared, so that it is planned once for a connection."""
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(sql, params, prepare=True)
         return cursor.fetchall()
 
 
@@ -127,7 +133,10 @@ def counts(ctx: Ctx, person_id: int) -> tuple[dict[str, int], int, datetime | No
 
 
 MEDICATION_COLUMNS = """p.medication_name, p.medication_specification, p.medication_single_dose,
-    p.medication_dose_unit, p.medication_frequency_code, p.medication_route_code, p.medication_total_dose,
+    p.medication_dose_unit,
+    case when coalesce(p.medication_frequency_code, '99') = '99'
+        then coalesce(p.extra ->> 'frequency', p.medication_frequency_code) else p.medication_frequency_code end,
+    p.medication_route_code, p.medication_total_dose,
     coalesce(p.prescribed_on, (p.event_at at time zone 'Asia/Shanghai')::date),
     coalesce(p.extra ->> 'days_supply', p.extra ->> 'days'), p.org_code, p.event_at, p.group_key, p.document_id"""
 
@@ -232,10 +241,14 @@ def _lab(row: tuple[Any, ...]) -> LabResult:
     )  # fmt: skip
 
 
+#: how far back a summary reads prescriptions: a year and the longest supply before it
+PRESCRIBED_DAYS = 460
+
+
 def summary(ctx: Ctx, person_id: int) -> PersonSummary:
     """What has to be known of a person first: allergies, contradictions, problems, medication, latest results."""
     statements, blood, diagnoses, care = _facts(ctx, person_id)
-    prescribed = medications(ctx, person_id)
+    prescribed = medications(ctx, person_id, days=PRESCRIBED_DAYS)
     kinds, documents, first, last = counts(ctx, person_id)
     return PersonSummary(
         allergies=tuple(statements),
@@ -243,6 +256,7 @@ def summary(ctx: Ctx, person_id: int) -> PersonSummary:
         blood_groups=tuple(blood),
         problems=tuple(judge.problems(diagnoses)),
         medications=tuple(judge.merged(prescribed, today())),
+        prescribed=tuple(prescribed),
         latest=tuple(latest_results(ctx, person_id)),
         contradictions=tuple(judge.contradictions(blood, statements, prescribed, today())),
         counts=kinds,
@@ -357,6 +371,18 @@ def original(ctx: Ctx, document_id: int) -> bytes:
     return place_of(found[0].sha256).read_bytes()
 
 
+def document_view(ctx: Ctx, document_id: int) -> DocumentView | None:
+    """A document as it is shown; nothing when its original is lost or of a kind that cannot be shown."""
+    found = document(ctx, document_id)
+    if found is None:
+        return None
+    try:
+        content = place_of(found[0].sha256).read_bytes()
+        return view(content, standards(), media_type=found[0].media_type)
+    except (FileNotFoundError, Refused):
+        return None
+
+
 def versions(ctx: Ctx, person_id: int, org_code: str, set_id: str) -> list[DocumentRow]:
     """All versions of one document, newest first."""
     head, params = _reach(ctx, person_id)
@@ -370,7 +396,7 @@ def versions(ctx: Ctx, person_id: int, org_code: str, set_id: str) -> list[Docum
 
 
 def _document(row: Sequence[Any]) -> DocumentRow:
-    facts = [value if value is not None else "" for value in row]
+    facts: list[Any] = [value if value is not None else "" for value in row]
     facts[5], facts[13] = row[5], _json(row[13])
     return DocumentRow(*facts)
 

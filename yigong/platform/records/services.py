@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from yigong.platform.records.event_rules import rule
 from yigong.platform.records.loading import Loaded, load_rows
 from yigong.standards.api import load as standards
 
-__all__ = ["Loaded", "columns", "index", "load", "save_document"]
+__all__ = ["Loaded", "columns", "index", "index_documents", "load", "save_document"]
 
 
 def columns(identifier: str) -> tuple[str, ...]:
@@ -45,6 +45,12 @@ def index(ctx: Ctx, identifier: str, frame: pl.DataFrame) -> int:
     """Bring the events up to date for the groups of *frame* (rows that were added or changed); how many."""
     by = rule(identifier, standards().data_sets[identifier].name_zh)
     return indexing.index_rows(identifier, by, frame) if by else 0
+
+
+@transaction.atomic
+def index_documents(ctx: Ctx, ids: Sequence[int]) -> None:
+    """Give documents that bring no standard rows an event of their own."""
+    indexing.index_documents(ids)
 
 
 def save_document(ctx: Ctx, original: bytes, facts: Mapping[str, Any]) -> int:

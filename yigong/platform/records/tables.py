@@ -66,6 +66,7 @@ def copy(table: str, frame: pl.DataFrame) -> None:
     text = written(frame)
     with (
         connection.cursor() as cursor,
+        connection.wrap_database_errors,
         cursor.copy(f'copy "{table}" ({names}) from stdin (format csv)') as target,  # type: ignore[attr-defined]
     ):
         for start in range(0, len(text), CHUNK):

@@ -21,6 +21,13 @@ PERSONAL = frozenset(
     }
 )  # fmt: skip
 
+#: beginnings of such fields
+PERSONAL_STARTS = (
+    "address_", "current_address_", "registered_address_", "employer_", "contact_", "birthplace_", "native_place_",
+    "sex_code", "age_", "born_on", "ethnic_", "nationality_", "marital_status", "occupation_", "postal_code",
+    "healthcare_organization_",
+)  # fmt: skip
+
 
 def code_word(value_set_id: str | None, code: str, *, english: bool = False) -> str:
     """The word of a code in a value set; empty when the set or the code is not known."""
@@ -39,7 +46,9 @@ def row(data_set: str, record: Mapping[str, Any]) -> Row:
     cells = [
         cell
         for field in declared.fields
-        if field.identifier not in PERSONAL and (cell := _cell(field, record.get(field.identifier)))
+        if field.identifier not in PERSONAL
+        and not field.identifier.startswith(PERSONAL_STARTS)
+        and (cell := _cell(field, record.get(field.identifier)))
     ]
     return Row(
         record["id"], data_set, record["org_code"], record["source_system"], record["source_key"], record["event_at"],

@@ -92,3 +92,26 @@ class Staff(models.Model):
 
     def __str__(self) -> str:
         return self.full_name
+
+
+class StandardRead(models.Model):
+    """How often an institution read or downloaded a standard on a day (A07); counts only, no reader is named."""
+
+    kind = models.CharField(max_length=12)  # data_set element value_set document service oid form list
+    item = models.CharField(max_length=80)
+    form = models.CharField(max_length=8)  # page csv xlsx sql yaml
+    day = models.DateField()
+    org_code = models.CharField(max_length=10)
+    times = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "registry_standard_read"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "item", "form", "day", "org_code"], name="registry_standard_read_once_a_day"
+            )
+        ]
+        indexes = [models.Index(fields=["day"], name="registry_standard_read_day")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.item} {self.day} {self.times}"

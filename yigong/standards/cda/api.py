@@ -42,17 +42,18 @@ def open_document(data: bytes, standards: Any) -> ClinicalDocument:
     Raises Refused for what is no readable XML (see kit.xml) and ``cda_other_xml`` for XML that is no shared document.
     """
     parsed = xml.parse(data)
-    root = parsed.root
-    if root.tag != "ClinicalDocument":
-        root = next(root.iter("ClinicalDocument"), None)
-        if root is None:
-            raise Refused("cda_other_xml", root=str(parsed.root.tag)[:60])
-    header = read_header(root, frozenset(standards.documents))
+    root = next(parsed.root.iter("ClinicalDocument"), None)
+    if root is None:
+        raise Refused("cda_other_xml", root=str(parsed.root.tag)[:60])
+    header = read_header(root, {code: document.template_oid for code, document in standards.documents.items()})
     kind = _kind(header.code, standards) if header.code else None
     reads = read_values(root, kind)
     rows = rows_of(reads, kind, standards) if kind else Rows({}, [], Coverage(found=len(reads), extra=len(reads)))
     findings = [*of_document(root, header, kind, parsed.notes), *of_values(root, reads, kind), *rows.findings]
-    return ClinicalDocument(root, header, kind, reads, rows, findings)
+    once = {
+        (found.rule, found.xpath, found.field if found.rule == "required_missing" else ""): found for found in findings
+    }
+    return ClinicalDocument(root, header, kind, reads, rows, list(once.values()))
 
 
 _KINDS: dict[tuple[int, str], Kind] = {}

@@ -70,8 +70,8 @@ def _code(value: Value, codes: Any | None) -> Filled:
     if not given:
         named = [entry.code for entry in codes.codes.values() if narrow(entry.name_zh) == narrow(value.words)]
         return Filled(named[0], "code_named_only") if named else Filled(value.words, "code_unknown")
-    if given in codes.codes:
-        return Filled(given)
     stripped = given.lstrip("0") or "0"
-    same = [code for code in codes.codes if (code.lstrip("0") or "0") == stripped]
-    return Filled(same[0]) if same else Filled(given, "code_unknown")
+    entry = codes.find(given) or next((e for c, e in codes.codes.items() if (c.lstrip("0") or "0") == stripped), None)
+    if entry is not None:
+        return Filled(entry.code)
+    return Filled(given, "code_unknown" if codes.complete else "")

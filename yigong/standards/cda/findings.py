@@ -10,6 +10,7 @@ from lxml import etree
 
 from yigong.kit.moments import NotAMoment, is_blank, moment
 from yigong.standards.cda.header import Header
+from yigong.standards.cda.names import core
 from yigong.standards.cda.places import Kind
 from yigong.standards.cda.reading import Read
 
@@ -59,10 +60,17 @@ def finding(
     """The finding of a rule at a node."""
     severity, zh, en = SENTENCES[rule]
     xpath = str(node.getroottree().getpath(node)) if node is not None else "/"
-    line = int(node.sourceline or 0) if node is not None else 0
+    line: int = (node.sourceline or 0) if node is not None else 0  # type: ignore[assignment]
     value = value[:60]
     return Finding(
-        rule, severity, xpath, line, field, value, zh.format(name=name[0], value=value), en.format(name=name[1], value=value)
+        rule,
+        severity,
+        xpath,
+        line,
+        field,
+        value,
+        zh.format(name=name[0], value=value),
+        en.format(name=name[1], value=value),
     )
 
 
@@ -91,9 +99,11 @@ def of_values(root: etree._Element, reads: list[Read], kind: Kind | None) -> Ite
             yield finding("date_impossible", node, name=(_called(node), str(node.tag)), value=text)
     if kind is None:
         return
-    filled = {id(place) for read in reads for place in read.places}
+    said = _said(reads)
     for place in kind.places:
-        if place.required and place.element_id and id(place) not in filled and not place.by_structure:
+        name = core(place.name_zh)
+        if place.required and place.element_id and not name.isascii() and (place.element_id, name) not in said:
+            said.add((place.element_id, name))
             parent = _nearest(root, place.xpath)
             yield finding("required_missing", parent, name=(place.name_zh, place.name_en), field=place.element_id)
     for read in reads:
@@ -101,9 +111,24 @@ def of_values(root: etree._Element, reads: list[Read], kind: Kind | None) -> Ite
             yield finding("type_missing", read.node, name=(read.label, read.label))
 
 
+def _said(reads: list[Read]) -> set[tuple[str, str]]:
+    """What the document says: data elements with every name they go by."""
+    said = set()
+    for read in reads:
+        names = [read.label, *(p.name_zh for p in read.places), *(f.name_zh for f in read.fields.values())]
+        elements = {
+            read.element_id,
+            *(p.element_id for p in read.places),
+            *(f.element_id for f in read.fields.values()),
+        }
+        said |= {(element, core(name)) for element in elements for name in names}
+    return said
+
+
 def _looks_like_time(node: etree._Element) -> bool:
     """An interval of numbers has low and high too."""
-    return node.tag not in ("low", "high") or node.getparent().tag == "effectiveTime"
+    parent = node.getparent()
+    return node.tag not in ("low", "high") or (parent is not None and parent.tag == "effectiveTime")
 
 
 def _called(node: etree._Element) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -15,7 +16,6 @@ ROOT = "2.16.156.10011.1."
 ORGANIZATION, IDENTITY, HEALTH_CARD = ROOT + "5", ROOT + "3", ROOT + "19"
 #: numbers under which an institution knows a patient, surest first, with the sign that keeps kinds apart
 LOCAL_IDS = (("13", "BA"), ("12", "ZY"), ("11", "MZ"), ("10", "MZ"), ("2", "DA"), ("19", "JKK"))
-TEMPLATES = "2.16.156.10011.2.1.1."
 CODE = re.compile(r"C0*(\d{1,2})\Z", re.IGNORECASE)
 SEX = {"1": "1", "2": "2", "0": "0", "9": "9", "M": "1", "F": "2", "男": "1", "女": "2", "男性": "1", "女性": "2"}
 #: what stands in place of a name
@@ -65,8 +65,8 @@ class Header:
     times: tuple[datetime, ...]  # other points in time, surest first
 
 
-def read_header(root: etree._Element, known: frozenset[str]) -> Header:
-    """The head of the document; *known* are the codes of declared documents."""
+def read_header(root: etree._Element, known: Mapping[str, str]) -> Header:
+    """The head of the document; *known* are the codes of declared documents with their template ids."""
     given = _attribute(root, "code", "code")
     patient = _patient(root)
     author = moment_of(root.find("author/time"))
@@ -77,7 +77,7 @@ def read_header(root: etree._Element, known: frozenset[str]) -> Header:
         code=document_code(root, given, known),
         code_given=given,
         title=(root.findtext("title") or "").strip() or _attribute(root, "code", "displayName"),
-        document_id=clean(_attribute(root, "id", "extension")) or clean(_attribute(root, "id", "root")),
+        document_id=_document_id(root),
         set_id=clean(_attribute(root, "setId", "extension")),
         version=_whole(_attribute(root, "versionNumber", "value")),
         replaces=_replaced(root),
@@ -92,18 +92,15 @@ def read_header(root: etree._Element, known: frozenset[str]) -> Header:
     )
 
 
-def document_code(root: etree._Element, given: str, known: frozenset[str]) -> str:
+def document_code(root: etree._Element, given: str, known: Mapping[str, str]) -> str:
     """The declared code: as given, with or without leading zeros, else from the template, else empty."""
     given = given.strip().upper()
     if given in known:
         return given
     if (found := CODE.match(given)) and (padded := f"C{int(found.group(1)):04d}") in known:
         return padded
-    for template in root.findall("templateId"):
-        arc = template.get("root", "").removeprefix(TEMPLATES)
-        if arc.isdigit() and (code := f"C{int(arc) - 20:04d}") in known:
-            return code
-    return ""
+    templates = {template.get("root", "") for template in root.findall("templateId")}
+    return next((code for code, template in known.items() if template and template in templates), "")
 
 
 def clean(text: str) -> str:
@@ -132,6 +129,13 @@ def _whole(text: str) -> int:
     return int(text) if text.isdigit() and 0 < int(text) < 10_000 else 1
 
 
+def _document_id(root: etree._Element) -> str:
+    """The number of the document; a root of the sender's own is one, the national root for numbers is none."""
+    number = clean(_attribute(root, "id", "extension"))
+    own = clean(_attribute(root, "id", "root"))
+    return number or ("" if own.startswith(ROOT) else own)
+
+
 def _name(root: etree._Element, path: str) -> str:
     found = root.find(path)
     value = value_of(found) if found is not None else None
@@ -153,7 +157,8 @@ def _organization(root: etree._Element) -> tuple[str, str]:
         for place in root.findall(path):
             for node in place.iter("id"):
                 code = clean(node.get("extension", "")) if node.get("root") == ORGANIZATION else ""
-                said = (node.getparent().findtext("name") or "").strip()
+                holder = node.getparent()
+                said = (holder.findtext("name") or "").strip() if holder is not None else ""
                 name = name or said
                 if code:
                     return code.upper(), said or name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -113,7 +114,7 @@ class Place:
     name_en: str
     element_id: str
     required: bool
-    find: etree.XPath
+    find: Callable[[etree._Element], list[etree._Element]]
     fields: tuple[tuple[str, Any], ...]  # (data set, field)
     by_structure: bool = False  # holds in every kind of document
 
@@ -131,7 +132,8 @@ class Kind:
 
 def compile_kind(document: Any, standards: Any) -> Kind:
     """The declarations of a document kind, compiled."""
-    data_sets = tuple(standards.data_sets[name] for name in document.data_sets if name in standards.data_sets)
+    by_key = {data_set.key: data_set for data_set in standards.data_sets.values()}
+    data_sets = tuple(by_key[key] for key in document.data_sets if key in by_key)
     fields = [(data_set.identifier, field) for data_set in data_sets for field in data_set.fields]
     by_element: dict[str, list[tuple[str, Any]]] = {}
     for data_set, field in fields:
@@ -175,7 +177,7 @@ def _fields(element: Any, by_element: dict[str, list[tuple[str, Any]]]) -> list[
 
 
 @lru_cache(maxsize=10_000)
-def _compiled(xpath: str) -> etree.XPath:
+def _compiled(xpath: str) -> Any:
     """The path as an expression that also finds a body without its ``structuredBody``."""
     xpath = xpath.replace("/component/structuredBody/component/section", "/component//section", 1)
     xpath = re.sub(r"^/ClinicalDocument/component/section", "/ClinicalDocument/component//section", xpath)

@@ -10,8 +10,9 @@ from lxml import etree
 
 from yigong.standards.cda.names import best_likeness
 from yigong.standards.cda.places import Kind, Place
-from yigong.standards.cda.values import Value, context, element_id, value_nodes
+from yigong.standards.cda.values import ROLES, Value, context, element_id, value_nodes
 
+KINDS_OF_PART = {"id": "编号", "time": "时间"}
 SURE = 0.6  # likeness of names from which a value may take a field that no path gives it
 
 
@@ -32,8 +33,13 @@ class Read:
         """The name the value goes by."""
         named = (place.name_zh for place in self.places if place.name_zh and place.name_zh != "-")
         words = [w for w in self.words if not w.isascii()]
-        return (words or [next(named, "")])[0] or str(self.node.tag)
+        label = (words or [next(named, "")])[0] or str(self.node.tag)
+        return label + KINDS_OF_PART.get(str(self.node.tag), "") if words and self.is_part_of_role else label
 
+    @property
+    def is_part_of_role(self) -> bool:
+        """Whether the value is one of several things said of a person in a role: number, name, time."""
+        return any(ancestor.tag in ROLES or ancestor.tag == "author" for ancestor in self.node.iterancestors())
 
     @property
     def path(self) -> str:
@@ -65,7 +71,7 @@ def lines_of(root: etree._Element, kind: Kind) -> list[etree._Element]:
     if kind.lines is None:
         return []
     tag, element = kind.lines
-    entries = [found for found in root.iter(tag) if found.getparent() is not None and found.getparent().tag == "entry"]
+    entries = [found for entry in root.iter("entry") for found in entry.findall(tag)]
     if element:
         entries = [e for e in entries if any(c.get("code") == element for c in e.iter("code"))]
     return entries

@@ -12,7 +12,12 @@ from yigong.standards.cda.reading import Read
 
 #: element of a quantity -> element of its unit, where the data set keeps the two apart
 UNITS = {"DE08.50.023.00": "DE08.50.024.00", "DE04.30.015.00": "DE04.30.016.00", "DE06.00.241.00": "DE08.50.034.00"}
-REGISTRATION = ("recordTarget/patientRole",)
+#: element -> name under which the records know what its code or words say
+KNOWN_EXTRAS = {
+    "DE04.30.019.00": "item_name",
+    "DE05.01.024.00": "diagnosis_name",
+    "DE04.30.017.00": "abnormal_flag",
+}
 #: nodes of the head that the document's own facts keep
 DOCUMENT = {("author", "time"), ("assignedPerson", "name"), ("representedCustodianOrganization", "id"),
             ("representedCustodianOrganization", "name")}  # fmt: skip
@@ -72,6 +77,9 @@ class _Builder:
 
     def take(self, read: Read) -> None:
         """Put one value where it belongs."""
+        if next(read.node.iterancestors("referenceRange"), None) is not None:
+            self._range(read)
+            return
         fields = [(d, f) for d, f in read.fields.items() if self._put(d, f, read)]
         if fields:
             self.coverage.fields += 1
@@ -81,6 +89,14 @@ class _Builder:
             self.coverage.extra += 1
             if self.kind.data_sets:
                 self._keep(self._row(self.kind.data_sets[0].identifier, read), read.label, _said(read))
+
+    def _range(self, read: Read) -> None:
+        """The limits of a result as one text: 3.9-6.1."""
+        self.coverage.extra += 1
+        extra = self._row(self.kind.data_sets[0].identifier, read).extra
+        known = extra.get("reference_range", "")
+        text = read.value.text or read.value.words
+        extra["reference_range"] = f"{known}-{text}" if known and read.node.tag == "high" else known or text
 
     def _row(self, data_set: str, read: Read) -> Row:
         return self.common[data_set] if read.line < 0 else self.lines[data_set][read.line]
@@ -119,6 +135,9 @@ class _Builder:
             self._keep(row, f"{field.name_zh}单位", read.value.unit)
         value_set = self.standards.value_sets.get(field.value_set_id)
         text = row.values[field.identifier]
+        if read.value.display and (known := KNOWN_EXTRAS.get(field.element_id)):
+            row.extra.setdefault(known, read.value.display)
+            return
         if read.value.display and read.value.display != text and not (value_set and text in value_set.codes):
             base = field.name_zh.removesuffix("代码").removesuffix("编码")
             self._keep(row, f"{base}名称", read.value.display)
@@ -137,6 +156,8 @@ class _Builder:
         made: dict[str, list[Row]] = {}
         for data_set, common in self.common.items():
             lines = self.lines[data_set] or [Row()]
+            if made and not common.values and not any(line.values for line in lines):
+                continue  # of the several data sets of a document this one has nothing
             made[data_set] = [Row({**common.values, **r.values}, {**common.extra, **r.extra}) for r in lines]
         return Rows(made, self.findings, self.coverage)
 

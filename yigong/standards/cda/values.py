@@ -13,14 +13,39 @@ from yigong.kit.xml import xsi_type
 CATALOGUE = "2.16.156.10011.2.2.1"  # the codes of data elements: they name a value, they are none
 ELEMENT_ID = re.compile(r"(DE\d\d\.\d\d\.\d\d\d\.\d\d|HDS[A-Z]\d\d\.\d\d\.\d\d\d)\Z")
 #: what senders write for "nothing here"
-BLANK = frozenset({"", "-", "--", "---", "—", "——", "/", "\\", "*", ".", "NULL", "null", "None", "N/A", "NA", "NI", "UNK"})
+BLANK = frozenset(
+    {"", "-", "--", "---", "—", "——", "/", "\\", "*", ".", "NULL", "null", "None", "N/A", "NA", "NI", "UNK"}
+)
 #: nodes that frame a document and say nothing about the patient
 FRAME = frozenset(
-    "realmCode typeId templateId confidentialityCode languageCode statusCode signatureCode qualifier setId "
-    "versionNumber title text sequenceNumber originalText".split()
+    [
+        "realmCode",
+        "typeId",
+        "templateId",
+        "confidentialityCode",
+        "languageCode",
+        "statusCode",
+        "signatureCode",
+        "qualifier",
+        "setId",
+        "versionNumber",
+        "title",
+        "text",
+        "sequenceNumber",
+        "originalText",
+    ]
 )
 #: parents whose code is a value (what was done, given, who is related), unlike the code that names an observation
-CODED = frozenset("procedure manufacturedMaterial manufacturedLabeledDrug relatedSubject encompassingEncounter associatedEntity".split())
+CODED = frozenset(
+    [
+        "procedure",
+        "manufacturedMaterial",
+        "manufacturedLabeledDrug",
+        "relatedSubject",
+        "encompassingEncounter",
+        "associatedEntity",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +83,14 @@ def value_of(node: etree._Element) -> Value | None:
 
 
 def _text(node: etree._Element) -> str:
-    return " ".join(part for part in (piece.strip() for piece in node.itertext()) if part)
+    return " ".join(part for part in (str(piece).strip() for piece in node.itertext()) if part)
 
 
 def value_nodes(root: etree._Element) -> Iterator[tuple[etree._Element, Value]]:
     """Every node that says something of its own, in document order."""
+    told = {part for text in root.iterfind(".//section/text") for part in text.iter()}  # the narrative says it again
     for node in root.iter(etree.Element):
-        if not _frames(node) and not _is_container(node) and (value := value_of(node)):
+        if node not in told and not _frames(node) and not _is_container(node) and (value := value_of(node)):
             yield node, value
 
 
@@ -100,12 +126,18 @@ def context(node: etree._Element) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+#: who did something, in which role: the role's code stands deeper than the time and the name
+ROLES = frozenset(
+    "assignedEntity associatedEntity participantRole authenticator legalAuthenticator participant".split()  # noqa: SIM905
+)
+
+
 def _labels(element: etree._Element) -> list[str]:
     words = []
     for code in element.findall("code"):
         words += [name.get("displayName") or _text(name) for name in code.iterfind(".//qualifier/name")]
         words.append(code.get("displayName", ""))
-    if element.tag in ("assignedEntity", "associatedEntity", "participantRole"):
+    if element.tag in ROLES:
         words += [code.get("displayName", "") for code in element.iterfind(".//code")]
     return [word.strip() for word in words if word and word.strip() not in BLANK]
 
@@ -115,7 +147,9 @@ def element_id(node: etree._Element) -> str:
     parent = node.getparent()
     if parent is not None and (known := ROLE_ELEMENTS.get((parent.tag, str(node.tag)))):
         return known
-    holder = parent if node.tag == "value" else parent.getparent() if parent is not None and parent.tag == "value" else None
+    holder = (
+        parent if node.tag == "value" else parent.getparent() if parent is not None and parent.tag == "value" else None
+    )
     if holder is None:
         return ""
     codes = (code.get("code", "").strip() for code in holder.findall("code"))

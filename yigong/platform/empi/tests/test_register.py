@@ -10,7 +10,7 @@ import pytest
 from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
 from yigong.platform.empi import api
-from yigong.platform.empi.identity import CHECK_SIGNS, WEIGHTS
+from yigong.platform.empi.identity import CHECK_SIGNS, WEIGHTS, with_numbers
 from yigong.platform.empi.models import Decision, Person, Registration
 
 
@@ -84,10 +84,11 @@ def test_two_trusted_numbers_are_never_one_person() -> None:
 @pytest.mark.django_db
 @pytest.mark.feature("A23")
 def test_likeness_without_proof_waits_for_a_reviewer() -> None:
-    """Same name and birth without number or phone stay two persons, and the pair is in the queue once."""
-    bare = {"id_no": None, "phone": None}
-    done = api.register(system(), rows(bare, {**bare, "local_id": "2"}))
-    api.register(system(), rows({**bare, "local_id": "2"}))
+    """Same name and a birth date that differs in one sign stay two persons, and the pair is in the queue once."""
+    bare = {"id_no": None, "phone": None, "address": None}
+    other = {**bare, "local_id": "2", "born_on": date(1959, 3, 14)}
+    done = api.register(system(), rows(bare, other))
+    api.register(system(), rows(other))
     assert done.get_column("person_id").n_unique() == 2
     assert done.get_column("outcome").to_list() == ["review", "review"]
 
@@ -95,10 +96,52 @@ def test_likeness_without_proof_waits_for_a_reviewer() -> None:
 @pytest.mark.django_db
 def test_changed_facts_are_kept_and_decided_again() -> None:
     """A registration whose number becomes known joins the person of that number; its id stays."""
-    one, two = api.register(system(), rows({}, {"local_id": "2", "id_no": None, "phone": None, "born_on": None})).rows()
-    again = api.register(system(), rows({"local_id": "2", "phone": None, "born_on": None})).row(0)
+    one, two = api.register(
+        system(), rows({}, {"local_id": "2", "id_no": None, "phone": None, "born_on": None, "address": None})
+    ).rows()
+    again = api.register(system(), rows({"local_id": "2", "phone": None, "born_on": None, "address": None})).row(0)
     assert one[1] != two[1]
     assert again == (two[0], one[1], "changed")
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A23")
+def test_a_number_that_changes_to_another_trusted_one_parts_the_registrations() -> None:
+    """No person ever holds two trusted numbers: the registration that now has another one leaves, and its id stays."""
+    one, two = api.register(system(), rows({}, {"local_id": "2"})).rows()
+    again = api.register(system(), rows({"local_id": "2", "id_no": number("19590304", 9)})).row(0)
+    assert one[1] == two[1]
+    assert again[0] == two[0]
+    assert again[1] != one[1]
+    assert Decision.objects.filter(verb="split", registration_ids=[two[0]]).exists()
+
+
+@pytest.mark.feature("A22")
+@pytest.mark.parametrize(
+    ("id_no", "born_on", "sex_code", "kind", "kept", "trust"),
+    [
+        ("532901195903040027", "1959-03-04", "2", None, "532901195903040027", "bad"),
+        (number("19590304"), "1959-03-04", "2", None, number("19590304"), "trusted"),
+        (number("19590304").lower(), None, None, "01", number("19590304"), "trusted"),
+        (number("19590304"), "1959-03-05", "2", None, number("19590304"), "doubtful"),
+        (number("19590304"), "1959-03-04", "1", None, number("19590304"), "doubtful"),
+        (number("19590304")[:6] + number("19590304")[8:17], "1959-03-04", "2", None, number("19590304"), "trusted"),
+        ("E12345678", None, None, "03", "E12345678", "other"),
+        ("E12345678", None, None, None, "E12345678", "bad"),
+        ("53290119591304001X", None, None, None, "53290119591304001X", "bad"),
+        ("  ", None, None, None, None, "missing"),
+        (None, None, None, None, None, "missing"),
+    ],
+)
+def test_how_far_a_number_is_trusted(
+    id_no: str | None, born_on: str | None, sex_code: str | None, kind: str | None, kept: str | None, trust: str
+) -> None:
+    """Check sign, date inside, birth date and sex beside it; 15 digits become 18; other papers keep their number."""
+    frame = pl.DataFrame(
+        {"id_no": [id_no], "born_on": [born_on], "sex_code": [sex_code], "id_type_code": [kind]},
+        schema=dict.fromkeys(["id_no", "born_on", "sex_code", "id_type_code"], pl.String),
+    ).with_columns(pl.col("born_on").str.to_date())
+    assert with_numbers(frame).select("id_no", "id_trust").row(0) == (kept, trust)
 
 
 @pytest.mark.django_db

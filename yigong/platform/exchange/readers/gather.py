@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
 from yigong.platform.exchange.batch import DOCUMENT, PLACE, RAW, WAIST, DocumentFacts, StandardBatch
+from yigong.standards import api as standards
 
 #: columns of a registration frame, as empi.api.REGISTRATION has them
 REGISTRATION: dict[str, Any] = {
@@ -55,6 +56,7 @@ class Gathered:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     persons: dict[str, dict[tuple[str, ...], dict[str, Any]]] = field(default_factory=dict)
     documents: dict[str, dict[str, DocumentFacts]] = field(default_factory=dict)
+    leads: bool = False  # what comes here is the source's own word on its persons
 
     def add(
         self, data_set: str, rows: list[dict[str, Any]], person: Mapping[str, Any], document: DocumentFacts
@@ -69,8 +71,33 @@ class Gathered:
         """The standard batches, documents without rows last."""
         for data_set in sorted(self.rows, key=lambda name: (name == "", name)):
             persons = pl.DataFrame(list(self.persons[data_set].values()), schema=REGISTRATION)
+            if data_set:
+                self._soften(data_set)
             frame = _frame(self.rows[data_set])
-            yield StandardBatch(data_set, frame, persons, tuple(self.documents[data_set].values()), place)
+            yield StandardBatch(
+                data_set, frame, persons, tuple(self.documents[data_set].values()), place, leads=self.leads
+            )
+
+    def _soften(self, data_set: str) -> None:
+        """Values that the standard refuses leave their field: they stay under their name, and a finding says why.
+
+        A document is a whole: one impossible date must not keep the rest of it out.
+        """
+        rows, documents = self.rows[data_set], self.documents[data_set]
+        declared = standards.load().data_sets[data_set]
+        names = {f.identifier: f.name_zh for f in declared.fields}
+        refused = standards.check_batch(declared, _frame(rows)).filter(pl.col("severity") == "error")
+        for said in refused.iter_rows(named=True):
+            row = rows[said["row"]]
+            value = row.pop(said["field"], None) if said["field"] in names else None
+            if value is None:
+                continue
+            extra = json.loads(row["extra"] or "{}")
+            extra.setdefault(names[said["field"]], value)
+            row["extra"] = json.dumps(extra, ensure_ascii=False)
+            document = documents[row[DOCUMENT]]
+            told = {k: said[k] for k in ("rule", "field", "value", "zh", "en")} | {"severity": "warning"}
+            documents[row[DOCUMENT]] = replace(document, findings=[*document.findings, told])
 
 
 def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:

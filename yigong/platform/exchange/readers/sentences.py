@@ -33,16 +33,25 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "no number that identifies the patient (outpatient, inpatient, record or identity number)",
     ),
     "hl7_broken": ("消息的 MSH 段无法读取", "the MSH segment of the message cannot be read"),
-    "hl7_person_missing": ("消息没有患者（PID 段或 PID-3 为空）", "the message names no patient (no PID, or PID-3 is empty)"),
-    "hl7_type_unused": ("暂不使用的消息类型：{kind}，原件已保存", "message type not used yet: {kind}; the original is kept"),
+    "hl7_person_missing": (
+        "消息没有患者（PID 段或 PID-3 为空）",
+        "the message names no patient (no PID, or PID-3 is empty)",
+    ),
+    "hl7_type_unused": (
+        "暂不使用的消息类型：{kind}，原件已保存",
+        "message type not used yet: {kind}; the original is kept",
+    ),
     "hl7_no_results": ("消息中没有检验结果（OBR、OBX）", "the message holds no results (OBR, OBX)"),
-    "hl7_charset_wrong": ("声明的字符集 {declared} 不对，已按 {charset} 读取", "the declared charset {declared} is wrong; read as {charset}"),
+    "hl7_charset_wrong": (
+        "声明的字符集 {declared} 不对，已按 {charset} 读取",
+        "the declared charset {declared} is wrong; read as {charset}",
+    ),
     "hl7_signs_lost": ("部分字符无法识别", "some characters cannot be read"),
     "file_unreadable": ("文件无法打开：{because}", "the file cannot be opened: {because}"),
 }
 
 
-def reason(rule: str, place: str = "", **facts: Any) -> Reason:
+def reason(rule: str, place: str = "", /, **facts: Any) -> Reason:
     """Why something was not read."""
     zh, en = SENTENCES[rule]
     return Reason(rule, place, zh.format(**facts), en.format(**facts))

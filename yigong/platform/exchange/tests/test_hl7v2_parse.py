@@ -37,7 +37,9 @@ def test_what_is_written_is_read(fields: write.Nested, separators: Separators) -
     assert message.segments("ZZ1")[0].value(1) == fields[0][0][0][0]
 
 
-@given(fields=st.lists(nested, min_size=1, max_size=4), ends=st.sampled_from(["\r", "\n", "\r\n"]), framed=st.booleans())
+@given(
+    fields=st.lists(nested, min_size=1, max_size=4), ends=st.sampled_from(["\r", "\n", "\r\n"]), framed=st.booleans()
+)
 @settings(deadline=None)
 def test_line_ends_and_frames_change_nothing(fields: list[write.Nested], ends: str, framed: bool) -> None:
     """Segments end in CR, LF or both, with or without the frame of MLLP: the same message."""

@@ -72,10 +72,25 @@ def _facts(document: ClinicalDocument, data: bytes, source: Source, local_id: st
         set_id=head.set_id,
         version=head.version,
         encounter_key=head.encounter_key,
-        findings=[found.as_json() for found in document.findings],
+        findings=[_covered(document), *(found.as_json() for found in document.findings)],
         text=document.text,
         original_path=source.path,
+        raw=source.raw(),
     )
+
+
+def _covered(document: ClinicalDocument) -> dict[str, Any]:
+    """How much of what the document says stands in fields of the standard now."""
+    c = document.rows.coverage
+    return {
+        "rule": "coverage",
+        "severity": "info",
+        "field": "",
+        "found": c.found,
+        "placed": c.placed,
+        "zh": f"共 {c.found} 项内容：{c.fields} 项进入标准字段，{c.head} 项为患者与文档信息，{c.extra} 项以原名保存",
+        "en": f"{c.found} values: {c.fields} in standard fields, {c.head} of person and document, {c.extra} kept as named",
+    }
 
 
 def _person(document: ClinicalDocument, org_code: str, local_id: str) -> dict[str, Any]:

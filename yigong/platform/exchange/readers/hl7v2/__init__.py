@@ -10,8 +10,8 @@ from typing import Any
 
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.batch import Batch, Unreadable
-from yigong.platform.exchange.readers.gather import Gathered, Source
-from yigong.platform.exchange.readers.hl7v2.convert import take
+from yigong.platform.exchange.readers.gather import Source
+from yigong.platform.exchange.readers.hl7v2.convert import Gatherings, take
 from yigong.platform.exchange.readers.hl7v2.parse import split_messages
 from yigong.platform.exchange.readers.sentences import SENTENCES, reason
 from yigong.platform.records import documents
@@ -22,7 +22,7 @@ MESSAGES = 1000  # of one batch
 def read(config: Mapping[str, Any], *, since: str | None = None, size: int = MESSAGES) -> Iterator[Batch]:
     """The messages of ``paths`` (files), for ``org_code`` where the configuration names one."""
     org_code = str(config.get("org_code") or "")
-    gathered, count = Gathered(), 0
+    gathered, count = Gatherings(), 0
     for name in config["paths"]:
         path = Path(name)
         try:
@@ -32,7 +32,7 @@ def read(config: Mapping[str, Any], *, since: str | None = None, size: int = MES
                     count += 1
                     if count % min(size, MESSAGES) == 0:
                         yield from gathered.batches(str(path))
-                        gathered = Gathered()
+                        gathered = Gatherings()
         except OSError as error:
             yield Unreadable(str(path), {"path": str(path)}, [reason("file_unreadable", because=error.strerror or "")])
     yield from gathered.batches("")
@@ -40,14 +40,14 @@ def read(config: Mapping[str, Any], *, since: str | None = None, size: int = MES
 
 def again(raws: Sequence[Mapping[str, Any]], places: Sequence[str]) -> Iterator[Batch]:
     """Messages from quarantine, read from the kept originals; the clerk may have given another ``org_code``."""
-    gathered = Gathered()
+    gathered = Gatherings()
     for raw in raws:
         data = documents.place_of(str(raw["sha256"])).read_bytes()
         yield from _one(data, str(raw["path"]), int(raw.get("offset", 1)), str(raw.get("org_code") or ""), gathered)
     yield from gathered.batches(places[0] if places else "")
 
 
-def _one(data: bytes, path: str, number: int, org_code: str, gathered: Gathered) -> Iterator[Unreadable]:
+def _one(data: bytes, path: str, number: int, org_code: str, gathered: Gatherings) -> Iterator[Unreadable]:
     source = Source(path, documents.keep(data), org_code, offset=number)
     try:
         take(data, source, gathered)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.batch import DocumentFacts
+from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
 from yigong.platform.exchange.readers.gather import Gathered, Source, id_type, row_of
 from yigong.platform.exchange.readers.hl7v2.charset import Decoded, decode
 from yigong.platform.exchange.readers.hl7v2.facts import (
@@ -31,7 +32,20 @@ STAYS = frozenset({"ADT^A01", "ADT^A03", "ADT^A04", "ADT^A08"})
 PERSONS = frozenset({"ADT^A28", "ADT^A31"})
 
 
-def take(data: bytes, source: Source, gathered: Gathered) -> None:
+@dataclass(slots=True)
+class Gatherings:
+    """Messages gathered by whether they are the sender's own word on its persons (ADT) or only mention them."""
+
+    leading: Gathered = field(default_factory=lambda: Gathered(leads=True))
+    following: Gathered = field(default_factory=Gathered)
+
+    def batches(self, place: str) -> Iterator[StandardBatch]:
+        """All batches, those that bring persons up to date first."""
+        yield from self.leading.batches(place)
+        yield from self.following.batches(place)
+
+
+def take(data: bytes, source: Source, gatherings: Gatherings) -> None:
     """Take one message in.
 
     Raises Refused ``hl7_broken``, ``hl7_person_missing``, ``org_missing``, and ``hl7_no_results``.
@@ -54,6 +68,7 @@ def take(data: bytes, source: Source, gathered: Gathered) -> None:
     by_data_set: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
         by_data_set.setdefault(line.data_set, []).append(_row(line, message, source, person, visit, facts))
+    gathered = gatherings.leading if message.kind in STAYS | PERSONS else gatherings.following
     for data_set, rows in (by_data_set or {"": []}).items():
         gathered.add(data_set, rows, registration, facts)
 
@@ -100,12 +115,14 @@ def _facts(
         encounter_key=visit.number,
         findings=_findings(message, decoded, troubles),
         original_path=source.path,
+        raw=source.raw(),
     )
 
 
 def _findings(message: Message, decoded: Decoded, troubles: list[Trouble]) -> list[dict[str, Any]]:
     found = [
-        {"rule": t.rule, "field": t.place, "severity": "warning", "zh": t.zh, "en": t.en} for t in dict.fromkeys(troubles)
+        {"rule": t.rule, "field": t.place, "severity": "warning", "zh": t.zh, "en": t.en}
+        for t in dict.fromkeys(troubles)
     ]
     if message.kind not in RESULTS | STAYS | PERSONS:
         found.insert(0, finding("hl7_type_unused", "MSH-9", "info", kind=message.kind))

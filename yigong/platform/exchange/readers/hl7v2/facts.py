@@ -157,7 +157,9 @@ def _day(text: str, troubles: list[Trouble]) -> date | None:
     except NotAMoment:
         if at(text, "PID-7", troubles) is None:
             return None
-        troubles.append(Trouble("date_impossible", "PID-7", "PID-7 的出生日期不完整", "PID-7: the date of birth is incomplete"))
+        troubles.append(
+            Trouble("date_impossible", "PID-7", "PID-7 的出生日期不完整", "PID-7: the date of birth is incomplete")
+        )
         return None
 
 
@@ -199,7 +201,9 @@ def stay_of(message: Message, person: Person, visit: Visit, troubles: list[Troub
         "visit_reason": message.get("PV2-3.2"),
     }
     diagnoses = [(dg1.value(3), dg1.value(3, 2) or dg1.value(4)) for dg1 in message.segments("DG1")]
-    for (code, name), column in zip(diagnoses, ("western_diagnosis_code", "other_western_medicine_diagnosis_code"), strict=False):
+    for (code, name), column in zip(
+        diagnoses, ("western_diagnosis_code", "other_western_medicine_diagnosis_code"), strict=False
+    ):
         line.values[column] = code
         line.extra.setdefault("diagnosis_name", name)
     if len(diagnoses) > 2:
@@ -244,7 +248,10 @@ def _report(
     """What all results of one report share."""
     reported, taken = at(obr.value(22), "OBR-22", troubles), at(obr.value(7), "OBR-7", troubles)
     collected = at(specimen.value(17), "SPM-17", troubles) if specimen else None
-    received = (at(specimen.value(18), "SPM-18", troubles) if specimen else None) or at(obr.value(14), "OBR-14", troubles)
+    received = (at(specimen.value(18), "SPM-18", troubles) if specimen else None) or at(
+        obr.value(14), "OBR-14", troubles
+    )
+    sampled = collected or taken
     line = Line("laboratory_test_record", "", "", reported or taken or at(message.get("MSH-7"), "MSH-7", troubles))
     line.values = {
         "patient_type_code": visit.kind,
@@ -260,7 +267,7 @@ def _report(
         "laboratory_test_report_no": obr.value(3) or obr.value(2),
         "laboratory_test_category": obr.value(4, 2),
         "laboratory_test_report_on": reported.date().isoformat() if reported else "",
-        "specimen_collected_at": (collected or taken).isoformat() if collected or taken else "",
+        "specimen_collected_at": sampled.isoformat() if sampled else "",
         "specimen_received_at": received.isoformat() if received else "",
         "specimen_category": _named(specimen, 4) if specimen else obr.value(15),
         "laboratory_test_specimen_no": specimen.value(2) if specimen else "",
@@ -311,7 +318,10 @@ def result_of(obx: Segment) -> tuple[str, str]:
         if sign in ("", "=") and not second and NUMBER.match(first.strip()):
             return first.strip(), ""
         return "", f"{sign}{first}{between}{second}"
-    texts = [_coded(obx, raw) if kind in ("CE", "CWE", "CNE", "CF") else " ".join(obx.cut(raw)).strip() for raw in obx.repetitions(5)]
+    texts = [
+        _coded(obx, raw) if kind in ("CE", "CWE", "CNE", "CF") else " ".join(obx.cut(raw)).strip()
+        for raw in obx.repetitions(5)
+    ]
     text = "\n".join(t for t in texts if t)
     return (text, "") if NUMBER.match(text) else ("", text)
 

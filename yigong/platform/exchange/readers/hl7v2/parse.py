@@ -14,7 +14,7 @@ ENVELOPES = ("FHS", "BHS", "BTS", "FTS")  # frame of a batch file, no content
 LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
-class NotHl7(ValueError):
+class NotHl7(ValueError):  # noqa: N818  - reads as a sentence
     """The text does not begin with a readable MSH segment."""
 
 

@@ -1,0 +1,92 @@
+"""The regional laboratory sends HL7 v2.5 messages (ORU^R01) in files, in the name of the centre that asked for the tests."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from yigong.demo.county import County
+from yigong.demo.illness import COMMUNITY, homes_of_care
+from yigong.demo.laboratory import LOCAL_PANELS
+from yigong.demo.treatment import diagnoses
+
+CHARSETS = (("UNICODE UTF-8", "utf-8"), ("GB18030", "gb18030"))
+_SEX = {1: "M", 2: "F"}
+
+
+def results(county: County) -> pl.DataFrame:
+    """The result rows that the regional laboratory reports, with the patient as the centre wrote him."""
+    facts = county.registrations.select(
+        "org", "person", "local_id", "name", "id_no", "born_on", "phone", "address", "card_no"
+    )
+    named = diagnoses().select("dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"))
+    sent = county.results.filter((pl.col("org") >= COMMUNITY) & ~pl.col("panel").is_in(LOCAL_PANELS))
+    sent = sent.with_columns(pl.col("org").cast(pl.Int64)).rename({"name": "item_name"})
+    return (
+        sent.join(facts, on=["org", "person"], maintain_order="left")
+        .join(named, on="dx", maintain_order="left")
+        .sort("org", "reported_at", "report", maintain_order=True)
+    )
+
+
+def files(frame: pl.DataFrame) -> dict[str, bytes]:
+    """File name -> content: one file for each centre and month."""
+    out: dict[str, list[bytes]] = {}
+    for _report, items in groupby(frame.iter_rows(named=True), key=lambda r: (r["org"], r["report"])):
+        rows = list(items)
+        org = homes_of_care()[rows[0]["org"]]
+        name, charset = f"{org.code[:8]}-{rows[0]['reported_at']:%Y%m}.hl7", CHARSETS[rows[0]["org"] % 2]
+        out.setdefault(name, []).append(message(rows, charset[0]).encode(charset[1]))
+    return {name: b"".join(parts) for name, parts in out.items()}
+
+
+def escape(text: object) -> str:
+    """The text with the signs that mean something in a message replaced."""
+    said = "" if text is None else str(text)
+    for sign, code in (("\\", "E"), ("|", "F"), ("^", "S"), ("&", "T"), ("~", "R")):
+        said = said.replace(sign, f"\\{code}\\")
+    return said
+
+
+def message(items: list[dict[str, Any]], charset: str) -> str:
+    """One report as a message."""
+    first = items[0]
+    org, at = homes_of_care()[first["org"]], f"{first['reported_at']:%Y%m%d%H%M%S}"
+    number = f"L{first['report']:09d}"
+    ids = (
+        f"{first['local_id']}^^^{org.code}^PI"
+        + (f"~{first['id_no']}^^^^NI" if first["id_no"] else "")
+        + (f"~{first['card_no']}^^^^HC" if first["card_no"] else "")
+    )
+    lines = [
+        f"MSH|^~\\&|LIS-QY|{org.code}|YGT|QH000001-X|{at}||ORU^R01^ORU_R01|{number}|P|2.5|||AL|NE|CHN|{charset}",
+        f"PID|1||{ids}||{escape(first['name'])}||{first['born_on']:%Y%m%d}|{_SEX[first['sex']]}|||{escape(first['address'])}||{first['phone']}",
+        f"PV1|1|O|{escape(first['department'])}||||^{escape(first['doctor'])}||||||||||||V{first['visit']:08d}",
+        f"ORC|RE|V{first['visit']:08d}|{number}",
+        f"OBR|1|V{first['visit']:08d}|{number}|{escape(first['panel'])}^{escape(first['panel'])}^L|||{first['sampled_at']:%Y%m%d%H%M%S}|||||||||"
+        f"^{escape(first['doctor'])}||||||{at}|||F",
+        f"DG1|1|I10|{first['dx_code']}^{escape(first['dx_name'])}^ICD10",
+        *(_item(n, item, at) for n, item in enumerate(items, start=1)),
+    ]
+    return "".join(f"{line}\r" for line in lines)
+
+
+def _item(number: int, item: dict[str, Any], at: str) -> str:
+    kind = "NM" if item["value"] is not None else "ST"
+    flag = item["flag"] or "N"
+    return (
+        f"OBX|{number}|{kind}|{escape(item['code'])}^{escape(item['item_name'])}^L^{item['loinc']}^^LN||{escape(item['text'])}|"
+        f"{escape(item['unit'])}|{escape(item['range'])}|{flag}|||F|||{at}"
+    )
+
+
+def write(folder: Path, contents: dict[str, bytes]) -> None:
+    """Put the files into *folder*, made anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.hl7"):
+        old.unlink()
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)

@@ -1,0 +1,209 @@
+"""The queue of pairs that may be one person, and one such pair laid open: facts, weights, household, history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from yigong.kit.clock import now
+from yigong.kit.ctx import Ctx
+from yigong.kit.errors import Refused
+from yigong.platform.empi import stored
+from yigong.platform.empi.engine.api import Explanation
+from yigong.platform.empi.matching import explain
+from yigong.platform.empi.selectors import DECISION, DecisionLine, Registration, ask_rows, registrations
+from yigong.security.api import persons_in_reach
+
+QUEUE_SHOWN = 60
+_WAITING = "(c.state = 'open' or (c.state = 'later' and c.later_until < %(now)s))"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One pair of the queue."""
+
+    id: int
+    kind: str
+    risk: int
+    score: float
+    state: str
+    left_name: str
+    right_name: str
+    left_org: str
+    right_org: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """Somebody of the same household: same telephone or same address."""
+
+    person_id: int
+    full_name: str
+    sex_code: str
+    born_on: Any
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One pair laid open."""
+
+    id: int
+    kind: str
+    state: str
+    left: Registration
+    right: Registration
+    explanation: Explanation
+    locked: str  # code of the guard that forbids joining, or nothing
+    family: list[Relative]
+    history: list[DecisionLine]
+    would_move: int  # registrations that would change their person
+
+
+def queue(ctx: Ctx, *, kind: str = "", risk: int = 0, limit: int = QUEUE_SHOWN) -> list[Waiting]:
+    """Pairs that wait, gravest first, then the likeliest; put off ones come back when their time is over."""
+    reach = persons_in_reach(ctx, "l.person_id")
+    rows = ask_rows(
+        f"""select c.id, c.kind, c.risk, c.score, c.state, coalesce(l.full_name, '') as left_name,
+                coalesce(r.full_name, '') as right_name, l.org_code as left_org, r.org_code as right_org
+            from empi_candidate c join empi_registration l on l.id = c.left_id
+                join empi_registration r on r.id = c.right_id
+            where c.state in ('open', 'later') and {_WAITING} and {reach.sql}
+                and (%(kind)s = '' or c.kind = %(kind)s) and c.risk >= %(risk)s
+            order by c.risk desc, c.score desc, c.id limit %(limit)s""",
+        {"now": now(), "kind": kind, "risk": risk, "limit": limit, **reach.params},
+    )
+    return [Waiting(**row) for row in rows]
+
+
+def kinds(ctx: Ctx) -> dict[str, int]:
+    """How many pairs wait, by kind; ``high`` counts those of high risk."""
+    reach = persons_in_reach(ctx, "l.person_id")
+    rows = ask_rows(
+        f"""select c.kind, count(*) as n, count(*) filter (where c.risk > 2) as high from empi_candidate c
+            join empi_registration l on l.id = c.left_id
+            where c.state in ('open', 'later') and {_WAITING} and {reach.sql} group by c.kind order by n desc""",
+        {"now": now(), **reach.params},
+    )
+    counts = {row["kind"]: int(row["n"]) for row in rows}
+    return {"all": sum(counts.values()), "high": sum(int(row["high"]) for row in rows), **counts}
+
+
+def pair(ctx: Ctx, candidate_id: int) -> Pair:
+    """One pair with everything needed to decide. Raises Refused empi.no_such_pair, also when out of reach."""
+    reach = persons_in_reach(ctx, "l.person_id")
+    found = ask_rows(
+        f"""select c.id, c.kind, c.state, c.left_id, c.right_id, l.person_id as left_person, r.person_id as right_person
+            from empi_candidate c join empi_registration l on l.id = c.left_id
+                join empi_registration r on r.id = c.right_id where c.id = %(id)s and {reach.sql}""",
+        {"id": candidate_id, **reach.params},
+    )
+    if not found:
+        raise Refused("empi.no_such_pair")
+    return _open(ctx, found[0])
+
+
+def _open(ctx: Ctx, row: Mapping[str, Any]) -> Pair:
+    both = {row["left_person"], row["right_person"]}
+    held = {r.id: r for person in sorted(both) for r in registrations(ctx, person)}
+    left, right = held[row["left_id"]], held[row["right_id"]]
+    later = max(both)
+    return Pair(
+        id=row["id"],
+        kind=row["kind"],
+        state=row["state"],
+        left=left,
+        right=right,
+        explanation=explain(left, right),
+        locked=_guard(both),
+        family=_family(ctx, left, right),
+        history=_history(left.id, right.id),
+        would_move=sum(1 for r in held.values() if r.person_id == later),
+    )
+
+
+def _guard(persons: set[int]) -> str:
+    held = stored.numbers(persons)
+    return "empi.two_trusted_numbers" if len(held) == 2 and len(set(held.values())) == 2 else ""
+
+
+def _family(ctx: Ctx, left: Registration, right: Registration) -> list[Relative]:
+    reach = persons_in_reach(ctx, "r.person_id")
+    rows = ask_rows(
+        f"""select distinct on (r.person_id) r.person_id, coalesce(r.full_name, '') as full_name,
+                coalesce(r.sex_code, '') as sex_code, r.born_on,
+                case when r.phone = any(%(phones)s) then 'phone' else 'address' end as because
+            from empi_registration r
+            where (r.phone = any(%(phones)s) or r.address = any(%(addresses)s))
+                and r.person_id <> all(%(both)s) and {reach.sql}
+            order by r.person_id, r.id limit 8""",
+        {
+            "phones": [p for p in (left.phone, right.phone) if p],
+            "addresses": [a for a in (left.address, right.address) if a and len(a) > 5],
+            "both": [left.person_id, right.person_id],
+            **reach.params,
+        },
+    )
+    return [Relative(**row) for row in rows]
+
+
+def _history(*registration_ids: int) -> list[DecisionLine]:
+    conditions = " or ".join(f"d.registration_ids @> '[{int(one)}]'" for one in registration_ids)
+    rows = ask_rows(f"select {DECISION} from empi_decision d where {conditions} order by d.id desc limit 20", {})
+    return [DecisionLine(**row) for row in rows]
+
+
+def past(ctx: Ctx, *, verb: str = "", page: int = 1, size: int = 30) -> list[dict[str, Any]]:
+    """Decisions that people or guards made, newest first, with the names concerned; one more than a page tells of the next."""
+    reach = persons_in_reach(ctx, "r.person_id")
+    return ask_rows(
+        f"""select {DECISION}, d.org_code, r.person_id,
+                (select array_agg(distinct x.full_name) from empi_registration x
+                 where x.id in (select v::bigint from jsonb_array_elements_text(d.registration_ids) v)) as names
+            from empi_decision d join empi_registration r on r.id = (d.registration_ids->>0)::bigint
+            where d.verb not in ('new', 'change') and (%(verb)s = '' or d.verb = %(verb)s)
+                and (%(verb)s <> '' or d.verb <> 'link') and {reach.sql}
+            order by d.id desc limit %(size)s offset %(skip)s""",
+        {"verb": verb, "size": size + 1, "skip": (page - 1) * size, **reach.params},
+    )
+
+
+def trend(ctx: Ctx, *, days: int = 30) -> list[tuple[str, int]]:
+    """How many pairs waited at the end of each of the last days, today last."""
+    reach = persons_in_reach(ctx, "l.person_id")
+    rows = ask_rows(
+        f"""with pairs as (select c.created_at, case when c.state in ('open', 'later') then null else c.decided_at end as done
+                from empi_candidate c join empi_registration l on l.id = c.left_id
+                where c.kind <> 'apart' and {reach.sql})
+            select to_char(d, 'MM-DD') as day, (select count(*) from pairs where created_at < d + interval '1 day'
+                and (done is null or done >= d + interval '1 day')) as n
+            from generate_series(%(start)s::date, %(end)s::date, '1 day') d order by d""",
+        {"start": (now() - timedelta(days=days - 1)).date(), "end": now().date(), **reach.params},
+    )
+    return [(row["day"], int(row["n"])) for row in rows]
+
+
+def done_today(ctx: Ctx) -> int:
+    """How many pairs the actor has answered today."""
+    rows = ask_rows(
+        """select count(*) as n from empi_decision where by_id = %(by)s and verb in ('confirm', 'reject')
+           and at >= date_trunc('day', %(now)s at time zone 'Asia/Shanghai') at time zone 'Asia/Shanghai'""",
+        {"by": ctx.actor_id, "now": now()},
+    )
+    return int(rows[0]["n"])
+
+
+def pair_of_decision(ctx: Ctx, decision_id: int) -> int:
+    """The pair that waits again after a decision was taken back; 0 when there is none."""
+    reach = persons_in_reach(ctx, "l.person_id")
+    rows = ask_rows(
+        f"""select c.id from empi_decision d
+                join empi_candidate c on c.left_id = (d.registration_ids->>0)::bigint
+                    or c.right_id = (d.registration_ids->>0)::bigint
+                join empi_registration l on l.id = c.left_id
+            where d.id = %(id)s and c.state in ('open', 'later') and {reach.sql} order by c.id limit 1""",
+        {"id": decision_id, **reach.params},
+    )
+    return int(rows[0]["id"]) if rows else 0

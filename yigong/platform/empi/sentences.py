@@ -1,0 +1,22 @@
+"""What the refusals of this module say: what, where, what to do."""
+
+from django.utils.translation import gettext_lazy as _
+
+SENTENCES = {
+    "empi.columns_missing": _("登记数据缺少列：%(fields)s。没有登记任何人；请在映射里补上这些列后重发。"),
+    "empi.key_empty": _("有登记没有机构代码、系统名或本地患者号（%(fields)s）。整批没有登记；请补齐后重发。"),
+    "empi.no_reason": _("请写明理由：合并、拆分和撤销都会记入决定记录。内容没有改动。"),
+    "empi.same_person": _("这两条登记已经是同一人，不需要再合并。"),
+    "empi.no_such_person": _("没有这个人，或者您所在的机构看不到。可能已并入他人，请重新搜索。"),
+    "empi.no_such_registration": _("没有这条登记。"),
+    "empi.no_such_pair": _("没有这一对待核登记，或者您看不到。请从队列重新打开。"),
+    "empi.no_such_decision": _("没有这条决定。请从决定记录重新打开。"),
+    "empi.two_trusted_numbers": _(
+        "两个身份证号都可信且不同，不能合并：会把一人的病历记到另一人身上。请先更正有误的证号。"
+    ),
+    "empi.answered": _("这一对刚才已有人核对过。内容没有改动；请看下一对。"),
+    "empi.not_a_part": _("拆分要选出一部分登记：本人有 %(held)s 条，您选了 %(given)s 条。请至少选一条、至少留一条。"),
+    "empi.cannot_undo": _("这条决定不能撤销：它只是记下了新的登记。"),
+    "empi.already_undone": _("这条决定已经撤销过。内容没有改动。"),
+    "empi.moved_since": _("此后又有决定移动了其中 %(moved)s 条登记。请先在决定记录里撤销较晚的那条。"),
+}
