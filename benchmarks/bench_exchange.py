@@ -99,7 +99,9 @@ def _measure(url: str, file: Path, options: argparse.Namespace) -> dict[str, Any
     again_seconds, again = _ours(file)
     rate, copy_rate = options.rows / seconds, options.rows / copy_seconds
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"plain COPY        {copy_seconds:7.2f} s  {copy_rate:>10,.0f} rows/s  ({', '.join(f'{p:.2f}' for p in plain)})")
+    print(
+        f"plain COPY        {copy_seconds:7.2f} s  {copy_rate:>10,.0f} rows/s  ({', '.join(f'{p:.2f}' for p in plain)})"
+    )
     print(f"exchange, new     {seconds:7.2f} s  {rate:>10,.0f} rows/s  ratio {rate / copy_rate:.3f}")
     print(f"exchange, again   {again_seconds:7.2f} s  {options.rows / again_seconds:>10,.0f} rows/s  (nothing changes)")
     print(f"peak memory of the process {peak:,.0f} MB")
@@ -126,7 +128,10 @@ def _prepare(url: str) -> None:
         pl.DataFrame([{"year": 2026, "code": ORG, "name": "县医院", "short_name": "县医", "kind": "county_hospital"}]),
     )
     with psycopg.connect(url) as db:
-        db.execute("insert into empi_person (state, origin, golden, created_at) select 'provisional', 'register', '{}', now() from generate_series(1, %s)", [PERSONS])  # noqa: E501
+        db.execute(
+            "insert into empi_person (state, origin, golden, created_at) select 'provisional', 'register', '{}', now() from generate_series(1, %s)",
+            [PERSONS],
+        )
         db.execute(
             """insert into empi_registration (org_code, source_system, local_id, person_id, id_trust, state, hash)
                select %s, 'LIS', 'P' || lpad(n::text, 7, '0'), p.id, 'missing', 'active', n
@@ -144,7 +149,9 @@ def _results(rows: int) -> pl.DataFrame:
     report = np.arange(rows) // ITEMS
     reports = int(report[-1]) + 1
     person, doctor = dice.integers(0, PERSONS, reports)[report], dice.integers(1, 40, reports)[report]
-    at = (np.datetime64("2025-01-01T00:00:00") + dice.integers(0, 400 * 86400, reports).astype("timedelta64[s]")).astype("datetime64[us]")[report]
+    at = (
+        np.datetime64("2025-01-01T00:00:00") + dice.integers(0, 400 * 86400, reports).astype("timedelta64[s]")
+    ).astype("datetime64[us]")[report]
     item = np.arange(rows) % ITEMS
     units, kinds = np.array(["mmol/L", "g/L", "U/L", "μmol/L"]), np.array(["血清", "血浆", "全血", "尿液"])
     return pl.DataFrame({

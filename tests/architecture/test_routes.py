@@ -41,5 +41,7 @@ def test_every_action_is_held_by_some_role() -> None:
 
 def test_personal_ids_are_opaque_in_addresses() -> None:
     """A person's number never stands in an address as it is: no pattern takes person_id as a plain integer."""
-    plain = [p.lookup_str for p in patterns() if "person_id" in str(p.pattern) and "<opaque:person_id>" not in str(p.pattern)]
+    plain = [
+        p.lookup_str for p in patterns() if "person_id" in str(p.pattern) and "<opaque:person_id>" not in str(p.pattern)
+    ]
     assert plain == []

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.journeys.visitor import DESK, PHONE, Site, Visitor
 from yigong.portal import browser as browsers
 from yigong.portal import postgres
-from yigong.portal.env import ROOT
+from yigong.portal.env import ROOT, env
 
 RESIDENTS = 400
 
@@ -31,6 +31,10 @@ RESIDENTS = 400
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The demonstration county, loaded and served once for all processes of a test run."""
+    if served := os.environ.get("YIGONG_JOURNEYS_URL"):  # the demonstration of this folder, already served
+        logins = json.loads((env().local / "demo" / "logins.json").read_text("utf-8"))
+        yield Site(served, logins, {}, env().local)
+        return
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     note = shared / "journeys.json"
@@ -63,14 +67,14 @@ def _build(folder: Path) -> dict[str, Any]:
         url = f"http://127.0.0.1:{s.getsockname()[1]}"
     database = postgres.create_database(name)
     outside = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    env = {**outside, "DATABASE_URL": database, "YIGONG_LOCAL": str(local), "YIGONG_URL": url}
+    variables = {**outside, "DATABASE_URL": database, "YIGONG_LOCAL": str(local), "YIGONG_URL": url}
     loaded = subprocess.run(
-        _command("demo", "--residents", str(RESIDENTS), "--once"), cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        _command("demo", "--residents", str(RESIDENTS), "--once"), cwd=ROOT, env=variables, capture_output=True, text=True, check=False
     )  # fmt: skip
     assert loaded.returncode == 0, loaded.stdout[-3000:] + loaded.stderr[-3000:]
     with (folder / "journeys-server.log").open("wb") as log:
         serve = _command("serve", "--bind", url.removeprefix("http://"))
-        server = subprocess.Popen(serve, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(serve, cwd=ROOT, env=variables, stdout=log, stderr=log, start_new_session=True)
     known = {
         "url": url,
         "logins": json.loads((local / "demo" / "logins.json").read_text("utf-8")),

@@ -43,9 +43,9 @@ def test_a_physician_reads_a_person(visit: Visit) -> None:
 def test_a_referral_goes_there_and_back(visit: Visit) -> None:
     """Written in the township, accepted with an arrangement, arrived, closed with feedback that the township reads."""
     township, county, other = visit("lijianguo"), visit("zhouming"), visit("chenjing")
-    number = _refer(township, "钱桂英")
+    number = _refer(township)
     place = township.path
-    assert other.open(place) in (403, 404)
+    assert other.status(place) in (403, 404)
     assert len(other.text()) > 20
     county.open("/collaboration/referral/")
     _select(county, number)
@@ -67,9 +67,9 @@ def test_a_referral_goes_there_and_back(visit: Visit) -> None:
     assert "已结案" in township.text("#preview")
 
 
-def _refer(township: Visitor, name: str) -> str:
+def _refer(township: Visitor) -> str:
     """Write a referral of a patient of the township and send it; its number."""
-    township.open_person(township.page.locator("body") and _patient(township))
+    township.open_person(_patient(township))
     link = township.page.locator("a[href*='/collaboration/referral/new/']").first
     township.open(str(link.get_attribute("href")))
     township.page.select_option("[name=to_org]", label="青禾县人民医院")
@@ -115,18 +115,18 @@ def _undo(visitor: Visitor) -> None:
 
 
 @pytest.mark.feature("B10")
-def test_a_person_without_relation_opens_for_a_reason(visit: Visit, site: object) -> None:
+def test_a_person_without_relation_opens_for_a_reason(visit: Visit) -> None:
     """A whole identity number tells that the person is there; a declared reason opens them, and stands in the ledger."""
     doctor, clerk = visit("chenjing"), visit("wuqian")
     address = _stranger(visit)
-    assert doctor.open(address) == 403
+    assert doctor.status(address) == 403
     assert "没有诊疗关系" in doctor.text()
     doctor.page.locator("input[name=reason]").first.check()
     _submit(doctor, ".ps-ask button.yg-btn.p")
     assert doctor.page.locator(".ps-banner").is_visible()
     doctor.open(f"{doctor.path}?tab=ledger")
     assert "陈静" in doctor.text("#person table")
-    assert clerk.open("/persons/") == 403
+    assert clerk.status("/persons/") == 403
 
 
 def _stranger(visit: Visit) -> str:
@@ -208,7 +208,7 @@ def test_a_standard_is_found_and_taken_home(visit: Visit) -> None:
 def test_a_refusal_names_the_permission(visit: Visit) -> None:
     """A manager may not look for persons: the page says which permission is needed and who gives it."""
     manager = visit("gaojianjun")
-    assert manager.open("/persons/") == 403
+    assert manager.status("/persons/") == 403
     assert "检索患者" in manager.text()
     assert "管理员" in manager.text()
 

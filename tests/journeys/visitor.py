@@ -58,7 +58,12 @@ class Visitor:
             self.page.keyboard.press("Enter")
         return self
 
-    def open(self, path: str) -> int:
+    def open(self, path: str) -> Page:
+        """Open an address of the site."""
+        self.status(path)
+        return self.page
+
+    def status(self, path: str) -> int:
         """Open an address of the site; the status of the answer."""
         answer = self.page.goto(urljoin(self.site.url, path))
         assert answer is not None
@@ -103,7 +108,7 @@ class Visitor:
         if _kind(path) in seen:
             return
         seen.add(_kind(path))
-        status = self.open(path)
+        status = self.status(path)
         assert status == 200, f"{status} {path}"
         yield path
 

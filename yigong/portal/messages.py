@@ -39,7 +39,7 @@ def modules() -> list[Path]:
     return [ROOT / app.replace(".", "/") for app in APPS]
 
 
-def sentences(module: Path) -> Iterator[tuple[str, int, object, str | None]]:
+def sentences(module: Path) -> Iterator[tuple[str, int, str | tuple[str, ...], str | None]]:
     """(file, line, sentence or forms, context) of every sentence of a module."""
     others = [m for m in modules() if m != module and m.is_relative_to(module)]
     for file in sorted(module.rglob("*")):
@@ -53,7 +53,7 @@ def sentences(module: Path) -> Iterator[tuple[str, int, object, str | None]]:
             continue
         name = file.relative_to(ROOT).as_posix()
         for line, message, _comments, context in extract("python", io.BytesIO(source.encode()), KEYWORDS):
-            yield name, line, message, context
+            yield name, line, tuple(message) if isinstance(message, list | tuple) else str(message), context
 
 
 def _as_code(template: Path) -> str:
@@ -77,7 +77,7 @@ def collect(module: Path) -> None:
             if language == "zh_Hans" and not before:
                 string = message if isinstance(message, tuple) else str(message)
                 string = (message[0],) * new.num_plurals if isinstance(message, tuple) else string
-            new.add(message, string, locations=[(file, None)], context=context)
+            new.add(message, string, locations=[(file, 0)], context=context)
         path.parent.mkdir(parents=True, exist_ok=True)
         out = io.BytesIO()
         write_po(out, new, width=120, sort_output=True, omit_header=False, include_lineno=False)

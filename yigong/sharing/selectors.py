@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
 
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
@@ -13,7 +14,7 @@ from yigong.kit.text import mask_id_no
 from yigong.platform.empi import api as empi
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
-from yigong.security.api import is_in_reach, registration_ids
+from yigong.security.api import registration_ids
 from yigong.sharing import domain
 
 
@@ -53,17 +54,19 @@ class Banner:
 
 def anchors(ctx: Ctx, person_id: int) -> tuple[int, ...]:
     """The registrations of a person in reach. Raises Refused not_found, or not_related when out of reach."""
-    ids = registration_ids(person_id)
-    if not ids:
-        raise Refused("not_found")
-    if not is_in_reach(ctx, person_id):
-        raise Refused("not_related", person_id=person_id)
-    return ids
+    return tuple(r.id for r in _registrations(ctx, person_id))
+
+
+def _registrations(ctx: Ctx, person_id: int) -> list[empi.Registration]:
+    found = empi.registrations(ctx, person_id)
+    if not found:
+        raise Refused("not_related", person_id=person_id) if registration_ids(person_id) else Refused("not_found")
+    return found
 
 
 def banner(ctx: Ctx, person_id: int) -> Banner:
     """Who the person is and what has to be known first. Raises Refused as ``anchors`` does."""
-    ids = anchors(ctx, person_id)
+    known = _registrations(ctx, person_id)
     golden = empi.golden(ctx, person_id)
     born = golden.birth
     return Banner(
@@ -77,8 +80,8 @@ def banner(ctx: Ctx, person_id: int) -> Banner:
         phone=golden.phone or "",
         address=golden.address or "",
         state=golden.state,
-        orgs=tuple(dict.fromkeys(r.org_code for r in empi.registrations(ctx, person_id))),
-        registration_ids=ids,
+        orgs=tuple(dict.fromkeys(r.org_code for r in known)),
+        registration_ids=tuple(r.id for r in known),
         summary=records.summary(ctx, person_id),
     )
 
@@ -97,6 +100,11 @@ class Timeline:
     events: list[records.Event]
     counts: dict[str, int] = field(default_factory=dict)
     is_cut: bool = False
+
+    @property
+    def query(self) -> str:
+        """What is shown, as it stands in an address."""
+        return urlencode([("span", self.span), *(("kind", g) for g in self.groups)])
 
     @property
     def rows(self) -> list[tuple[int, domain.Lane]]:

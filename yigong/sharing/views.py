@@ -74,7 +74,7 @@ def _overview(request: HttpRequest, who: selectors.Banner) -> dict[str, Any]:
 def _phone(ctx: Ctx, who: selectors.Banner, tab: str) -> dict[str, Any]:
     kinds = domain.KINDS_OF.get(tab) if tab in ("imaging", "follow_up") else None
     every = [k for g in domain.GROUPS if g != "medication" for k in domain.KINDS_OF[g]]
-    return {"phone_events": records.timeline(ctx, who.person_id, kinds=kinds or every, limit=60)}
+    return {"phone_events": records.timeline(ctx, who.person_id, kinds=kinds or every, limit=30)}
 
 
 def _event_of(ctx: Ctx, person_id: int, opened: str) -> records.Event | None:

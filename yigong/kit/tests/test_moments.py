@@ -32,7 +32,9 @@ def test_every_usual_form_is_read(text: str, utc: str) -> None:
     assert moment(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M") == utc
 
 
-@pytest.mark.parametrize("text", ["20260230", "20261301", "20260301256100", "77777777777777", "199101010", "abc", "00000000", ""])
+@pytest.mark.parametrize(
+    "text", ["20260230", "20261301", "20260301256100", "77777777777777", "199101010", "abc", "00000000", ""]
+)
 def test_what_no_calendar_has_is_no_moment(text: str) -> None:
     """Impossible days, months and hours, blanks and words are refused."""
     with pytest.raises(NotAMoment):

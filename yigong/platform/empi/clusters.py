@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+#: from so many bits on, a pair needs no agreement of the rest: a person's own word or number stands against likeness
+CERTAIN = 30.0
+
 
 class Likeness(NamedTuple):
     """How alike two registrations are, each standing for the group (a person, or itself) it is in now."""
@@ -83,7 +86,11 @@ def settle(
         left, right = groups.root(one.left_group), groups.root(one.right_group)
         if left == right:
             continue
-        if one.band != "auto" or groups.forbids(left, right) or (agree is not None and not agree(left, right)):
+        if (
+            one.band != "auto"
+            or groups.forbids(left, right)
+            or (one.score < CERTAIN and agree is not None and not agree(left, right))
+        ):
             waiting.append(one)
         else:
             groups.join(left, right)

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from yigong.kit.text import initials, pinyin
+from yigong.platform.empi.clusters import CERTAIN
 from yigong.platform.empi.engine import api as engine
 from yigong.platform.empi.engine import standard
 from yigong.platform.empi.engine.pairs import score_between
@@ -26,8 +27,6 @@ UNKNOWN = r"^(无名氏?.*|不详|未知.*|待查|未取名|[男女]婴)$"
 #: groups larger than this are not compared as wholes in every pair
 _CROSS = 400
 _CLIP = 14.0
-#: a pair that meets a rule that decides by itself counts at least this, in bits
-_CERTAIN = 30.0
 _ENGINE_COLUMNS = [
     "full_name", "sex_code", "born_on", "id_no", "phone", "address", "health_card_no", "contact_name",
 ]  # fmt: skip
@@ -117,7 +116,7 @@ def score(pairs: pl.DataFrame, board: Board) -> pl.DataFrame:
     scored = pairs.with_columns(pl.Series("score", bits, dtype=pl.Float64))
     certain = _certain() & ~_clash()
     scored = scored.with_columns(
-        pl.when(certain).then(pl.max_horizontal("score", pl.lit(_CERTAIN))).otherwise("score").alias("score")
+        pl.when(certain).then(pl.max_horizontal("score", pl.lit(CERTAIN))).otherwise("score").alias("score")
     )
     band = (
         pl.when(_clash()).then(pl.when(_twin_like()).then(pl.lit(REVIEW)).otherwise(pl.lit(NONE)))

@@ -12,8 +12,15 @@ from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import translation
 from django_htmx.middleware import HtmxDetails
+from hypothesis import HealthCheck, settings
 
 from yigong.kit.ctx import Ctx, Purpose, Reach
+
+# how long a case takes says nothing on a machine that is shared
+settings.register_profile(
+    "web", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("web")
 
 
 @pytest.fixture(autouse=True)

@@ -184,10 +184,7 @@ def meets(x, i, j, a, b, keys, spaces, s, void):  # type: ignore[no-untyped-def]
 @inner
 def met_before(x, i, j, a, b, keys, spaces, space, void):  # type: ignore[no-untyped-def]
     """Whether two rows already meet in an earlier space."""
-    for s in range(space):
-        if meets(x, i, j, a, b, keys, spaces, s, void):
-            return True
-    return False
+    return any(meets(x, i, j, a, b, keys, spaces, s, void) for s in range(space))
 
 
 @kernel

@@ -91,15 +91,11 @@ def test_who_came_because_of_a_moved_registration_goes_back_with_it() -> None:
     )
     wang, li = done.get_column("person_id")
     decision = services.merge(system(), li, wang, reason="曾用名")
-    came = api.register(
-        system(), rows({"local_id": "3", "full_name": "李四", "id_no": None, "phone": "13700000000"}, {"local_id": "4"})
-    )
-    assert came.get_column("person_id").to_list() == [wang, wang]
+    more = {"full_name": "李四", "id_no": None, "phone": "13700000000", "local_id": "3"}
+    came = [api.register(system(), rows(one)).row(0)[1] for one in (more, {"local_id": "4"})]
+    assert came == [wang, wang]
     services.undo(system(), decision, reason="弄错")
-    answer = api.register(
-        system(), rows({"local_id": "3", "full_name": "李四", "id_no": None, "phone": "13700000000"}, {"local_id": "4"})
-    )
-    assert answer.get_column("person_id").to_list() == [li, wang]
+    assert api.register(system(), rows(more, {"local_id": "4"})).get_column("person_id").to_list() == [li, wang]
 
 
 @pytest.mark.django_db

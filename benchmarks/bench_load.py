@@ -1,0 +1,217 @@
+"""The real server under load: search, person views and referrals by 8 and by 64 clients who are logged in.
+
+``make bench-load``; SECONDS (180) is the length of the run with 64 clients, a third of it that with 8. It needs the
+demonstration data (``make demo ONCE=1``). The clients are threads of another process. Closes with one line of JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import multiprocessing
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+SECONDS = int(os.environ.get("SECONDS", "180"))
+CLIENTS = (8, 64)
+TARGET_P99_MS = 1000.0
+WORDS = ("王", "李", "张", "wang", "li", "zhang", "wxl", "lj", "王秀", "赵", "陈", "chen", "yang", "周", "刘")
+_PERSON = re.compile(r'href="(/persons/[0-9a-z]{13}/)"')
+_CASE = re.compile(r"/collaboration/referral/(\d+)/")
+#: moves that need nothing but the press of a button, each the inverse of another: the run leaves what it found
+_FORM = re.compile(
+    r'<form[^>]*(?:action|hx-post)="(/collaboration/referral/\d+/(?:arrive|unarrive|miss|reinstate)/)"[^>]*>(.*?)</form>',
+    re.S,
+)
+_HIDDEN = re.compile(r'<input[^>]*type="hidden"[^>]*name="([^"]+)"[^>]*value="([^"]*)"')
+
+
+@dataclass
+class Tally:
+    """What one client, or all of them, did."""
+
+    spent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    errors: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+
+
+class Browser:
+    """A logged-in client on one kept connection."""
+
+    def __init__(self, port: int, login: str, password: str) -> None:
+        self.port, self.cookies, self.tally = port, {}, Tally()  # type: dict[str, str]
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.ask("GET", "/account/login/")
+        status, _ = self.ask("POST", "/account/login/", {"login_name": login, "password": password})
+        if status != 302:
+            raise RuntimeError(f"log in: {status}")
+        self.connection.close()  # the others still log in: a connection kept idle that long is closed by the server
+
+    def ask(self, method: str, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+        """One request; status and text."""
+        headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items()), "Accept": "text/html"}
+        body = None
+        if method == "POST":
+            body = urlencode({**(form or {}), "csrfmiddlewaretoken": self.cookies.get("csrftoken", "")})
+            headers |= {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Referer": f"http://127.0.0.1:{self.port}{path}",
+            }
+        self.connection.request(method, path, body, headers)
+        answer = self.connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+        for cookie in answer.headers.get_all("Set-Cookie") or ():
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return answer.status, text
+
+    def timed(self, kind: str, method: str, path: str, form: dict[str, str] | None = None) -> str:
+        """One measured request; its text, empty when it failed."""
+        begun = time.perf_counter()
+        try:
+            status, text = self.ask(method, path, form)
+        except (OSError, http.client.HTTPException) as error:
+            self.tally.errors[f"{kind} {type(error).__name__}"] += 1
+            self.connection.close()
+            return ""
+        self.tally.spent[kind].append((time.perf_counter() - begun) * 1000)
+        if status in (409, 422):  # another client was quicker: a rule of the house, not a fault
+            self.tally.refused += 1
+        elif status >= 400:
+            self.tally.errors[f"{kind} {status}"] += 1
+        return text if status == 200 else ""
+
+
+def use(browser: Browser, dice: random.Random, until: float) -> None:
+    """Search, open somebody, now and then look after a referral, until the moment."""
+    while time.monotonic() < until:
+        people = _PERSON.findall(browser.timed("search", "GET", f"/persons/?q={quote(dice.choice(WORDS))}"))
+        for path in dice.sample(people, min(2, len(people))):
+            browser.timed("person", "GET", path + dice.choice(("", "", "", "?tab=laboratory", "?tab=medication")))
+        if dice.random() < 0.3:
+            _move_a_referral(browser, dice)
+
+
+def _move_a_referral(browser: Browser, dice: random.Random) -> None:
+    tab = dice.choice(("todo", "waiting", "treating", "all"))
+    cases = sorted(set(_CASE.findall(browser.timed("inbox", "GET", f"/collaboration/referral/?tab={tab}"))))
+    if not cases:
+        return
+    text = browser.timed("case", "GET", f"/collaboration/referral/{dice.choice(cases)}/")
+    forms = _FORM.findall(text)
+    if forms:
+        path, inner = dice.choice(forms)
+        browser.timed("move", "POST", path, dict(_HIDDEN.findall(inner)))
+
+
+def clients(port: int, number: int, seconds: float, logins: list[tuple[str, str]], out: Any) -> None:
+    """The process of the clients: log in, begin together, send what was measured."""
+    browsers = [Browser(port, *logins[n % len(logins)]) for n in range(number)]
+    until = time.monotonic() + seconds
+    threads = [
+        threading.Thread(target=use, args=(b, random.Random(n), until), daemon=True) for n, b in enumerate(browsers)
+    ]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spent: dict[str, list[float]] = defaultdict(list)
+    errors: Counter[str] = Counter()
+    for b in browsers:
+        errors.update(b.tally.errors)
+        for kind, values in b.tally.spent.items():
+            spent[kind] += values
+    out.put((dict(spent), dict(errors), sum(b.tally.refused for b in browsers), time.monotonic() - begun))
+
+
+def run(port: int, number: int, seconds: float, logins: list[tuple[str, str]]) -> dict[str, Any]:
+    """One run; requests a second, errors, percentiles."""
+    spawn = multiprocessing.get_context("spawn")
+    out: Any = spawn.Queue()
+    process = spawn.Process(target=clients, args=(port, number, seconds, logins, out))
+    process.start()
+    spent, errors, refused, took = out.get(timeout=seconds + 300)
+    process.join()
+    every = sorted(v for values in spent.values() for v in values)
+    result = {"clients": number, "requests": len(every), "per_second": round(len(every) / took, 1), "errors": errors,
+              "refused": refused, "p50_ms": _percentile(every, 0.5), "p99_ms": _percentile(every, 0.99)}  # fmt: skip
+    print(json.dumps(result, ensure_ascii=False))
+    for kind, values in sorted(spent.items()):
+        ordered = sorted(values)
+        print(
+            f"  {kind:8} {len(values):7,}  p50 {_percentile(ordered, 0.5):8.1f} ms  p99 {_percentile(ordered, 0.99):8.1f} ms"
+        )
+    return result
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 1) if ordered else 0.0
+
+
+@contextlib.contextmanager
+def server() -> Any:
+    """The real server on a free port, ended at the end."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    command = [
+        sys.executable,
+        "-c",
+        "from yigong.portal.cli import main; main()",
+        "serve",
+        "--bind",
+        f"127.0.0.1:{port}",
+    ]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        _wait(port)
+        yield port
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def _wait(port: int) -> None:
+    for _ in range(240):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.25)
+    raise RuntimeError("the server did not come up")
+
+
+def main() -> None:
+    """Both runs against one server, and what they say."""
+    from yigong.portal.env import env
+
+    notes = env().local / "demo" / "logins.json"
+    if not notes.exists():
+        raise SystemExit("no demonstration data: run `make demo ONCE=1` first / 没有演示数据")
+    known = json.loads(notes.read_text("utf-8"))
+    staff = ("zhouming", "hezhiqiang", "tangwei", "liuhaiyan", "shenhuaiyuan", "lijianguo", "hemin", "liufang")
+    logins = [(name, known[name]) for name in staff if name in known]
+    with server() as port:
+        run(port, 4, 5, logins)  # the workers load their modules
+        few = run(port, CLIENTS[0], max(SECONDS / 3, 5), logins)
+        many = run(port, CLIENTS[1], SECONDS, logins)
+    ratio = round(many["per_second"] / max(few["per_second"], 0.1), 2)
+    figures = {"seconds": SECONDS, "at_8": few, "at_64": many, "target_p99_ms": TARGET_P99_MS}
+    print(
+        json.dumps({"name": "load", "ratios": {"throughput_64_over_8": ratio}, "figures": figures}, ensure_ascii=False)
+    )
+
+
+if __name__ == "__main__":
+    main()
