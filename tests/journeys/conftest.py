@@ -139,7 +139,7 @@ def visit(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
             java_script_enabled=scripts,
             accept_downloads=True,
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         visitor = Visitor(context, site)
         visitors.append(visitor)
