@@ -58,9 +58,7 @@ def compare_names(x, i, y, j, c, k, alike, kin):  # type: ignore[no-untyped-def]
             if not same:
                 return 20
             s1, s2, o1, o2 = (w1 >> 1) & 3, (w2 >> 1) & 3, w1 >> 3, w2 >> 3
-            return 15 if (s1 * s2 != 0 and s1 != s2) or (o1 * o2 != 0 and o1 != o2) else (
-                21 if o1 != o2 else 14
-            )
+            return 15 if (s1 * s2 != 0 and s1 != s2) or (o1 * o2 != 0 and o1 != o2) else (21 if o1 != o2 else 14)
         if same:
             return 19
         if (w1 & 1) != 0:
