@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,6 @@ from django.utils.translation import gettext_lazy as _
 from yigong.kit import clock
 from yigong.kit.ctx import Ctx
 from yigong.platform.registry import api as registry
-from yigong.security.models import Membership
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return common | {
         "nav": [item for entry in ENTRIES if ctx.may(entry.action) and (item := _item(request, ctx, entry))],
         "membership": getattr(request, "membership", None),
-        "memberships": Membership.objects.filter(user_id=ctx.actor_id).select_related("role"),
+        "memberships": getattr(request, "memberships", ()),
         "institution": registry.institution(ctx.org_code),
         "search_url": _address("sharing:search") if ctx.may("person.search") else "",
     }
@@ -69,6 +69,7 @@ def _item(request: HttpRequest, ctx: Ctx, entry: Entry) -> dict[str, Any] | None
     return {"label": entry.label, "icon": entry.icon, "url": url, "badge": _badge(ctx, entry.badge), "active": inside}
 
 
+@cache
 def _address(route: str) -> str:
     try:
         return reverse(route)

@@ -19,13 +19,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="yigong serve")
     parser.add_argument("--bind", default="127.0.0.1:8000")
     options = parser.parse_args(arguments)
-    command = [
-        sys.executable, "-m", "gunicorn", "yigong.portal.wsgi:application",
-        "--bind", options.bind, "--worker-class", "gthread",
-        "--workers", str(env().web_processes), "--threads", str(env().web_threads),
-        "--backlog", "512", "--keep-alive", "15", "--graceful-timeout", "10",
-        "--pid", str(_pid_file()), "--log-level", "warning",
-    ]  # fmt: skip
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:yigong.portal.worker", "--bind", options.bind]
     os.execv(sys.executable, command)  # noqa: S606  - a fixed program
     return 0
 

@@ -72,7 +72,10 @@ DATABASES = {
         "HOST": _database.get("host", ""),
         "PORT": str(_database.get("port", "")),
         # one connection for each worker thread: the pool can never be the place where readers wait
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": env().web_threads + 2, "timeout": 20}},
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": env().web_threads + 2, "timeout": 20},
+            "prepare_threshold": 5,  # Django says None otherwise, and then psycopg prepares nothing, whoever asks
+        },
         "CONN_HEALTH_CHECKS": False,
     }
 }
