@@ -133,7 +133,7 @@ def _climb(
             change /= 2
         w, gain = w + change, higher - height
         height, gradient, hessian = higher, next_gradient, next_hessian
-        if gain < 1e-5 * abs(height):
+        if gain < 1e-4 * abs(height):
             break
     return w
 
