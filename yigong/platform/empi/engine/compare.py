@@ -84,8 +84,8 @@ def compare_names(x, i, y, j, c, k, alike, kin):  # type: ignore[no-untyped-def]
         return 12 if a1 == a2 else 13
     surname = f1 == f2
     for t in range(min(f1, f2)):
-        unheard = sound(p1, t) == 0  # a rare character without a known sound sounds like no other
-        if sign(a1, b1, t) != sign(a2, b2, t) and (unheard or kin[sound(p1, t)] != kin[sound(p2, t)]):
+        heard = kin[sound(p1, t)] == kin[sound(p2, t)] and sound(p1, t) != 0
+        if sign(a1, b1, t) != sign(a2, b2, t) and not heard:
             surname = False
     if n1 == n2:
         return _same_length(a1, b1, p1, a2, b2, p2, n1, f1, surname, alike, kin)
