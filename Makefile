@@ -5,7 +5,7 @@ UV := .local/uv/bin/uv
 RESIDENTS ?= 20000
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup demo test check stop format features messages clean
+.PHONY: help setup demo test check stop format features messages pictures clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -49,6 +49,10 @@ stop: ## end the servers that the others started
 
 features: setup ## the table of features with their passing tests
 	.venv/bin/python -m yigong.portal.features
+
+pictures: setup ## the README's pictures from the running demonstration (URL=…)
+	@.venv/bin/python -m yigong.portal.browser
+	@.venv/bin/python -m yigong.portal.pictures $(if $(URL),--url $(URL))
 
 messages: setup ## collect the sentences of every module into its catalogues
 	.venv/bin/python -m yigong.portal.messages collect
