@@ -58,8 +58,9 @@ def open_envelope(raw: bytes) -> Envelope:
     key = f"{org_code}|{local_id}" if local_id else digest
     control = header.value(10)
     facts = (sender[:200], control[:200], kind[:40], decoded.charset, org_code[:10], local_id[:80], order_no[:80])
-    clean = (fact.replace("\x00", "") for fact in facts)
-    return Envelope(raw, digest, *clean, key[:200].replace("\x00", ""), header)
+    sender, control, kind, charset, org_code, local_id, order_no = (fact.replace("\x00", "") for fact in facts)
+    key = key[:200].replace("\x00", "")
+    return Envelope(raw, digest, sender, control, kind, charset, org_code, local_id, order_no, key, header)
 
 
 def _patient(message: Message) -> str:

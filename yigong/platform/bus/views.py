@@ -34,7 +34,7 @@ def message(request: HttpRequest, message_id: int) -> HttpResponse:
         "outcome": OUTCOMES.get(found.outcome, found.outcome),
         "patient": selectors.masked(found.local_id),
         "why": error.get("en" if get_language() == "en" else "zh", ""),
-        "segments": selectors.payload(found.raw),
+        "segments": selectors.payload(bytes(found.raw)),
         "may_replay": ctx.may("bus.replay") and found.state in (MessageState.DEAD, MessageState.FAILED),
     }
     return page(request, "bus/message.html", context)

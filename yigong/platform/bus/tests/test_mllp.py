@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +15,7 @@ from yigong.platform.bus.mllp import Framer, TooLarge, frame
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 contents = st.lists(
-    st.binary(min_size=1, max_size=60)
-    .map(lambda b: bytes(c for c in b if c not in b"\x0b\x1c\r\n \t"))
-    .filter(bool),
+    st.binary(min_size=1, max_size=60).map(lambda b: bytes(c for c in b if c not in b"\x0b\x1c\r\n \t")).filter(bool),
     max_size=6,
 )
 ORU = "MSH|^~\\&|LIS|100000001X|YG|C|20260301||ORU^R01|M7|P|2.4||||||{}\rPID|||P1^^^||测试甲\rOBR|1|A5|B6\r"
@@ -24,11 +23,13 @@ ORU = "MSH|^~\\&|LIS|100000001X|YG|C|20260301||ORU^R01|M7|P|2.4||||||{}\rPID|||P
 
 def _cut(data: bytes, cuts: list[int]) -> list[bytes]:
     places = sorted({c % (len(data) + 1) for c in cuts} | {0, len(data)})
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(places)]
 
 
 @pytest.mark.feature("C13")
-@given(contents=contents, cuts=st.lists(st.integers(0, 10_000), max_size=40), tail=st.sampled_from([b"\r", b"", b"\r\n"]))
+@given(
+    contents=contents, cuts=st.lists(st.integers(0, 10_000), max_size=40), tail=st.sampled_from([b"\r", b"", b"\r\n"])
+)
 @settings(deadline=None)
 def test_any_cutting_of_the_bytes_gives_the_same_messages(contents: list[bytes], cuts: list[int], tail: bytes) -> None:
     """Messages are those that were framed, in their order, with or without the carriage return after the end sign."""
