@@ -131,7 +131,7 @@ def _prepare(url: str) -> None:
         db.execute(
             "insert into empi_person (state, origin, golden, created_at) select 'provisional', 'register', '{}', now() from generate_series(1, %s)",
             [PERSONS],
-        )  # noqa: E501
+        )
         db.execute(
             """insert into empi_registration (org_code, source_system, local_id, person_id, id_trust, state, hash)
                select %s, 'LIS', 'P' || lpad(n::text, 7, '0'), p.id, 'missing', 'active', n

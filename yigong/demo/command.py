@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from rich.console import Console
 
-from yigong.demo import arrival, loading, referrals, report
+from yigong.demo import arrival, loading, past_referrals, referrals, report
 from yigong.demo.county import county
 from yigong.demo.sources import building, feeds
 from yigong.demo.state import State
@@ -85,7 +85,8 @@ def _load(folder: Path, residents: int, seed: int) -> State:
         while outbox.dispatch():
             pass
     with _step("双向转诊病例"):
-        referrals.make(made)
+        if referrals.make(made):
+            past_referrals.make(made, residents, seed)
     with _step("刷新数据仓库"):
         warehouse.refresh()
     state.persons = loading.persons()

@@ -30,7 +30,7 @@ def _one(told: dict[str, Any], ids: pl.DataFrame) -> bool:
     row = ids.filter((pl.col("cast") == told["who"]) & (pl.col("org_code") == sender.org_code))[
         "registration_id"
     ].drop_nulls()
-    if row.is_empty() or referral.open_for_person(sender, row[0]):
+    if row.is_empty() or referral.open_for_person(sender, empi.current(row[0])):
         return False
     begun = now() - timedelta(minutes=told["minutes_ago"])
     with fixed(begun):

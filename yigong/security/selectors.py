@@ -58,5 +58,5 @@ def last_read(ctx: Ctx, *, limit: int) -> dict[int, datetime]:
     found: dict[int, datetime] = {}
     for row in rows.values_list("registration_id", "at"):
         if len(found) < limit:
-            found.setdefault(row[0], row[1])
+            found.setdefault(row[0] or 0, row[1])
     return found

@@ -145,7 +145,7 @@ def ticks(frame: Window) -> list[Tick]:
     """Months, quarters or years, at most some fifteen; a year is named where it begins."""
     months = (frame.end.year - frame.start.year) * 12 + frame.end.month - frame.start.month
     step = next((s for s in (1, 3, 6, 12, 24, 60) if months / s <= 14), 120)
-    found = []
+    found: list[Tick] = []
     year, month = frame.start.year, frame.start.month
     for _ in range(months + 1):
         day = date(year, month, 1)

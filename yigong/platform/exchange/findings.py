@@ -40,7 +40,7 @@ def found(reason: Reason, mask: pl.Series, values: pl.Series | None = None, *, s
 def merged(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """All findings, by row."""
     some = [f.select(SCHEMA) if f.columns != list(SCHEMA) else f for f in frames if f.height]
-    return pl.concat([NO_FINDINGS, *(f.cast(SCHEMA) for f in some)]).sort("row", maintain_order=True)
+    return pl.concat([NO_FINDINGS, *(f.cast(pl.Schema(SCHEMA)) for f in some)]).sort("row", maintain_order=True)
 
 
 def rejected_rows(findings: pl.DataFrame) -> pl.Series:

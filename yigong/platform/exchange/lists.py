@@ -122,7 +122,7 @@ class QuarantineList(ListPage):
     def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
         """What a batch act would touch."""
         names = ("org_code", "rule", "data_set")
-        given = {n: request.GET.get(n, "") for n in names}
+        given: dict[str, Any] = {n: request.GET.get(n, "") for n in names}
         open_rows = selectors.quarantine(ctx, **given).filter(state__in=[RowState.WAITING, RowState.MENDED])
         return {
             "open_count": open_rows.count(),

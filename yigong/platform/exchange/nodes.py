@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -103,12 +104,12 @@ def drawing(found: Sequence[NodeFacts]) -> Any:
     if not path.exists() or not placed:
         return ""
     hub = next((i for i in registry.institutions() if i.kind == "centre" and i.longitude is not None), None)
+    places = _spread(placed, hub)
     spots = [
         maps.Node(
             n.institution.code,
             n.institution.short_name,
-            n.institution.longitude or 0.0,
-            n.institution.latitude or 0.0,
+            *places[n.institution.code],
             n.tone,
             url=f"{reverse('exchange:monitor')}?node={n.institution.code}",
             note=n.word if n.tone in ("bad", "low") else "",
@@ -125,6 +126,19 @@ def drawing(found: Sequence[NodeFacts]) -> Any:
             if n.tone not in ("idle", "hold")
         ]
     return maps.county_map(path, nodes=spots, ties=ties, title=_("交换监控"))
+
+
+def _spread(placed: Sequence[NodeFacts], hub: registry.Institution | None) -> dict[str, tuple[float, float]]:
+    """Where nodes are drawn (longitude, latitude): those in the hub's own town stand on a ring around it, to be told apart."""
+    spots = {n.institution.code: (n.institution.longitude or 0.0, n.institution.latitude or 0.0) for n in placed}
+    if hub is None or hub.longitude is None or hub.latitude is None:
+        return spots
+    width = max(x for x, _y in spots.values()) - min(x for x, _y in spots.values())
+    near = [code for code, (x, y) in spots.items() if math.hypot(x - hub.longitude, y - hub.latitude) < width * 0.09]
+    for turn, code in enumerate(sorted(near)):
+        angle = math.tau * turn / len(near) + math.pi / 6
+        spots[code] = (hub.longitude + width * 0.13 * math.cos(angle), hub.latitude + width * 0.11 * math.sin(angle))
+    return spots
 
 
 def progress(job: Job) -> tuple[float, str]:

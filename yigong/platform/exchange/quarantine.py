@@ -43,8 +43,9 @@ def keep(feed_id: int, job_id: int, rows: Sequence[Rejected]) -> None:
         "rule": [r.rule[:60] for r in rows],
         "digest": digests([r.raw for r in rows]),
     }
+    params: dict[str, Any] = {**columns, "feed": feed_id, "job": job_id, "now": now()}
     with connection.cursor() as cursor:
-        cursor.execute(_KEEP, {**columns, "feed": feed_id, "job": job_id, "now": now()})
+        cursor.execute(_KEEP, params)
 
 
 def _json(value: Any) -> str:

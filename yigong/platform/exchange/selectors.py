@@ -97,7 +97,7 @@ def total(lines: list[Account]) -> Account:
 
 def findings(job: Job) -> list[dict[str, Any]]:
     """How often each rule spoke in a run, the loudest first."""
-    found = Finding.objects.filter(batch__job=job).values("rule", "field", "severity", "zh", "en")
+    found: Any = Finding.objects.filter(batch__job=job).values("rule", "field", "severity", "zh", "en")
     return list(found.annotate(total=Sum("count")).order_by("-total")[:100])
 
 

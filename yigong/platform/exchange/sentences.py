@@ -48,6 +48,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "exchange.running": ("任务“{feed}”正在运行。", "Feed {feed} is running already."),
     "exchange.paused": ("任务“{feed}”已暂停：先恢复再运行。", "Feed {feed} is paused: resume it first."),
     "exchange.feed_unknown": ("没有名为“{feed}”的任务。", "There is no feed called {feed}."),
+    "exchange.job_unknown": ("没有这次运行。", "There is no such run."),
     "exchange.row_unknown": ("隔离区没有这一行。", "Quarantine has no such row."),
     "exchange.row_settled": (
         "这一行已经{state}，不能再修改。",

@@ -280,7 +280,8 @@ def _close_dead(feed: Feed) -> None:
 
 def run_many(names: Sequence[str], *, processes: int) -> int:
     """Run feeds in processes of their own, at most *processes* at a time; the number that failed."""
-    waiting, running, failed = list(names), [], 0
+    waiting, failed = list(names), 0
+    running: list[subprocess.Popen[bytes]] = []
     command = [sys.executable, "-c", "from yigong.portal.cli import main; import sys; sys.exit(main(sys.argv[1:]))"]
     while waiting or running:
         while waiting and len(running) < processes:

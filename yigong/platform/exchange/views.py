@@ -186,7 +186,8 @@ def act(request: HttpRequest) -> HttpResponse:
         messages.success(request, ngettext("已弃用 %(n)s 行", "已弃用 %(n)s 行", done) % {"n": done})
     else:
         _tell(request, services.resend(ctx, ids), len(ids))
-    return redirect(request.POST.get("next") if _inside(request.POST.get("next", "")) else "exchange:quarantine")
+    back = request.POST.get("next", "")
+    return redirect(back if _inside(back) else reverse("exchange:quarantine"))
 
 
 def _inside(url: str) -> bool:
@@ -194,7 +195,7 @@ def _inside(url: str) -> bool:
 
 
 def _chosen(ctx: Ctx, request: HttpRequest) -> list[int]:
-    given = {name: request.POST.get(name, "") for name in ("org_code", "rule", "data_set")}
+    given: dict[str, Any] = {name: request.POST.get(name, "") for name in ("org_code", "rule", "data_set")}
     open_rows = selectors.quarantine(ctx, **given).filter(state__in=[RowState.WAITING, RowState.MENDED])
     if one := request.POST.get("row", ""):
         return [r.pk for r in open_rows if opaque_id(r.pk) == one]

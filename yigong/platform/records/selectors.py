@@ -396,7 +396,7 @@ def versions(ctx: Ctx, person_id: int, org_code: str, set_id: str) -> list[Docum
 
 
 def _document(row: Sequence[Any]) -> DocumentRow:
-    facts = [value if value is not None else "" for value in row]
+    facts: list[Any] = [value if value is not None else "" for value in row]
     facts[5], facts[13] = row[5], _json(row[13])
     return DocumentRow(*facts)
 

@@ -31,20 +31,26 @@ PLATFORM: dict[str, str] = {
         select distinct on (code) code as org_code, name as org_name, short_name, kind as org_kind, division_code,
                beds, state from registry_institution order by code, year desc""",
     "person": """
-        select p.id as person_id, r.sex_code, extract(year from r.born_on)::int as born_year, r.division_code
+        select p.id as person_id, r.sex_code, extract(year from r.born_on)::int as born_year,
+               left(r.village_code, 9) as home_division_code
         from empi_person p join lateral (
-            select sex_code, born_on, facts ->> 'division_code' as division_code from empi_registration
-            where person_id = p.id order by id limit 1) r on true
+            select sex_code, born_on, village_code from empi_registration
+            where person_id = p.id order by (village_code is null), id limit 1) r on true
         where p.state not in ('merged', 'cancelled')""",
     "event": """
         select e.id as event_id, r.person_id, e.kind, e.org_code, i.kind as org_kind, e.event_at, e.ended_at, e.flag,
-               e.data_set, e.title, e.summary ->> 'diagnosis_code' as diagnosis_code,
-               (e.summary ->> 'total_cost_yuan')::numeric as total_cost_yuan, r.sex_code,
-               extract(year from r.born_on)::int as born_year, r.facts ->> 'division_code' as home_division_code
+               e.data_set, e.title, f.discharge_principal_diagnosis_code as diagnosis_code,
+               f.total_hospitalization_fee_yuan as total_cost_yuan, r.sex_code,
+               extract(year from r.born_on)::int as born_year, left(r.village_code, 9) as home_division_code
         from records_event e
         join empi_registration r on r.id = e.registration_id
-        left join lateral (select kind from registry_institution where code = e.org_code order by year desc limit 1) i
-            on true""",
+        left join (select distinct on (code) code, kind from registry_institution order by code, year desc) i
+            on i.code = e.org_code
+        left join (select distinct on (org_code, source_system, group_key) org_code, source_system, group_key,
+                          discharge_principal_diagnosis_code, total_hospitalization_fee_yuan
+                   from records_inpatient_front_page order by org_code, source_system, group_key, id) f
+            on e.data_set = 'inpatient_front_page' and f.org_code = e.org_code
+               and f.source_system = e.source_system and f.group_key = e.group_key""",
 }
 
 

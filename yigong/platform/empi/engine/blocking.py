@@ -184,7 +184,7 @@ def meets(x, i, j, a, b, keys, spaces, s, void):  # type: ignore[no-untyped-def]
 @inner
 def met_before(x, i, j, a, b, keys, spaces, space, void):  # type: ignore[no-untyped-def]
     """Whether two rows already meet in an earlier space."""
-    for s in range(space):
+    for s in range(space):  # noqa: SIM110  - kernels know no generators
         if meets(x, i, j, a, b, keys, spaces, s, void):
             return True
     return False

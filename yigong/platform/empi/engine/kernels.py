@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -101,7 +102,7 @@ def split(call: Callable[[int, int], Any], rows: int, least: int = 20_000) -> li
     edges = [rows * i // parts for i in range(parts + 1)]
     if parts == 1:
         return [call(0, rows)]
-    jobs: list[Future[Any]] = [pool().submit(call, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    jobs: list[Future[Any]] = [pool().submit(call, a, b) for a, b in itertools.pairwise(edges)]
     return [job.result() for job in jobs]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -28,7 +27,7 @@ def main(folder: Path) -> None:
 def _publish(made: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for file in sorted(made.iterdir(), key=lambda f: f.name == "complete"):
-        os.replace(file, folder / file.name)
+        file.replace(folder / file.name)
 
 
 def _compile_inner(modules: list[ModuleType]) -> None:

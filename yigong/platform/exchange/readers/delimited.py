@@ -133,8 +133,8 @@ def _marked(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     """Empty text as null, and ``_trouble`` for rows with too many columns or signs that did not decode."""
     trouble = pl.when(pl.col(OVERFLOW).is_not_null()).then(pl.lit("ragged"))
     text = pl.concat_str([pl.col(c).fill_null("") for c in columns])
-    trouble = trouble.when(text.str.contains(REPLACED, literal=True)).then(pl.lit("encoding")).alias(TROUBLE)
-    found = frame.with_columns(trouble)
+    garbled = trouble.when(text.str.contains(REPLACED, literal=True)).then(pl.lit("encoding")).alias(TROUBLE)
+    found = frame.with_columns(garbled)
     empty = [pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c in columns]
     plain = not found.get_column(TROUBLE).null_count() < found.height
     return found.select(*empty, *([] if plain else [TROUBLE]))
