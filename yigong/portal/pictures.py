@@ -37,13 +37,13 @@ PERSON = "a.ps-hit"
 PICTURES = (
     Picture("login", "", "/account/login/"),
     Picture("home", "zhouming", "/"),
-    Picture("person", "zhouming", "/persons/?q=王秀兰", PERSON),
+    Picture("person", "zhouming", "/persons/?q=王秀兰 1959", PERSON),
     Picture("referral", "zhouming", "/collaboration/referral/"),
     Picture("identity", "wuqian", "/platform/empi/review/"),
     Picture("exchange", "fenglei", "/platform/exchange/"),
     Picture("board", "gaojianjun", "/supervision/"),
     Picture("standards", "fenglei", "/platform/standards/"),
-    Picture("phone-person", "lijianguo", "/persons/?q=王秀兰", PERSON, phone=True),
+    Picture("phone-person", "lijianguo", "/persons/?q=王秀兰 1959", PERSON, phone=True),
     Picture("phone-referral", "zhouming", "/collaboration/referral/", phone=True),
 )
 
