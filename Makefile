@@ -25,6 +25,7 @@ node_modules/.ready: package.json package-lock.json .venv/.ready
 
 setup: .venv/.ready node_modules/.ready ## environment and browser assets
 	@.venv/bin/python -m yigong.portal.messages compile
+	@.venv/bin/python -m yigong.platform.empi.engine.warm
 	@.venv/bin/python -c 'from yigong.platform.empi.engine import kernels; kernels.prepare()'
 
 demo: setup ## the demonstration county on http://127.0.0.1:8000 (ONCE=1 does not serve, RESIDENTS=20000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
+from functools import lru_cache
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: nothing looks like another sign
 _ROUNDS = 4
@@ -16,9 +17,15 @@ def _round(key: bytes, number: int, half: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
+@lru_cache(maxsize=4)
+def _secret(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+@lru_cache(maxsize=16_384)  # a page names the same thing several times
 def opaque(key: str, number: int) -> str:
     """The 13-sign public form of a 64-bit internal *number* under *key*."""
-    secret = hashlib.sha256(key.encode()).digest()
+    secret = _secret(key)
     left, right = number >> 32 & _HALF, number & _HALF
     for turn in range(_ROUNDS):
         left, right = right, left ^ _round(secret, turn, right)
@@ -35,7 +42,7 @@ def reveal(key: str, text: str) -> int:
         value = value << 5 | ALPHABET.index(sign)
     if value >> 64:
         raise ValueError("not an id")
-    secret = hashlib.sha256(key.encode()).digest()
+    secret = _secret(key)
     left, right = value >> 32, value & _HALF
     for turn in reversed(range(_ROUNDS)):
         left, right = right ^ _round(secret, turn, left), left

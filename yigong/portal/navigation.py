@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,6 @@ from django.utils.translation import gettext_lazy as _
 from yigong.kit import clock
 from yigong.kit.ctx import Ctx
 from yigong.platform.registry import api as registry
-from yigong.security.models import Membership
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ ENTRIES = (
     Entry(_("转诊"), "arrows-exchange", "referral:inbox", "referral.view", "yigong.collaboration.referral.api:waiting"),
     Entry(_("主索引"), "fingerprint", "empi:review", "empi.view", "yigong.platform.empi.api:review_count"),
     Entry(_("交换"), "topology-star-3", "exchange:monitor", "exchange.view"),
+    Entry(_("服务"), "plug-connected", "bus:messages", "bus.view", "yigong.platform.bus.api:dead_count"),
     Entry(_("监管"), "chart-histogram", "supervision:board", "supervision.view"),
     Entry(_("标准"), "book-2", "registry:standards", "standards.view"),
     Entry(_("机构"), "building-hospital", "institutions:list", "registry.view"),
@@ -55,7 +56,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return common | {
         "nav": [item for entry in ENTRIES if ctx.may(entry.action) and (item := _item(request, ctx, entry))],
         "membership": getattr(request, "membership", None),
-        "memberships": Membership.objects.filter(user_id=ctx.actor_id).select_related("role"),
+        "memberships": getattr(request, "memberships", ()),
         "institution": registry.institution(ctx.org_code),
         "search_url": _address("sharing:search") if ctx.may("person.search") else "",
     }
@@ -69,6 +70,7 @@ def _item(request: HttpRequest, ctx: Ctx, entry: Entry) -> dict[str, Any] | None
     return {"label": entry.label, "icon": entry.icon, "url": url, "badge": _badge(ctx, entry.badge), "active": inside}
 
 
+@cache
 def _address(route: str) -> str:
     try:
         return reverse(route)

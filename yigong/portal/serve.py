@@ -19,24 +19,19 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="yigong serve")
     parser.add_argument("--bind", default="127.0.0.1:8000")
     options = parser.parse_args(arguments)
-    command = [
-        sys.executable, "-m", "gunicorn", "yigong.portal.wsgi:application",
-        "--bind", options.bind, "--worker-class", "gthread",
-        "--workers", str(env().web_processes), "--threads", str(env().web_threads),
-        "--backlog", "512", "--keep-alive", "15", "--graceful-timeout", "10",
-        "--pid", str(_pid_file()), "--log-level", "warning",
-    ]  # fmt: skip
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:yigong.portal.worker", "--bind", options.bind]
     os.execv(sys.executable, command)  # noqa: S606  - a fixed program
     return 0
 
 
 def work(arguments: list[str]) -> int:
-    """``yigong work``: deliver events as they come; ``--once`` delivers what waits and ends."""
+    """``yigong work``: deliver events and carry journalled messages on as they come; ``--once`` does what waits and ends."""
     from yigong.outbox.api import dispatch
+    from yigong.platform.bus.api import process
 
     once = "--once" in arguments
     while True:
-        done = dispatch()
+        done = process() + dispatch()
         if once and not done:
             return 0
         if not done:

@@ -72,7 +72,10 @@ DATABASES = {
         "HOST": _database.get("host", ""),
         "PORT": str(_database.get("port", "")),
         # one connection for each worker thread: the pool can never be the place where readers wait
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": env().web_threads + 2, "timeout": 20}},
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": env().web_threads + 2, "timeout": 20},
+            "prepare_threshold": 5,  # Django says None otherwise, and then psycopg prepares nothing, whoever asks
+        },
         "CONN_HEALTH_CHECKS": False,
     }
 }
@@ -99,6 +102,7 @@ X_FRAME_OPTIONS = "SAMEORIGIN"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 EVENT_HANDLERS = wiring.HANDLERS
+BUS_HANDLERS = wiring.BUS_HANDLERS
 ACTION_TABLES = wiring.ACTIONS
 WAREHOUSE_EXTRACTS = wiring.EXTRACTS
 SENTENCE_TABLES = wiring.SENTENCES

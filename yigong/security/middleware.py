@@ -60,5 +60,5 @@ def current_membership(request: HttpRequest) -> Membership | None:
     ]
     chosen = next((m for m in valid if m.pk == request.session.get("membership")), None)
     found = chosen or (valid[0] if valid else None)
-    request.membership = found  # type: ignore[attr-defined]
+    request.membership, request.memberships = found, valid  # type: ignore[attr-defined]
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -43,6 +43,7 @@ def fact(thing: object, name: str, default: Any = "") -> Any:
     return default if found is None else found
 
 
+@lru_cache(maxsize=512)
 def icon(name: str) -> SafeString:
     """A Tabler icon; readers skip it, so a word must stand beside it."""
     return format_html('<i class="ti ti-{}" aria-hidden="true"></i>', name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -102,7 +103,12 @@ def org_mark(code: str, label: str = "") -> SafeString:
     """The square mark of an institution: its level by colour, its two signs in words."""
     found = registry.institution(code)
     kind, short, name = (found.kind, found.short_name, found.name) if found else ("other", code[-4:], code)
-    return format_html('<span class="yg-inst {}" title="{}">{}</span>', kind, name, label or short)
+    return _mark(kind, name, label or short)
+
+
+@lru_cache(maxsize=2048)  # a page draws some hundred marks of some twenty institutions
+def _mark(kind: str, name: str, text: str) -> SafeString:
+    return format_html('<span class="yg-inst {}" title="{}">{}</span>', kind, name, text)
 
 
 @register.simple_tag

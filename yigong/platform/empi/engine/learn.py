@@ -133,7 +133,7 @@ def _climb(
             change /= 2
         w, gain = w + change, higher - height
         height, gradient, hessian = higher, next_gradient, next_hessian
-        if gain < 1e-5 * abs(height):
+        if gain < 1e-4 * abs(height):
             break
     return w
 
@@ -243,7 +243,7 @@ def _finished(model: Model, nats: NDArray[np.float64], levels: NDArray[np.int64]
     _silence(weights, model)
     bits = nats_of(model, nats, levels) / np.log(2)
     return replace(
-        model, weights=weights, learnt=True, auto=threshold(bits, total, model.bands["auto"]),
+        model, weights=weights, learnt=True, auto=threshold(bits, total, model.bands["auto"], each=True),
         review=threshold(bits, total, model.bands["review"], each=True),
     )  # fmt: skip
 

@@ -1,0 +1,39 @@
+"""Settings of the page server: what its processes load before they are made, and how connections are kept."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from yigong.portal.env import env
+
+wsgi_app = "yigong.portal.wsgi:application"
+worker_class = "gthread"
+workers = env().web_processes
+threads = env().web_threads
+preload_app = True  # every process begins with the same loaded code, and what does not change is shared memory
+backlog = 512
+keepalive = 75  # longer than browsers and proxies pause: it is they who close, never the server under a request
+graceful_timeout = 10
+timeout = 60
+loglevel = "warning"
+pidfile = str(env().local / "serve.pid")
+#: the collector looks through what a page made, not again and again through what the process loaded
+COLLECT = (20_000, 20, 100)
+
+
+def when_ready(_server: Any) -> None:
+    """Load what the first page of each process would load: addresses, standards, words."""
+    from django.urls import get_resolver
+
+    from yigong.standards.api import load
+
+    get_resolver().check()
+    load()
+    gc.collect()
+    gc.freeze()
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """A new process leaves what it inherited to itself."""
+    gc.set_threshold(*COLLECT)
