@@ -5,7 +5,7 @@ UV := .local/uv/bin/uv
 RESIDENTS ?= 20000
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup demo test check stop format features messages clean
+.PHONY: help setup demo test check stop format features messages pictures clean
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -25,6 +25,7 @@ node_modules/.ready: package.json package-lock.json .venv/.ready
 
 setup: .venv/.ready node_modules/.ready ## environment and browser assets
 	@.venv/bin/python -m yigong.portal.messages compile
+	@.venv/bin/python -m yigong.platform.empi.engine.warm
 	@.venv/bin/python -c 'from yigong.platform.empi.engine import kernels; kernels.prepare()'
 
 demo: setup ## the demonstration county on http://127.0.0.1:8000 (ONCE=1 does not serve, RESIDENTS=20000)
@@ -49,6 +50,10 @@ stop: ## end the servers that the others started
 
 features: setup ## the table of features with their passing tests
 	.venv/bin/python -m yigong.portal.features
+
+pictures: setup ## the README's pictures from the running demonstration (URL=…)
+	@.venv/bin/python -m yigong.portal.browser
+	@.venv/bin/python -m yigong.portal.pictures $(if $(URL),--url $(URL))
 
 messages: setup ## collect the sentences of every module into its catalogues
 	.venv/bin/python -m yigong.portal.messages collect

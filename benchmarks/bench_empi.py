@@ -28,7 +28,10 @@ RUNS = int(os.environ.get("RUNS", "3"))
 ROWS = (
     ("seconds", "从原始文本到聚类 / raw strings to clusters, s", "{:.2f}"),
     ("seconds_trained", "同上，权重已训练 / weights already trained, s", "{:.2f}"),
+    ("cpu_seconds", "处理器时间 / processor seconds", "{:.2f}"),
+    ("cpu_seconds_trained", "处理器时间，权重已训练 / processor seconds, weights trained", "{:.2f}"),
     ("pair_error", "记录对错误率 / pair errors 1-F1", "{:.3%}"),
+    ("pair_error_trained", "同上，权重已训练 / the same, weights already trained", "{:.3%}"),
     ("exact_cluster_f1", "完全正确的聚类 / exact-cluster F1", "{:.4f}"),
     ("over_merged_per_100k", "每十万人误合并 / over-merged per 100,000 persons", "{:.1f}"),
     ("twins_merged", "双胞胎误合并 / twins wrongly merged", "{:.1%}"),
@@ -49,7 +52,7 @@ def main() -> int:
         for label, file in _counties(Path(folder)):
             made = measure(file, Path(folder))
             figures[label] = made
-            for kind in ("seconds", "seconds_trained"):
+            for kind in ("seconds", "seconds_trained", "cpu_seconds", "cpu_seconds_trained"):
                 ratios[f"splink_{kind}_{label}"] = round(made["splink"][kind] / made["yigong"][kind], 2)
             ratios["splink"] = ratios[f"splink_seconds_{label}"]
             _print(label, made)
@@ -94,22 +97,33 @@ def _own_county(size: int) -> pl.DataFrame:
 def measure(file: Path, folder: Path) -> dict[str, Any]:
     """Times, quality and memory of both programs on one file."""
     truth = pl.read_parquet(file)
-    ours, peers = folder / "ours.parquet", folder / "peers.parquet"
-    link = [str(Path(sys.executable).with_name("yigong")), "empi", "link", str(file), "--out", str(ours), "--quiet"]
-    peer = [sys.executable, "-m", "benchmarks.splink_peer", str(file), str(peers)]
-    splink, yigong = _run([*peer, "--save", str(folder / "splink.json")]), _median([*link, "--train", "always"])
-    with_weights = _run([*peer, "--weights", str(folder / "splink.json")])
-    trained = _median([*link, "--train", "never"])
-    idle = _run([sys.executable, "-c", "import polars, numpy"])["kb"]
+    yigong = str(Path(sys.executable).with_name("yigong"))
+    idle = _run([sys.executable, "-c", "import polars, numpy; import time; time.sleep(0.2)"])["kb"]
     made = {}
-    for name, full, quick in (("yigong", yigong, trained), ("splink", splink, with_weights)):
-        quality = _judged(truth, ours if name == "yigong" else peers)
-        memory = max(0, full["kb"] - idle) * 1024 / truth.height
-        made[name] = {
-            "seconds": full["seconds"], "seconds_trained": quick["seconds"], "pair_error": 1 - quality["pair_f1"],
-            **quality, "bytes_per_record": memory,
-        }  # fmt: skip
+    for name in ("splink", "yigong"):
+        sides = {}
+        for kind in ("full", "trained"):
+            out = folder / f"{name}-{kind}.parquet"
+            if name == "yigong":
+                train = {"full": "always", "trained": "never"}[kind]
+                command = [yigong, "empi", "link", str(file), "--out", str(out), "--quiet", "--train", train]
+            else:
+                weights = {"full": "--save", "trained": "--weights"}[kind]
+                command = [sys.executable, "-m", "benchmarks.splink_peer", str(file), str(out)]
+                command += [weights, str(folder / "splink.json")]
+            runs = _median(command) if name == "yigong" else _run(command)
+            sides[kind] = {**runs, **_judged(truth, out)}
+        made[name] = _figures(sides["full"], sides["trained"], idle, truth.height)
     return {"records": truth.height, "persons": truth["person_id"].n_unique(), **made}
+
+
+def _figures(full: dict[str, float], trained: dict[str, float], idle: float, rows: int) -> dict[str, float]:
+    quality = {k: v for k, v in full.items() if k not in ("kb", "cpu", "seconds")}
+    return {
+        "seconds": full["seconds"], "seconds_trained": trained["seconds"], "cpu_seconds": full["cpu"],
+        "cpu_seconds_trained": trained["cpu"], "pair_error": 1 - full["pair_f1"], **quality,
+        "pair_error_trained": 1 - trained["pair_f1"], "bytes_per_record": max(0, full["kb"] - idle) * 1024 / rows,
+    }  # fmt: skip
 
 
 def _judged(truth: pl.DataFrame, file: Path) -> dict[str, float]:
@@ -121,21 +135,35 @@ def _judged(truth: pl.DataFrame, file: Path) -> dict[str, float]:
 
 
 def _run(command: list[str]) -> dict[str, float]:
-    """One process: its seconds and its peak memory."""
-    started = time.perf_counter()
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        assert process.stderr
-        said = process.stderr.read()
-        _, status, used = os.wait4(process.pid, 0)
+    """One process: its seconds by the clock and of the processor, and its peak memory."""
+    started, peak = time.perf_counter(), 0
+    with tempfile.TemporaryFile() as said, subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said) as process:
+        while True:
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                break
+            peak = max(peak, _peak(process.pid))
+            time.sleep(0.02)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(said.decode()[-2000:])
-    return {"seconds": time.perf_counter() - started, "kb": used.ru_maxrss}
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(said.read().decode()[-2000:])
+    cpu = used.ru_utime + used.ru_stime
+    return {"seconds": time.perf_counter() - started, "cpu": cpu, "kb": peak or used.ru_maxrss}
+
+
+def _peak(process: int) -> int:
+    """Most kilobytes the process has held; what it held before it became this program is not counted."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
 
 
 def _median(command: list[str]) -> dict[str, float]:
     runs = [_run(command) for _ in range(RUNS)]
-    return {k: statistics.median(r[k] for r in runs) for k in ("seconds", "kb")}
+    return {k: statistics.median(r[k] for r in runs) for k in ("seconds", "cpu", "kb")}
 
 
 def _warm(folder: Path) -> None:

@@ -2,76 +2,102 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from tests.journeys.visitor import DESK, PHONE, Site, Visitor
 from yigong.portal import browser as browsers
 from yigong.portal import postgres
-from yigong.portal.env import ROOT
+from yigong.portal.env import ROOT, env
 
 RESIDENTS = 400
-DESK = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
 
 
-@dataclass(frozen=True)
-class Site:
-    """A running installation."""
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The demonstration county, loaded and served once for all processes of a test run."""
+    if served := os.environ.get("YIGONG_JOURNEYS_URL"):  # the demonstration of this folder, already served
+        logins = json.loads((env().local / "demo" / "logins.json").read_text("utf-8"))
+        yield Site(served, logins, {}, env().local)
+        return
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    note = shared / "journeys.json"
+    with _alone(shared):
+        known = json.loads(note.read_text("utf-8")) if note.exists() else _build(shared)
+        note.write_text(json.dumps({**known, "users": known["users"] + 1}), "utf-8")
+    yield Site(known["url"], known["logins"], known["facts"], Path(known["local"]))
+    with _alone(shared):
+        known = json.loads(note.read_text("utf-8"))
+        note.write_text(json.dumps({**known, "users": known["users"] - 1}), "utf-8")
+        if known["users"] == 1:
+            note.unlink()
+            _end(known)
 
-    url: str
-    logins: dict[str, dict[str, Any]]  # role -> login_name, password
-    facts: dict[str, Any]  # the closing line of the demonstration
-    local: Path
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / "journeys.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(folder: Path) -> dict[str, Any]:
+    """Load the county into a database and a folder of its own, and serve it."""
+    name = f"yigong_journeys_{os.getpid()}"
+    local = folder / name
+    local.mkdir()
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{s.getsockname()[1]}"
+    database = postgres.create_database(name)
+    outside = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    variables = {**outside, "DATABASE_URL": database, "YIGONG_LOCAL": str(local), "YIGONG_URL": url}
+    loaded = subprocess.run(
+        _command("demo", "--residents", str(RESIDENTS), "--once"), cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert loaded.returncode == 0, loaded.stdout[-3000:] + loaded.stderr[-3000:]
+    with (folder / "journeys-server.log").open("wb") as log:
+        serve = _command("serve", "--bind", url.removeprefix("http://"))
+        server = subprocess.Popen(serve, cwd=ROOT, env=variables, stdout=log, stderr=log, start_new_session=True)
+    known = {
+        "url": url,
+        "logins": json.loads((local / "demo" / "logins.json").read_text("utf-8")),
+        "facts": json.loads(loaded.stdout.strip().splitlines()[-1]),
+        "local": str(local),
+        "database": name,
+        "server": server.pid,
+        "users": 0,
+    }
+    try:
+        _answers(f"{url}/healthz")
+    except AssertionError:
+        _end(known)
+        raise
+    return known
 
 
 def _command(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "yigong.portal", name, *arguments]
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The demonstration county, loaded and served."""
-    local = tmp_path_factory.mktemp("installation")
-    name = f"yigong_journeys_{os.getpid()}"
-    with postgres.extra_database(name) as url:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        env = {**os.environ, "DATABASE_URL": url, "YIGONG_LOCAL": str(local), "YIGONG_URL": f"http://127.0.0.1:{port}"}
-        loaded = subprocess.run(
-            _command("demo", "--residents", str(RESIDENTS), "--once"),
-            cwd=ROOT,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert loaded.returncode == 0, loaded.stdout[-3000:] + loaded.stderr[-3000:]
-        server = subprocess.Popen(_command("serve", "--bind", f"127.0.0.1:{port}"), cwd=ROOT, env=env)
-        try:
-            _answers(f"http://127.0.0.1:{port}/healthz")
-            logins = json.loads((local / "demo" / "logins.json").read_text("utf-8"))
-            facts = json.loads(loaded.stdout.strip().splitlines()[-1])
-            yield Site(f"http://127.0.0.1:{port}", logins, facts, local)
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
 def _answers(url: str) -> None:
-    for _ in range(100):
+    for _ in range(150):
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 assert answer.status == 200
@@ -79,6 +105,12 @@ def _answers(url: str) -> None:
         except OSError:
             time.sleep(0.2)
     raise AssertionError(f"no answer from {url}")
+
+
+def _end(known: dict[str, Any]) -> None:
+    os.kill(known["server"], signal.SIGTERM)
+    with psycopg.connect(postgres.ensure(), autocommit=True) as db:
+        db.execute(f'drop database if exists "{known["database"]}" with (force)')
 
 
 @pytest.fixture(scope="session")
@@ -93,52 +125,25 @@ def chromium() -> Iterator[Browser]:
         opened.close()
 
 
-class Visitor:
-    """A user before a screen: logs in, and fails the test on any script error or answer of 500."""
-
-    def __init__(self, context: BrowserContext, site: Site) -> None:
-        self.site = site
-        self.page: Page = context.new_page()
-        self.faults: list[str] = []
-        self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
-        self.page.on("response", lambda r: self.faults.append(f"{r.status} {r.url}") if r.status >= 500 else None)
-        self.page.on("request", lambda r: self.faults.append(f"outside: {r.url}") if not self._is_ours(r.url) else None)
-
-    def _is_ours(self, url: str) -> bool:
-        return url.startswith((self.site.url, "data:", "blob:"))
-
-    def log_in(self, role: str) -> Visitor:
-        """Come in as the demonstration's user of a role."""
-        login = self.site.logins[role]
-        self.open("/account/login/")
-        self.page.fill("#login_name", login["login_name"])
-        self.page.fill("#password", login["password"])
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_url(lambda u: "/login/" not in u)
-        return self
-
-    def open(self, path: str) -> Page:
-        """Open an address of the site."""
-        self.page.goto(self.site.url + path)
-        return self.page
-
-    def overflow(self) -> int:
-        """By how many pixels the page is wider than the screen."""
-        return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-
-
 @pytest.fixture
-def visit(chromium: Browser, site: Site) -> Iterator[Any]:
-    """Make visitors: ``visit("clinician")``, ``visit("manager", phone=True)``; their faults fail the test."""
+def visit(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
+    """Make visitors: ``visit("zhouming")``, ``visit("gaojianjun", size=PHONE)``; their faults fail the test."""
     contexts: list[BrowserContext] = []
     visitors: list[Visitor] = []
 
-    def make(role: str = "", *, phone: bool = False, language: str = "zh-CN") -> Visitor:
-        context = chromium.new_context(viewport=PHONE if phone else DESK, locale=language, is_mobile=phone)  # type: ignore[arg-type]
+    def make(name: str = "", *, size: dict[str, int] = DESK, language: str = "zh-CN", scripts: bool = True) -> Visitor:
+        context = chromium.new_context(
+            viewport=size,  # type: ignore[arg-type]
+            locale=language,
+            is_mobile=size == PHONE,
+            java_script_enabled=scripts,
+            accept_downloads=True,
+        )
+        context.set_default_timeout(60_000)
         contexts.append(context)
         visitor = Visitor(context, site)
         visitors.append(visitor)
-        return visitor.log_in(role) if role else visitor
+        return visitor.log_in(name) if name else visitor
 
     yield make
     for context in contexts:

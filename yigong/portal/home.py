@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from yigong.collaboration.referral import api as referral
@@ -16,6 +17,7 @@ from yigong.platform.empi import api as empi
 from yigong.platform.exchange import api as exchange
 from yigong.platform.registry import api as registry
 from yigong.security.models import Audit, Login, User
+from yigong.sharing import api as sharing
 from yigong.supervision import api as supervision
 from yigong.web.parts import Figure
 from yigong.web.words import number_words
@@ -25,7 +27,7 @@ Blocks = dict[str, list[Any]]
 
 def blocks(ctx: Ctx) -> dict[str, list[Any]]:
     """Figures (at most six), to-dos by weight and lists of all parts of the house that the actor may use."""
-    found: Blocks = {"figures": [], "todos": [], "lists": []}
+    found: Blocks = {"figures": [], "todos": [], "lists": [], "beneath": []}
     for action, provider in PROVIDERS:
         if ctx.may(action):
             for kind, items in provider(ctx).items():
@@ -89,6 +91,21 @@ def _referrals(ctx: Ctx) -> Blocks:
     }
 
 
+def _persons(ctx: Ctx) -> Blocks:
+    """Whom the actor read last; none of them leaves the actor's reach."""
+    rows = [
+        {
+            "url": reverse("sharing:person", args=[hit.person_id]),
+            "institution": registry.institution(hit.seen_org) if hit.seen_org else None,
+            "title": hit.full_name or _("姓名未记录"),
+            "note": f"{localtime(hit.when):%m-%d %H:%M} · {hit.id_masked}" if hit.when else hit.id_masked,
+        }
+        for hit in sharing.recent(ctx, 8)
+    ]
+    title, empty = _("最近查看的患者"), _("还没有查看过患者；按 / 可以随时找人。")
+    return {"beneath": [{"title": title, "url": reverse("sharing:search"), "empty": empty, "rows": rows}]}
+
+
 def _exchange(ctx: Ctx) -> Blocks:
     counts = exchange.counts(ctx)
     monitor, waiting = reverse("exchange:monitor"), reverse("exchange:quarantine")
@@ -149,6 +166,7 @@ def _platform(ctx: Ctx) -> Blocks:
 #: who holds the action sees the block; the order is that of the page
 PROVIDERS: tuple[tuple[str, Callable[[Ctx], Blocks]], ...] = (
     ("referral.view", _referrals),
+    ("person.view", _persons),
     ("exchange.run", _exchange),
     ("empi.decide", _identity),
     ("supervision.view", _supervision),

@@ -215,11 +215,13 @@ def _form_page(
     referral: Referral | None,
     status: int = 200,
 ) -> HttpResponse:
+    summary = _summary(ctx, anchor.person_id)
     context = {
         "form": form,
         "anchor": anchor,
         "case": referral,
-        "banner": shown.person(anchor, _summary(ctx, anchor.person_id)),
+        "banner": shown.person(anchor, summary),
+        "results": shown.results(summary),
         "open": [shown.row(r) for r in selectors.open_for_person(ctx, anchor.person_id)],
         "target": reverse("referral:edit", args=[referral.pk]) if referral else request.path,
     }
@@ -260,11 +262,13 @@ def act(request: HttpRequest, referral_id: int, verb: str) -> HttpResponse:
         )
         return _said(request, referral_id, verb)
     row = selectors.row(ctx, referral_id)
+    summary = _summary(ctx, row.person_id)
     context = {
         "form": form,
         "case": referral,
         "button": _button(next(m for m in LIFE.moves if m.verb == verb)),
-        "banner": shown.person(row, _summary(ctx, row.person_id)),
+        "banner": shown.person(row, summary),
+        "results": shown.results(summary),
     }
     return page(request, "referral/act.html", context, part="referral/_act.html")
 

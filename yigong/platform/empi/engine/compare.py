@@ -14,7 +14,8 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "name": (
         "missing", "same_common", "same", "same_rare", "same_sound", "near_sound", "look_alike", "swapped",
         "first_given", "last_given", "surname_only", "given_only", "part", "other", "newborn_both", "newborn_conflict",
-        "newborn_contact", "newborn_other_contact", "newborn_no_contact", "newborn_mother", "newborn_other_mother",
+        "newborn_contact", "newborn_other_contact", "newborn_no_contact", "newborn_mother", "newborn_other_mother", "newborn_ordered",
+        "newborn_twin_named",
     ),
     "date": (
         "missing", "same", "same_new_year", "number_date", "lunar", "swapped", "one_part", "year_digit", "new_year",
@@ -57,13 +58,15 @@ def compare_names(x, i, y, j, c, k, alike, kin):  # type: ignore[no-untyped-def]
             if not same:
                 return 20
             s1, s2, o1, o2 = (w1 >> 1) & 3, (w2 >> 1) & 3, w1 >> 3, w2 >> 3
-            return 15 if (s1 * s2 != 0 and s1 != s2) or (o1 * o2 != 0 and o1 != o2) else 14
+            return 15 if (s1 * s2 != 0 and s1 != s2) or (o1 * o2 != 0 and o1 != o2) else (21 if o1 != o2 else 14)
         if same:
             return 19
         if (w1 & 1) != 0:
             mother, known, ms, ks = d1, y[j + k + 3], p1, y[j + k + 2]
         else:
             mother, known, ms, ks = d2, x[i + k + 3], p2, x[i + k + 2]
+        if (w1 | w2) >> 3 != 0 and (known == 0 or mother == known or ms == ks):
+            return 22
         if known == 0:
             return 18
         return 16 if mother == known or ms == ks else 17
@@ -81,7 +84,8 @@ def compare_names(x, i, y, j, c, k, alike, kin):  # type: ignore[no-untyped-def]
         return 12 if a1 == a2 else 13
     surname = f1 == f2
     for t in range(min(f1, f2)):
-        if sign(a1, b1, t) != sign(a2, b2, t) and kin[sound(p1, t)] != kin[sound(p2, t)]:
+        heard = kin[sound(p1, t)] == kin[sound(p2, t)] and sound(p1, t) != 0
+        if sign(a1, b1, t) != sign(a2, b2, t) and not heard:
             surname = False
     if n1 == n2:
         return _same_length(a1, b1, p1, a2, b2, p2, n1, f1, surname, alike, kin)

@@ -142,7 +142,7 @@ def lunar_as_solar(day: date | None) -> date | None:
     if day is None or not 1900 <= day.year <= 2099:
         return None
     try:
-        return LunarDate(day.year, day.month, day.day).toSolarDate()
+        return LunarDate(day.year, day.month, day.day).to_solar_date()
     except ValueError:
         return None
 

@@ -133,7 +133,7 @@ def _climb(
             change /= 2
         w, gain = w + change, higher - height
         height, gradient, hessian = higher, next_gradient, next_hessian
-        if gain < 1e-5 * abs(height):
+        if gain < 1e-4 * abs(height):
             break
     return w
 
@@ -209,13 +209,16 @@ def _shares(state: NDArray[np.int64], group: NDArray[np.int64], weight: NDArray[
 
 
 def centered(
-    model: Model, weights: NDArray[np.float64], levels: NDArray[np.int64], total: NDArray[np.int64]
+    model: Model, weights: NDArray[np.float64], levels: NDArray[np.int64], pairs_of: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """The same scores, told so that people can read them: a relation says only what its two fields do not say alone.
 
-    What a relation says on average of one level moves to that level, and a missing field weighs nothing.
+    What a relation says on average of one level moves to that level; the prior is the score of the middle between the
+    average pair of one person and the average pair of two.
     """
     made, main = weights.copy(), model.weight_at(0, 0)
+    p = 1 / (1 + np.exp(-np.clip(nats_of(model, weights, levels), -40, 40)))
+    total = p * pairs_of / (p @ pairs_of) + (1 - p) * pairs_of / ((1 - p) @ pairs_of)
     for r, (a, b) in enumerate(model.relations):
         at = model.relation_at(r, 0, 0)
         table = made[at : at + 1024].reshape(32, 32)
@@ -223,13 +226,14 @@ def centered(
         share = np.zeros((32, 32))
         np.add.at(share, (first, second), total)
         for axis, c in ((1, a), (0, b), (1, a), (0, b)):
-            mean = (table * share).sum(axis) / np.maximum(share.sum(axis), 1)
+            mean = (table * share).sum(axis) / np.maximum(share.sum(axis), 1e-12)
             table -= mean[:, None] if axis else mean[None, :]
             made[main + c * 32 : main + c * 32 + 32] += mean
     for c in range(len(model.comparisons)):
         part = made[main + c * 32 : main + c * 32 + 32]
-        made[0] += part[0]
-        part -= part[0]
+        mean = float(np.bincount((levels >> (5 * c)) & 31, total, 32) @ part) / 2
+        made[0] += mean
+        part -= mean
     return made
 
 
@@ -239,7 +243,7 @@ def _finished(model: Model, nats: NDArray[np.float64], levels: NDArray[np.int64]
     _silence(weights, model)
     bits = nats_of(model, nats, levels) / np.log(2)
     return replace(
-        model, weights=weights, learnt=True, auto=threshold(bits, total, model.bands["auto"]),
+        model, weights=weights, learnt=True, auto=threshold(bits, total, model.bands["auto"], each=True),
         review=threshold(bits, total, model.bands["review"], each=True),
     )  # fmt: skip
 

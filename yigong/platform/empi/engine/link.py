@@ -146,9 +146,12 @@ def without_ambiguous(rows: NDArray[np.int64], model: Model, found: pairs.Pairs)
     )
     between = pairs.score_between(rows, model, _u32(rivals["other"]), _u32(rivals["other_right"]))
     twins = (between.scores < 0) & (_level(model, rule["born"], between.levels) == LEVELS["date"].index("same"))
-    drop = rivals["edge"].filter(pl.Series(twins)).unique().to_numpy()
+    torn = rivals.filter(pl.Series(twins))
     keep = np.ones(len(found), bool)
-    keep[drop] = False
+    keep[torn["edge"].unique().to_numpy()] = False
+    unsure = np.zeros(born.size, bool)
+    unsure[torn["child"].unique().to_numpy()] = True
+    keep &= ~(born[found.left] & born[found.right] & (unsure[found.left] | unsure[found.right]))
     return pairs.Pairs(found.left[keep], found.right[keep], found.levels[keep], found.scores[keep])
 
 

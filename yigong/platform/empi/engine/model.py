@@ -57,7 +57,7 @@ class KeyRule:
     variants: tuple[tuple[str, ...], ...]
 
 
-class WrongModel(ValueError):  # noqa: N818  - reads as a sentence
+class WrongModel(ValueError):  # noqa: N818  - said to a person  # noqa: N818  - reads as a sentence
     """A model file that says something impossible."""
 
 

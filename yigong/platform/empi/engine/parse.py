@@ -204,11 +204,12 @@ def parse_sexes(data: U8s, offsets: I64s, lo: I64, hi: I64, out: I64s, width: I6
 
 @kernel
 def fill_sexes(rows: I64s, lo: I64, hi: I64, width: I64, name: I64, sex: I64) -> I64:
-    """Takes the sex from a newborn's placeholder name where the record has none."""
+    """Takes the sex from a newborn's placeholder name, which is a word where the field is but a code."""
     for row in range(lo, hi):
         at = row * width
-        if rows[at + sex] == 0:
-            rows[at + sex] = (rows[at + name + 1] >> 48) & 3
+        said = (rows[at + name + 1] >> 48) & 3
+        if said != 0:
+            rows[at + sex] = said
     return 0
 
 

@@ -45,7 +45,7 @@ def test_names_written_otherwise_are_the_same(one: str, other: str) -> None:
         ("王秀兰", "王秀蓝", "same_sound"), ("付国强", "傅国强", "same_sound"), ("李林", "李凌", "near_sound"),
         ("刘己", "刘已", "look_alike"), ("陈玲燕", "陈燕玲", "swapped"), ("张建国", "张建军", "last_given"),
         ("张建国", "张卫国", "first_given"), ("欧阳雪", "欧阳雪梅", "part"), ("王秀兰", "李秀兰", "given_only"),
-        ("王秀兰", "王大山", "surname_only"), ("王秀兰", "赵大山", "other"), ("𠮷田", "𡈽田", "other"),
+        ("王秀兰", "王大山", "surname_only"), ("王秀兰", "赵大山", "other"), ("𠮷田", "𡈽田", "given_only"),
         ("无名氏", "无名氏", "missing"), ("不详", "王芳", "missing"),
     ],
 )  # fmt: skip
