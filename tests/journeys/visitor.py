@@ -126,6 +126,10 @@ class Visitor:
     def chinese_chrome(self) -> list[str]:
         """Chinese words left in navigation, headings, buttons, tabs, labels and table heads; data do not count."""
         selector = "nav.yg-rail a, .yg-top h1, .yg-hd > small, .yg-tabs a, button, .yg-btn, th[scope=col], thead th, label, .yg-keys, title"
+        if (
+            "*" in _kind(self.path) or "/standards/" in self.path
+        ):  # the heading is the name of a person, a feed, a standard
+            selector = selector.replace(".yg-top h1, ", "").replace(", title", "")
         said = self.page.eval_on_selector_all(
             selector,
             "es => es.filter(e => !e.closest('[data-yg-data], tbody, .yg-chips, select, [lang]:not(html)')).map(e => {"
@@ -138,7 +142,7 @@ class Visitor:
 def _kind(path: str) -> str:
     """Pages of one kind look alike: numbers and opaque signs in the address do not count."""
     where, _sep, query = path.partition("?")
-    parts = ["*" if re.fullmatch(r"\d+|[a-z2-7]{13}", p) else p for p in where.split("/")]
+    parts = ["*" if re.fullmatch(r"\d+|(?!collaboration)[a-z0-9]{13}", p) else p for p in where.split("/")]
     if "standards" in parts:
         parts = parts[:4]
     keys = re.findall(r"(?:^|&)(tab|view|period|kind)=([^&]*)", query)

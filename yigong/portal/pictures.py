@@ -14,6 +14,7 @@ from typing import Any
 
 from yigong.portal import browser as browsers
 from yigong.portal.env import ROOT, env
+from yigong.portal.palette import smaller
 
 FOLDER = ROOT / "docs" / "pictures"
 LIMIT = 200_000  # bytes of one picture
@@ -37,13 +38,13 @@ PERSON = "a.ps-hit"
 PICTURES = (
     Picture("login", "", "/account/login/"),
     Picture("home", "zhouming", "/"),
-    Picture("person", "zhouming", "/persons/?q=王秀兰", PERSON),
+    Picture("person", "zhouming", "/persons/?q=王秀兰 1959", PERSON),
     Picture("referral", "zhouming", "/collaboration/referral/"),
     Picture("identity", "wuqian", "/platform/empi/review/"),
     Picture("exchange", "fenglei", "/platform/exchange/"),
     Picture("board", "gaojianjun", "/supervision/"),
     Picture("standards", "fenglei", "/platform/standards/"),
-    Picture("phone-person", "lijianguo", "/persons/?q=王秀兰", PERSON, phone=True),
+    Picture("phone-person", "lijianguo", "/persons/?q=王秀兰 1959", PERSON, phone=True),
     Picture("phone-referral", "zhouming", "/collaboration/referral/", phone=True),
 )
 
@@ -79,6 +80,7 @@ def _trouble(url: str) -> str:
 def _taken(wanted: list[Picture], url: str, folder: Path) -> Iterator[tuple[str, int]]:
     logins = json.loads((env().local / "demo" / "logins.json").read_text("utf-8"))
     with _browser() as browser:
+        blank = browser.new_page()
         for picture in wanted:
             place = folder / f"{picture.name}.png"
             context = browser.new_context(
@@ -87,8 +89,9 @@ def _taken(wanted: list[Picture], url: str, folder: Path) -> Iterator[tuple[str,
             page = context.new_page()
             _come_in(page, url, picture.who, logins.get(picture.who, ""))
             _go(page, url, picture)
-            page.screenshot(path=place)
+            taken = page.screenshot()
             context.close()
+            place.write_bytes(smaller(blank, taken) if len(taken) >= LIMIT else taken)
             yield picture.name, place.stat().st_size
 
 

@@ -25,12 +25,13 @@ def main(arguments: list[str]) -> int:
 
 
 def work(arguments: list[str]) -> int:
-    """``yigong work``: deliver events as they come; ``--once`` delivers what waits and ends."""
+    """``yigong work``: deliver events and carry journalled messages on as they come; ``--once`` does what waits and ends."""
     from yigong.outbox.api import dispatch
+    from yigong.platform.bus.api import process
 
     once = "--once" in arguments
     while True:
-        done = dispatch()
+        done = process() + dispatch()
         if once and not done:
             return 0
         if not done:

@@ -8,6 +8,7 @@ APPS = [
     "yigong.web",
     "yigong.outbox",
     "yigong.security",
+    "yigong.platform.bus",
     "yigong.platform.registry",
     "yigong.platform.empi",
     "yigong.platform.records",
@@ -24,6 +25,7 @@ URLS = [
     ("account/", "yigong.security.urls"),
     ("platform/standards/", "yigong.platform.registry.urls"),
     ("platform/institutions/", "yigong.platform.registry.institution_urls"),
+    ("platform/bus/", "yigong.platform.bus.urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
     ("persons/", "yigong.sharing.urls"),
@@ -36,17 +38,22 @@ URLS = [
 COMMANDS = {
     "demo": "yigong.demo.command:main",
     "ingest": "yigong.platform.exchange.command:ingest",
+    "listen": "yigong.platform.bus.listener:listen",
     "exchange": "yigong.platform.exchange.run_command:main",
+    "document": "yigong.standards.cda.command:main",
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",
 }
 
 #: commands that need neither Django nor a database
-PLAIN_COMMANDS = {"empi"}
+PLAIN_COMMANDS = {"empi", "document"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {}
+
+#: format of a journalled message -> its handler, called (ctx, messages) in the transaction that marks them
+BUS_HANDLERS = {"hl7v2": "yigong.platform.exchange.inbound:hl7v2"}
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
@@ -54,6 +61,7 @@ EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
 #: dotted paths of the tables of actions: {"referral.accept": _("接收转诊")}; a role is a set of these names
 ACTIONS = [
     "yigong.security.actions:ACTIONS",
+    "yigong.platform.bus.actions:ACTIONS",
     "yigong.platform.registry.actions:ACTIONS",
     "yigong.platform.empi.actions:ACTIONS",
     "yigong.platform.exchange.actions:ACTIONS",
@@ -65,6 +73,7 @@ ACTIONS = [
 #: dotted paths of the tables of refusals: {"no_actor": _("没有说明是谁…")}; facts of the refusal stand in as %(name)s
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
+    "yigong.platform.bus.sentences:SENTENCES",
     "yigong.platform.exchange.sentences:SENTENCES",
     "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from yigong.kit.errors import Refused
+from yigong.kit.hl7v2.parse import split_messages
 from yigong.platform.exchange.batch import Batch, Unreadable
 from yigong.platform.exchange.readers.gather import Source
-from yigong.platform.exchange.readers.hl7v2.convert import Gatherings, take
-from yigong.platform.exchange.readers.hl7v2.parse import split_messages
+from yigong.platform.exchange.readers.hl7v2.convert import PERSONS, RESULTS, STAYS, Gatherings, take
 from yigong.platform.exchange.readers.sentences import SENTENCES, reason
 from yigong.platform.records import documents
 
 MESSAGES = 1000  # of one batch
+USED = RESULTS | STAYS | PERSONS  # types that bring records or persons
 
 
 def read(config: Mapping[str, Any], *, since: str | None = None, size: int = MESSAGES) -> Iterator[Batch]:
@@ -45,6 +46,14 @@ def again(raws: Sequence[Mapping[str, Any]], places: Sequence[str]) -> Iterator[
         data = documents.place_of(str(raw["sha256"])).read_bytes()
         yield from _one(data, str(raw["path"]), int(raw.get("offset", 1)), str(raw.get("org_code") or ""), gathered)
     yield from gathered.batches(places[0] if places else "")
+
+
+def taken(messages: Sequence[tuple[bytes, str, str]]) -> Iterator[Batch]:
+    """Messages in hand: (bytes, name, institution or empty where the message names it)."""
+    gathered = Gatherings()
+    for data, path, org_code in messages:
+        yield from _one(data, path, 1, org_code, gathered)
+    yield from gathered.batches("")
 
 
 def _one(data: bytes, path: str, number: int, org_code: str, gathered: Gatherings) -> Iterator[Unreadable]:

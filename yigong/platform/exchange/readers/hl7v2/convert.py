@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from yigong.kit.errors import Refused
+from yigong.kit.hl7v2.charset import Decoded, decode
+from yigong.kit.hl7v2.parse import Message, NotHl7
 from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
 from yigong.platform.exchange.readers.gather import Gathered, Source, id_type, row_of
-from yigong.platform.exchange.readers.hl7v2.charset import Decoded, decode
 from yigong.platform.exchange.readers.hl7v2.facts import (
     Line,
     Person,
@@ -23,7 +24,6 @@ from yigong.platform.exchange.readers.hl7v2.facts import (
     stay_of,
     visit_of,
 )
-from yigong.platform.exchange.readers.hl7v2.parse import Message, NotHl7
 from yigong.platform.exchange.readers.sentences import finding
 
 MEDIA_TYPE = "x-application/hl7-v2+er7"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from yigong.kit.hl7v2.parse import NULL, Message, Segment
 from yigong.kit.moments import NotAMoment, day, is_blank, moment
-from yigong.platform.exchange.readers.hl7v2.parse import NULL, Message, Segment
 
 SEX = {"M": "1", "F": "2", "U": "0", "O": "9", "A": "9", "N": "9", "1": "1", "2": "2", "0": "0", "9": "9"}
 #: type of an identifier in PID-3 -> how well it serves as the institution's own patient number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from yigong.platform.exchange.readers.hl7v2.parse import Separators
+from yigong.kit.hl7v2.parse import Separators
 
 Nested = list[list[list[list[str]]]]  # fields, repetitions, components, sub-components
 

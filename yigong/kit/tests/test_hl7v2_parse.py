@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.shared import shared
-from yigong.platform.exchange.readers.hl7v2 import charset, write
-from yigong.platform.exchange.readers.hl7v2.parse import Message, NotHl7, Separators, split_messages, unescape
+from yigong.kit.hl7v2 import charset, write
+from yigong.kit.hl7v2.parse import Message, NotHl7, Separators, split_messages, unescape
 
 HEAD = r"MSH|^~\&|LIS|4401000001|YG|CENTRE|20260301080000||ORU^R01|1|P|2.4"
 

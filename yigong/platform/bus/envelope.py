@@ -1,0 +1,97 @@
+"""What the bus reads of a message before it keeps it, and the acknowledgement it answers. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import NamedTuple
+
+from yigong.kit.hl7v2.charset import decode
+from yigong.kit.hl7v2.parse import Message, NotHl7, Segment, Separators
+from yigong.kit.hl7v2.write import escape
+
+ORDERS = {"OBR": (3, 2), "ORC": (3, 2)}
+#: codes of the HL7 table 0357
+NOT_READABLE, INTERNAL, TOO_LARGE = "100", "207", "102"
+SAID = {
+    NOT_READABLE: "不是 HL7 v2 消息：开头没有可读的 MSH 段 / not HL7 v2: no readable MSH segment",
+    INTERNAL: "平台暂时不能保存，请稍后重发 / the message could not be stored, send it again later",
+    TOO_LARGE: "消息超过大小上限，连接关闭 / the message is larger than allowed, the connection is closed",
+}
+
+
+class Envelope(NamedTuple):
+    """One message with the facts under which the journal keeps it."""
+
+    raw: bytes
+    sha256: str
+    sender: str
+    control_id: str
+    kind: str
+    charset: str
+    org_code: str
+    local_id: str
+    order_no: str
+    partition_key: str
+    header: Segment
+
+    def rows(self) -> tuple[bytes | str, ...]:
+        """The facts without the header, in order."""
+        return self[:-1]
+
+
+def open_envelope(raw: bytes) -> Envelope:
+    """Read head and business keys. Raises NotHl7."""
+    if b"\x00" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise NotHl7("nul")
+    decoded = decode(raw)
+    message = Message(decoded.text, decoded.charset)
+    header = Segment(message.lines[0], message.separators, decoded.charset)
+    kind = "^".join(part for part in (header.value(9), header.value(9, 2)) if part)
+    if not kind:
+        raise NotHl7("MSH-9")
+    org_code = header.value(4).strip().upper()
+    local_id, order_no = _patient(message), _order(message)
+    sender = f"{header.value(3)}^{header.value(4)}"
+    digest = hashlib.sha256(raw).hexdigest()
+    # a message about nobody waits for nobody
+    key = f"{org_code}|{local_id}" if local_id else digest
+    control = header.value(10)
+    facts = (sender[:200], control[:200], kind[:40], decoded.charset, org_code[:10], local_id[:80], order_no[:80])
+    sender, control, kind, charset, org_code, local_id, order_no = (fact.replace("\x00", "") for fact in facts)
+    key = key[:200].replace("\x00", "")
+    return Envelope(raw, digest, sender, control, kind, charset, org_code, local_id, order_no, key, header)
+
+
+def _patient(message: Message) -> str:
+    found = message.first("PID")
+    return (found.value(3) or found.value(2)).strip() if found else ""
+
+
+def _order(message: Message) -> str:
+    for name, fields in ORDERS.items():
+        if found := message.first(name):
+            return next((value.strip() for n in fields if (value := found.value(n))), "")
+    return ""
+
+
+def acknowledgement(header: Segment | None, code: str, at: datetime, *, error: str = "") -> bytes:
+    """The answer to a message, in the sender's own signs and charset; *code* is AA, AE or AR, *error* of table 0357."""
+    signs = header.separators if header else Separators()
+    field, component = signs.field, signs.component
+    raw = header.raw if header else (lambda _number: "")
+    moment = at.strftime("%Y%m%d%H%M%S.%f")
+    event = header.value(9, 2) if header else ""
+    control = raw(10)
+    head = [
+        "MSH", "".join(signs[1:]), raw(5), raw(6), raw(3), raw(4), moment[:18] + at.strftime("%z"), "",
+        component.join(part for part in ("ACK", event) if part), f"A{moment.replace('.', '')}", raw(11) or "P", raw(12) or "2.4",
+        "", "", "", "", "", raw(18),
+    ]  # fmt: skip
+    lines = [field.join(head).rstrip(field), field.join(("MSA", code, control))]
+    if error:
+        words = escape(SAID[error], signs)
+        lines[1] += field + words
+        lines.append(field.join(("ERR", "", "", error, "E", "", "", "", words)))
+    charset = header.charset if header else "utf-8"
+    return ("\r".join(lines) + "\r").encode(charset, "replace")

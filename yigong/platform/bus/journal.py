@@ -1,0 +1,40 @@
+"""The journal: many messages of many senders in one durable transaction, each kept once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+from django.db import connection, transaction
+
+from yigong.kit.clock import now
+from yigong.platform.bus.envelope import Envelope
+
+COLUMNS = "raw, sha256, sender, control_id, kind, charset, org_code, local_id, order_no, partition_key"
+#: rows with equal keys inside one statement meet the constraint as rows of two statements do
+INSERT = f"""
+insert into bus_message (endpoint_id, direction, {COLUMNS}, received_at, due_at, state, attempts, outcome)
+select %s, 'in', {COLUMNS}, %s, %s, 'received', 0, ''
+from unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::text[], %s::text[]) as sent ({COLUMNS})
+on conflict on constraint bus_message_once do nothing
+"""
+
+
+def accept(endpoint_id: int, envelopes: Sequence[Envelope]) -> int:
+    """Keep messages durably; how many of them are new. When it returns, all of them are on the disk.
+
+    A message that came before (same endpoint, sender, control id and content) is kept once. Raises DatabaseError, and
+    then none of them may be acknowledged.
+    """
+    if not envelopes:
+        return 0
+    moment = now()
+    columns = [list(column) for column in zip(*(e.rows() for e in envelopes), strict=True)]
+    with transaction.atomic():
+        connection.ensure_connection()
+        # bound by the server: bytes travel as bytes
+        with psycopg.Cursor(connection.connection) as cursor:
+            cursor.execute("set local synchronous_commit to on")
+            cursor.execute(INSERT, [endpoint_id, moment, moment, *columns])
+            return cursor.rowcount

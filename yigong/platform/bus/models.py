@@ -1,0 +1,84 @@
+"""Endpoints of the bus, and the journal of every message that came in or went out."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class EndpointState(models.TextChoices):
+    """Whether an endpoint takes messages."""
+
+    OPEN = "open", _("开放")
+    CLOSED = "closed", _("关闭")
+
+
+class MessageState(models.TextChoices):
+    """How far a message is on its way."""
+
+    RECEIVED = "received", _("已接收")
+    PROCESSED = "processed", _("已处理")
+    FAILED = "failed", _("等待重试")
+    DEAD = "dead", _("死信")
+
+
+class Endpoint(models.Model):
+    """A place where messages arrive: protocol, version, owner, and how many connections it takes at once."""
+
+    code = models.CharField(max_length=40, unique=True)
+    kind = models.CharField(max_length=10, default="mllp")
+    version = models.CharField(max_length=20, blank=True)
+    org_code = models.CharField(max_length=10, blank=True)  # empty: each message names its institution
+    state = models.CharField(max_length=10, choices=EndpointState.choices, default=EndpointState.OPEN)
+    quota = models.PositiveIntegerField(default=0)  # connections at once; 0 is no bound
+    keep_days = models.PositiveIntegerField(default=180)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "bus_endpoint"
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Message(models.Model):
+    """One journalled message, as it came, with what is needed to find it and to carry it on in order."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="messages")
+    direction = models.CharField(max_length=3, default="in")
+    sender = models.CharField(max_length=200)
+    control_id = models.CharField(max_length=200)
+    kind = models.CharField(max_length=40)
+    charset = models.CharField(max_length=20)
+    org_code = models.CharField(max_length=10, blank=True)
+    local_id = models.CharField(max_length=80, blank=True)
+    order_no = models.CharField(max_length=80, blank=True)
+    partition_key = models.CharField(max_length=200)
+    raw = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    received_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=MessageState.choices, default=MessageState.RECEIVED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=20, blank=True)  # loaded waiting kept
+    error = models.JSONField(null=True)  # code, zh, en: never personal data
+
+    class Meta:
+        db_table = "bus_message"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "sender", "control_id", "sha256"], name="bus_message_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["partition_key", "id"], condition=models.Q(state__in=["received", "failed"]), name="bus_open"
+            ),
+            models.Index(fields=["id"], condition=models.Q(state__in=["received", "failed"]), name="bus_due"),
+            models.Index(fields=["local_id"], name="bus_local_id"),
+            models.Index(fields=["order_no"], name="bus_order_no"),
+            models.Index(fields=["control_id"], name="bus_control_id"),
+            models.Index(fields=["received_at"], name="bus_received"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"

@@ -1,0 +1,68 @@
+"""Messages of the bus carried into the records by the same pipeline as files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yigong.kit.clock import now
+from yigong.kit.ctx import Ctx
+from yigong.platform.bus.api import Inbound, Outcome
+from yigong.platform.exchange import pipeline
+from yigong.platform.exchange.batch import Batch
+from yigong.platform.exchange.models import Feed, FeedState, Job, Quarantined
+from yigong.platform.exchange.readers import hl7v2 as reader
+from yigong.platform.exchange.selectors import today_start
+
+FEED = "服务总线 HL7 v2"
+
+
+def hl7v2(ctx: Ctx, messages: Sequence[Inbound]) -> list[Outcome]:
+    """Carry HL7 v2 messages in; what each became.
+
+    What the records cannot take waits in quarantine with its reasons; a type they have no use for is kept as original.
+    """
+    job = _job_of_today()
+    paths = {_path(m): m for m in messages}
+    totals = pipeline.carry_all(ctx, job.pk, _batches(messages), None)
+    _note(job, totals)
+    waiting: dict[str, list[Quarantined]] = {}
+    for row in Quarantined.objects.filter(job=job, raw__path__in=list(paths)):
+        waiting.setdefault(row.raw["path"], []).append(row)
+    return [_outcome(m, waiting.get(path, [])) for path, m in paths.items()]
+
+
+def _path(message: Inbound) -> str:
+    return f"bus/{message.message_id}"
+
+
+def _batches(messages: Sequence[Inbound]) -> list[Batch]:
+    given = [(m.raw, _path(m), m.org_code) for m in messages]
+    return list(reader.taken(given))
+
+
+def _outcome(message: Inbound, waiting: Sequence[Quarantined]) -> Outcome:
+    if waiting:
+        why = (waiting[0].reasons or [{}])[0]
+        return Outcome("waiting", str(why.get("zh", "")), str(why.get("en", "")))
+    if message.kind not in reader.USED:
+        zh, en = f"{message.kind} 不生成记录，原件已保存", f"{message.kind} makes no records, the original is kept"
+        return Outcome("kept", zh, en)
+    return Outcome("loaded")
+
+
+def _job_of_today() -> Job:
+    """One job of the bus's feed for each day of the county."""
+    moment = now()
+    facts = {"reader": "hl7v2", "created_at": moment, "active": False}
+    feed, _made = Feed.objects.get_or_create(name=FEED, defaults=facts)
+    found = Job.objects.filter(feed=feed, kind="bus", started_at__gte=today_start()).order_by("id").first()
+    return found or Job.objects.create(
+        feed=feed, kind="bus", state=FeedState.SUCCEEDED, started_at=moment, beat_at=moment, ended_at=moment
+    )
+
+
+def _note(job: Job, totals: pipeline.Totals) -> None:
+    if totals.rejected:
+        Job.objects.filter(pk=job.pk).update(state=FeedState.PARTIAL)
+        Feed.objects.filter(pk=job.feed_id).update(state=FeedState.PARTIAL)
+    Job.objects.filter(pk=job.pk).update(ended_at=now())

@@ -1,0 +1,121 @@
+"""The rules for shared documents: how grave each is and what it says, in both languages."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from lxml import etree
+
+
+class Check(NamedTuple):
+    """One rule; ``{name}`` is what the standard calls the place, ``{value}`` what was found, ``{more}`` the measure."""
+
+    severity: str
+    zh: str
+    en: str
+
+
+#: rule -> severity and sentences
+CHECKS: dict[str, Check] = {
+    "xml_encoding_wrong": Check("warning", "声明的字符编码与实际不符", "The declared character encoding is not the real one"),
+    "xml_signs_lost": Check("error", "部分字符无法识别", "Some characters cannot be read"),
+    "xml_signs_forbidden": Check("error", "含有 XML 不允许的控制字符", "Holds control characters that XML forbids"),
+    "realm": Check("error", "realmCode 应为 CN", "realmCode must be CN"),
+    "type_id": Check("error", "typeId 应为 2.16.840.1.113883.1.3 / POCD_MT000040", "typeId must be 2.16.840.1.113883.1.3 / POCD_MT000040"),
+    "template": Check("error", "templateId 应为 {more}，现为“{value}”", "templateId must be {more}, found “{value}”"),
+    "code_undeclared": Check("error", "文档类型编码“{value}”不在标准目录中，无法按类型校验", "The document code “{value}” is not in the catalogue; it cannot be checked by kind"),
+    "code_padded": Check("error", "文档类型编码“{value}”应写作 {more}", "The document code “{value}” must be written {more}"),
+    "code_system": Check("error", "文档类型编码的 codeSystem 应为 2.16.156.10011.2.4", "codeSystem of the document code must be 2.16.156.10011.2.4"),
+    "document_id": Check("error", "缺少文档流水号 id（root 2.16.156.10011.1.1）", "The document id (root 2.16.156.10011.1.1) is missing"),
+    "title": Check("error", "缺少文档标题 title", "The title is missing"),
+    "effective_time": Check("error", "缺少文档生成时间 effectiveTime", "effectiveTime is missing"),
+    "confidentiality": Check("error", "缺少或不认识的保密级别 confidentialityCode“{value}”", "confidentialityCode is missing or unknown: “{value}”"),
+    "language": Check("error", "languageCode 应为 zh-CN", "languageCode must be zh-CN"),
+    "set_id": Check("warning", "缺少文档集合编号 setId：更正版本无法对应", "setId is missing: corrected versions cannot be matched"),
+    "version_number": Check("warning", "缺少文档版本号 versionNumber", "versionNumber is missing"),
+    "record_target": Check("error", "缺少患者 recordTarget/patientRole", "The patient recordTarget/patientRole is missing"),
+    "patient_number": Check("error", "患者没有任何编号（门急诊号、住院号、健康卡号等）", "The patient has no number at all (outpatient, inpatient, health card …)"),
+    "identity_missing": Check("warning", "没有患者身份证件号码", "There is no identity number of the patient"),
+    "author": Check("error", "缺少文档作者 author 或其姓名", "The author or the author's name is missing"),
+    "custodian": Check("error", "缺少保管机构代码（root 2.16.156.10011.1.5）", "The custodian's organization code (root 2.16.156.10011.1.5) is missing"),
+    "signature_name": Check("warning", "签名人没有姓名", "A signature has no name"),
+    "body": Check("error", "缺少 component/structuredBody", "component/structuredBody is missing"),
+    "section_missing": Check("error", "缺少章节“{name}”（其中必填内容 {more} 项）", "The section “{name}” is missing ({more} required places)"),
+    "section_absent": Check("info", "没有章节“{name}”；标准事实未给出其约束，不作判断", "There is no section “{name}”; the facts give no cardinality for it, so it is not judged"),
+    "section_code_system": Check("warning", "章节“{name}”的 codeSystem 应为 LOINC 2.16.840.1.113883.6.1", "codeSystem of the section “{name}” must be LOINC 2.16.840.1.113883.6.1"),
+    "required_missing": Check("error", "缺少必填内容“{name}”", "Required content “{name}” is missing"),
+    "required_blank": Check("warning", "必填内容“{name}”没有值", "Required content “{name}” has no value"),
+    "too_many": Check("warning", "“{name}”只应出现一次，现有 {more} 处", "“{name}” may stand once, found {more}"),
+    "cardinality_undeclared": Check("info", "{more} 处声明没有约束（R/O），只检查格式，不判断是否必填", "{more} declared places have no cardinality; only their form is checked"),
+    "type_missing": Check("warning", "“{name}”未声明数据类型（xsi:type，应为 {more}）", "“{name}” declares no data type (xsi:type, {more})"),
+    "type_wrong": Check("warning", "“{name}”的数据类型“{value}”应为 {more}", "“{name}”: the data type “{value}” must be {more}"),
+    "date_impossible": Check("error", "“{name}”的日期“{value}”不存在", "“{name}”: there is no such date as “{value}”"),
+    "number_unreadable": Check("error", "“{name}”的值“{value}”不是数字", "“{name}”: “{value}” is not a number"),
+    "number_digits": Check("warning", "“{name}”的值“{value}”超出格式 {more}", "“{name}”: “{value}” exceeds the format {more}"),
+    "flag_unreadable": Check("error", "“{name}”的值“{value}”不是 true/false", "“{name}”: “{value}” is neither true nor false"),
+    "too_long": Check("warning", "“{name}”的值超过格式 {more}", "“{name}”: the value is longer than the format {more}"),
+    "too_short": Check("warning", "“{name}”的值“{value}”短于格式 {more}", "“{name}”: “{value}” is shorter than the format {more}"),
+    "code_unknown": Check("error", "“{name}”的代码“{value}”不在值域 {more} 中", "“{name}”: the code “{value}” is not in the value set {more}"),
+    "code_system_wrong": Check("warning", "“{name}”的 codeSystem“{value}”应为 {more}", "“{name}”: codeSystem “{value}” must be {more}"),
+    "unit_missing": Check("warning", "“{name}”没有单位，应为 {more}", "“{name}” has no unit, expected {more}"),
+    "unit_wrong": Check("warning", "“{name}”的单位“{value}”应为 {more}", "“{name}”: the unit “{value}” must be {more}"),
+    "discharge_before_admission": Check("error", "出院时间“{value}”早于入院时间 {more}", "The discharge “{value}” is before the admission {more}"),
+    "born_after_document": Check("error", "出生日期“{value}”晚于文档时间 {more}", "The birth date “{value}” is after the document, {more}"),
+    "age_against_birth": Check("warning", "年龄“{value}”与出生日期不符，应为 {more} 岁", "The age “{value}” does not fit the birth date, expected {more}"),
+    "id_no_wrong": Check("error", "身份证号码校验位或出生日期不对", "The identity number has a wrong check digit or birth date"),
+    "sex_against_id_no": Check("error", "性别“{value}”与身份证号码不符", "The sex “{value}” does not fit the identity number"),
+    "birth_against_id_no": Check("error", "出生日期“{value}”与身份证号码不符", "The birth date “{value}” does not fit the identity number"),
+    "document_in_future": Check("error", "文档时间“{value}”晚于现在", "The document's time “{value}” lies in the future"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One deviation: rule, severity, place, line, value and the sentence in both languages."""
+
+    rule: str
+    severity: str
+    xpath: str
+    line: int
+    name: str
+    value: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found in one document, and how many of its declared required places are filled."""
+
+    document_code: str
+    title: str
+    findings: tuple[Found, ...]
+    satisfied: int
+    required: int
+    unjudged: int  # declared places without a cardinality
+
+    @property
+    def score(self) -> float | None:
+        """Share of required places that are filled; None where none is declared."""
+        return self.satisfied / self.required if self.required else None
+
+    def count(self, severity: str) -> int:
+        """How many findings are of a severity."""
+        return sum(found.severity == severity for found in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return {**asdict(self), "score": self.score}
+
+
+def found(
+    rule: str, node: etree._Element, *, name: tuple[str, str] = ("", ""), value: str = "", more: object = ""
+) -> Found:
+    """The finding of a rule at an element."""
+    check, value = CHECKS[rule], value[:60]
+    xpath = str(node.getroottree().getpath(node))
+    line: int = node.sourceline or 0  # type: ignore[assignment]
+    zh = check.zh.format(name=name[0], value=value, more=more)
+    en = check.en.format(name=name[1] or name[0], value=value, more=more)
+    return Found(rule, check.severity, xpath, line, name[0], value, zh, en)

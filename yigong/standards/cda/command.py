@@ -1,0 +1,111 @@
+"""``yigong document``: checks shared documents, writes them from facts, lists their kinds. Needs no database."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from yigong.kit.errors import Refused
+from yigong.standards.api import load
+from yigong.standards.cda.check import check_document
+from yigong.standards.cda.checks import Report
+from yigong.standards.cda.write import losses, write_document
+
+COLORS = {"error": "red", "warning": "yellow", "info": "cyan"}
+SAID = {
+    "zh": {"score": "必填内容", "error": "错误", "warning": "警告", "info": "提示", "line": "行", "what": "问题", "where": "位置", "rule": "规则", "none": "标准事实未给出约束"},
+    "en": {"score": "required content", "error": "errors", "warning": "warnings", "info": "notes", "line": "line", "what": "finding", "where": "place", "rule": "rule", "none": "the facts give no cardinality"},
+}  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    """Runs ``check``, ``write`` or ``kinds``; 1 when a document has errors or a value is lost, 2 for what cannot be read."""
+    said = _parser().parse_args(arguments)
+    return int(said.act(said))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="yigong document", description="shared documents / 共享文档")
+    verbs = parser.add_subparsers(required=True, metavar="check | write | kinds")
+    check = verbs.add_parser("check", help="judge documents by the standard / 按标准校验文档")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files or folders of XML / XML 文件或目录")
+    check.add_argument("--lang", choices=("zh", "en"), default="zh")
+    check.add_argument("--json", type=Path, metavar="OUT", help="write all findings as JSON / 另存全部结果")
+    check.set_defaults(act=_check)
+    write = verbs.add_parser("write", help="write a document from facts / 由数据生成文档")
+    write.add_argument("code", metavar="CODE", help="C0001 … C0053")
+    write.add_argument("--facts", type=Path, required=True, metavar="JSON")
+    write.add_argument("--out", type=Path, required=True, metavar="XML")
+    write.set_defaults(act=_write)
+    kinds = verbs.add_parser("kinds", help="list the kinds of documents / 列出文档类型")
+    kinds.add_argument("--lang", choices=("zh", "en"), default="zh")
+    kinds.set_defaults(act=_kinds)
+    return parser
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        yield from sorted(path.rglob("*.xml")) if path.is_dir() else [path]
+
+
+def _check(said: argparse.Namespace) -> int:
+    console, standards, reports, worst = Console(), load(), {}, 0
+    for path in _files(said.files):
+        try:
+            report = check_document(path.read_bytes(), standards)
+        except (Refused, OSError) as error:
+            because = error.code if isinstance(error, Refused) else error.strerror
+            print(f"{path}: 不能读取 / cannot be read: {because}", file=sys.stderr)
+            reports[str(path)], worst = {"unreadable": because}, 2
+            continue
+        reports[str(path)] = report.as_json()
+        worst = max(worst, int(report.count("error") > 0))
+        _print(console, path, report, said.lang)
+    if said.json:
+        said.json.write_text(json.dumps(reports, ensure_ascii=False, indent=1), encoding="utf-8")
+    return worst
+
+
+def _print(console: Console, path: Path, report: Report, lang: str) -> None:
+    words = SAID[lang]
+    score = f"{report.satisfied}/{report.required}" if report.required else words["none"]
+    counts = "  ".join(f"{words[s]} {report.count(s)}" for s in COLORS)
+    console.print(
+        f"{path.name}  {report.document_code}  {words['score']} {score}  {counts}", markup=False, highlight=False
+    )
+    table = Table(words["line"], words["rule"], words["what"], words["where"], expand=True)
+    for entry in sorted(report.findings, key=lambda f: (list(COLORS).index(f.severity), f.line)):
+        color = COLORS[entry.severity]
+        sentence = (entry.zh if lang == "zh" else entry.en).replace("[", "\\[")
+        table.add_row(str(entry.line), f"[{color}]{entry.rule}[/]", sentence, entry.xpath.replace("[", "\\["))
+    console.print(table)
+
+
+def _write(said: argparse.Namespace) -> int:
+    try:
+        facts = json.loads(said.facts.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise Refused("cda_facts_wrong", document=said.code)
+        said.out.write_bytes(write_document(said.code, facts, load()))
+    except (Refused, OSError, ValueError) as error:
+        because = error.code if isinstance(error, Refused) else error
+        print(f"yigong document: 不能生成 / cannot be written: {because}", file=sys.stderr)
+        return 2
+    lost = losses(said.code, facts, load())
+    for loss in lost:
+        print(f"未写入 / not carried: {loss.data_set}[{loss.row}].{loss.field} ({loss.because})", file=sys.stderr)
+    return int(bool(lost))
+
+
+def _kinds(said: argparse.Namespace) -> int:
+    for document in load().documents.values():
+        if document.code.startswith("C"):
+            sets = " ".join(d.identifier for d in load().data_sets.values() if d.key in document.data_sets)
+            print(document.code, document.name_zh if said.lang == "zh" else document.name_en, sets, sep="\t")
+    return 0

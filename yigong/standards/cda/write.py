@@ -1,0 +1,378 @@
+"""A shared document written from standard records: declared paths become elements, values take their declared types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from lxml import etree
+
+from yigong.kit.errors import Refused
+from yigong.kit.moments import CHINA, NotAMoment, moment
+from yigong.standards.cda.fill import fill
+from yigong.standards.cda.frame import CUSTODIAN, PATIENT
+from yigong.standards.cda.header import ROOT
+from yigong.standards.cda.paths import Condition, Step, steps_of
+from yigong.standards.cda.places import LINES
+from yigong.standards.cda.plan import Key, Plan, Way, plan_of, spot
+from yigong.standards.cda.shape import add, complete, serialized
+from yigong.standards.cda.values import BLANK, value_of
+
+CATALOGUE, LOINC = "2.16.156.10011.2.2.1", "2.16.840.1.113883.6.1"
+Row = Mapping[str, Any]
+Rows = Mapping[str, Sequence[Row]]
+CODES = frozenset(
+    [
+        "CD",
+        "CE",
+        "CV",
+        "code",
+        "administrativeGenderCode",
+        "maritalStatusCode",
+        "ethnicGroupCode",
+        "occupationCode",
+        "routeCode",
+        "targetSiteCode",
+        "administrationUnitCode",
+        "educationLevelCode",
+        "nationality",
+        "translation",
+        "patienttypeCode",
+    ]
+)
+TIMES = frozenset(["TS", "time", "effectiveTime", "low", "high", "birthTime"])
+AMOUNTS = frozenset(["PQ", "MO", "REAL", "INT", "age", "doseQuantity", "rateQuantity"])
+MEASURED = AMOUNTS - {"MO", "REAL", "INT"}
+#: facts of the head -> where they stand
+HEAD = (
+    ("document_id", f"/ClinicalDocument/id[@root='{ROOT}1']"),
+    ("set_id", f"/ClinicalDocument/setId[@root='{ROOT}1']"),
+    ("version", "/ClinicalDocument/versionNumber"),
+    ("authored_at", "/ClinicalDocument/author/time"),
+    ("author_name", "/ClinicalDocument/author/assignedAuthor/assignedPerson/name"),
+    ("author_code", f"/ClinicalDocument/author/assignedAuthor/id[@root='{ROOT}7']"),
+    ("org_code", f"/ClinicalDocument/{CUSTODIAN}/id[@root='{ROOT}5']"),
+    ("org_name", f"/ClinicalDocument/{CUSTODIAN}/name"),
+    ("outpatient_no", f"/ClinicalDocument/{PATIENT}/id[@root='{ROOT}11']"),
+    ("inpatient_no", f"/ClinicalDocument/{PATIENT}/id[@root='{ROOT}12']"),
+    ("health_card_no", f"/ClinicalDocument/{PATIENT}/id[@root='{ROOT}19']"),
+    ("phone", f"/ClinicalDocument/{PATIENT}/telecom"),
+    ("id_no", f"/ClinicalDocument/{PATIENT}/patient/id[@root='{ROOT}3']"),
+    ("full_name", f"/ClinicalDocument/{PATIENT}/patient/name"),
+    ("sex_code", f"/ClinicalDocument/{PATIENT}/patient/administrativeGenderCode"),
+    ("born_on", f"/ClinicalDocument/{PATIENT}/patient/birthTime"),
+    ("admitted_at", "/ClinicalDocument/componentOf/encompassingEncounter/effectiveTime/low"),
+    ("discharged_at", "/ClinicalDocument/componentOf/encompassingEncounter/effectiveTime/high"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A value that the document does not carry, and why."""
+
+    data_set: str
+    row: int
+    field: str
+    value: str
+    because: str  # no_place, no_line, conflict, unreadable, unknown_field
+
+
+def write_document(code: str, facts: Mapping[str, Any], standards: Any) -> bytes:
+    """The document of a kind from ``{"head": {…}, "rows": {data set: [row, …]}}``; the same facts give the same bytes.
+
+    Raises Refused ``cda_kind_unknown``, ``cda_facts_wrong``.
+    """
+    if code not in standards.documents or not code.startswith("C"):
+        raise Refused("cda_kind_unknown", document=code[:20])
+    rows, head = facts.get("rows", {}), facts.get("head", {})
+    if (
+        not isinstance(rows, Mapping)
+        or not isinstance(head, Mapping)
+        or not all(isinstance(r, list) for r in rows.values())
+    ):
+        raise Refused("cda_facts_wrong", document=code)
+    return written(plan_of(code, standards), rows, head, standards)
+
+
+def losses(code: str, facts: Mapping[str, Any], standards: Any) -> list[Loss]:
+    """What of the rows the document does not carry: its place is missing, taken, or cannot hold the value."""
+    from yigong.standards.cda.api import open_document
+
+    plan, given = plan_of(code, standards), facts.get("rows", {})
+    back = open_document(write_document(code, facts, standards), standards).rows.by_data_set
+    lost = []
+    for data_set, rows in given.items():
+        fields = {f.identifier: f for d in plan.kind.data_sets if d.identifier == data_set for f in d.fields}
+        found = back.get(data_set, [])
+        for at, row in enumerate(rows):
+            for name, value in row.items():
+                text, field = said(value), fields.get(name)
+                kept = found[at].values.get(name) if at < len(found) else None
+                if text and (field is None or kept is None or kept != canonical(field, text, standards)):
+                    lost.append(Loss(data_set, at, name, text, _because(plan, (data_set, name), field, at, kept)))
+    return lost
+
+
+def _because(plan: Plan, key: Key, field: Any, at: int, kept: str | None) -> str:
+    if field is None:
+        return "unknown_field"
+    if key not in plan.ways and key not in plan.units:
+        return "no_place"
+    if at and plan.kind.lines is None:
+        return "no_line"
+    return "conflict" if kept is not None else "unreadable"
+
+
+def said(value: Any) -> str:
+    """A value of a row as text."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return (
+                (value if value.tzinfo else value.replace(tzinfo=CHINA))
+                .astimezone(CHINA)
+                .strftime("%Y-%m-%dT%H:%M:%S%z")
+            )
+        case date():
+            return value.isoformat()
+    return str(value).strip()
+
+
+def canonical(field: Any, text: str, standards: Any) -> str | None:
+    """The text as the reading gives it back."""
+    node = etree.Element("value", code=text) if field.type in ("S2", "S3") else etree.Element("value", value=text)
+    value = value_of(node)
+    return fill(field, value, standards.value_sets.get(field.value_set_id)).text if value else None
+
+
+def written(plan: Plan, rows: Rows, head: Mapping[str, Any], standards: Any) -> bytes:
+    """The document by a plan."""
+    root = _frame(plan.kind.document, head)
+    _Writer(plan, root, standards).write(rows)
+    for name, xpath in HEAD:
+        if text := said(head.get(name)):
+            node = _at(root, steps_of(xpath))
+            if value_of(node) is None:
+                _put(node, xpath.rsplit("/", 1)[1].split("[")[0], text)
+    for path in ("author", CUSTODIAN, "component/structuredBody"):
+        _at(root, tuple(Step(tag, ()) for tag in path.split("/")))
+    _body(root, plan.kind.document)
+    complete(root)
+    return serialized(root)
+
+
+def _frame(document: Any, head: Mapping[str, Any]) -> etree._Element:
+    root = etree.Element("ClinicalDocument")
+    etree.SubElement(root, "realmCode", code="CN")
+    etree.SubElement(root, "typeId", root="2.16.840.1.113883.1.3", extension="POCD_MT000040")
+    etree.SubElement(root, "templateId", root=document.template_oid)
+    etree.SubElement(root, "id", root=f"{ROOT}1")
+    etree.SubElement(
+        root, "code", code=document.code, codeSystem="2.16.156.10011.2.4", codeSystemName="卫生信息共享文档规范编码体系"
+    )
+    etree.SubElement(root, "title").text = said(head.get("title")) or document.name_zh
+    made = etree.SubElement(root, "effectiveTime")
+    if text := said(head.get("generated_at") or head.get("authored_at")):
+        made.set("value", _time(text))
+    etree.SubElement(
+        root, "confidentialityCode", code="N", codeSystem="2.16.840.1.113883.5.25", codeSystemName="Confidentiality"
+    )
+    etree.SubElement(root, "languageCode", code="zh-CN")
+    etree.SubElement(root, "setId")
+    etree.SubElement(root, "versionNumber", value=said(head.get("version")) or "1")
+    add(add(root, "recordTarget"), "patientRole")
+    return root
+
+
+def _body(root: etree._Element, document: Any) -> None:
+    """Titles of sections, and their words for a reader."""
+    known = {section.loinc or section.display: section for section in document.sections}
+    body = root.find("component/structuredBody")
+    if body is not None and not len(body):  # a body holds one section at least
+        for name in list(known)[:1] or [""]:
+            named = add(add(add(body, "component"), "section"), "code")
+            if name:
+                named.set("code" if known[name].loinc else "displayName", name)
+    for section in root.iter("section"):
+        code = section.find("code")
+        declared = known.get(code.get("code") or code.get("displayName", "")) if code is not None else None
+        if code is not None and code.get("code"):
+            code.set("codeSystem", LOINC)
+            code.set("codeSystemName", "LOINC")
+            if declared is not None:
+                code.set("displayName", declared.display)
+        if declared is not None:
+            add(section, "title").text = declared.title_zh
+
+
+class _Writer:
+    """Puts the rows of a document into its tree."""
+
+    def __init__(self, plan: Plan, root: etree._Element, standards: Any) -> None:
+        self.plan, self.root, self.standards = plan, root, standards
+        self.fields = {(d.identifier, f.identifier): f for d in plan.kind.data_sets for f in d.fields}
+        self.shared: dict[tuple[str, str], int] = {}  # spots of the path that several names share
+        paths: dict[str, list[str]] = {}
+        for way in plan.ways.values():
+            names = paths.setdefault(way.place.xpath, [])
+            if spot(way)[1] not in names:
+                names.append(spot(way)[1])
+        self.shared = {(xpath, name): at for xpath, names in paths.items() for at, name in enumerate(names)}
+
+    def write(self, rows: Rows) -> None:
+        """Every value at its place; the lines of a list each in an entry of its own."""
+        for key, way in self.plan.ways.items():
+            given = list(rows.get(key[0], ()))
+            if not self._is_in_line(way):
+                first = next((row for row in given[:1] if said(row.get(key[1]))), None)
+                if first is not None:
+                    self._put(key, way, first, 0)
+                continue
+            for at, row in enumerate(given):
+                if said(row.get(key[1])):
+                    self._put(key, way, row, at)
+
+    def _is_in_line(self, way: Way) -> bool:
+        lines = LINES.get(self.plan.kind.document.code)
+        return lines is not None and f"/entry/{lines[0]}" in way.place.xpath
+
+    def _put(self, key: Key, way: Way, row: Row, line: int) -> None:
+        value = canonical(self.fields[key], said(row[key[1]]), self.standards)
+        if value is None or value in BLANK:
+            return
+        ordinal = line if self._is_in_line(way) else -1
+        node = _at(self.root, steps_of(way.place.xpath), ordinal, self.shared[way.place.xpath, spot(way)[1]], way.name)
+        if value_of(node) is not None:
+            return  # another data set says it; what differs is a loss
+        unit = next((said(row.get(u[1])) for u, quantity in self.plan.units.items() if quantity == key), "")
+        self._say(node, self._declared(way), self.fields[key], value, unit)
+
+    def _declared(self, way: Way) -> Any:
+        return next((p for p in self.plan.kind.document.elements if p.xpath == way.place.xpath), None)
+
+    def _say(self, node: etree._Element, declared: Any, field: Any, value: str, unit: str) -> None:
+        kind = declared.cda_type if declared is not None and declared.cda_type else str(node.tag)
+        is_code = field.type in ("S2", "S3") or field.identifier.endswith("_code")
+        kind = "CD" if field.type in ("S2", "S3") and node.tag == "value" else kind
+        kind = "ST" if kind in CODES and not is_code and node.tag == "value" else kind
+        kind = "TS" if node.tag == "value" and field.type in ("D", "DT") else kind
+        kind = "ST" if node.tag == "value" and kind in AMOUNTS and field.type != "N" else kind
+        if node.tag == "value":
+            node.set("type", kind)
+        _put(node, kind, value, is_code=is_code)
+        if kind in CODES and is_code:
+            self._coded(node, declared, field, value)
+        if node.tag == "age":
+            unit = "月" if "月" in field.name_zh else "岁"
+        unit = unit or (declared.unit.strip("-x/") if declared is not None else "")
+        if unit and kind in MEASURED:
+            node.set("unit", unit.replace(" ", ""))
+
+    def _coded(self, node: etree._Element, declared: Any, field: Any, value: str) -> None:
+        codes = self.standards.value_sets.get(field.value_set_id)
+        system = (declared.code_system_oid if declared is not None else "") or (codes.oid if codes is not None else "")
+        if system:
+            node.set("codeSystem", system)
+            node.set("codeSystemName", (declared.code_system if declared is not None else "") or codes.name_zh)
+        if codes is not None and (entry := codes.codes.get(value)) is not None:
+            node.set("displayName", entry.name_zh)
+
+
+def _time(text: str) -> str:
+    """A point in time as HL7 writes it; a day stays a day."""
+    try:
+        at = moment(text).astimezone(CHINA)
+    except NotAMoment:
+        return text
+    return at.strftime("%Y%m%d" if len(text) <= 10 else "%Y%m%d%H%M%S")
+
+
+def _put(node: etree._Element, kind: str, text: str, *, is_code: bool = True) -> None:
+    """A value in the form of its type."""
+    if node.tag in ("id", "setId"):
+        node.set("extension", text)
+    elif kind in CODES:
+        node.set("code" if is_code else "displayName", text)
+    elif kind in TIMES or node.tag in TIMES:
+        node.set("value", _time(text))
+    elif kind in AMOUNTS or kind == "BL" or node.tag in ("telecom", "versionNumber"):
+        node.set("value", text)
+    else:
+        node.text = text
+
+
+WRAPS = frozenset({"entry", "component", "entryRelationship"})  # each holds one thing only
+
+
+def _at(root: etree._Element, steps: Sequence[Step], line: int = -1, turn: int = 0, name: str = "") -> etree._Element:
+    """The element at a path, made as far as it is not there: line *line* of the list, *turn* of a shared path."""
+    here: etree._Element = root
+    in_line = line >= 0
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        if following is not None and step.tag in WRAPS and here is not root:
+            mark = _mark(step.tag, here, line, turn, in_line)
+            here = _wrap(here, step, following, mark, name)
+        else:
+            here = _child(here, step, name)
+    return here
+
+
+def _mark(tag: str, here: etree._Element, line: int, turn: int, in_line: bool) -> str:
+    """What keeps two wraps of one path apart: the line at an entry, the turn deeper or where there are no lines."""
+    if tag == "entry":
+        return str(line) if in_line else f"t{turn}"
+    return "" if here.tag in ("structuredBody", "section") else f"t{turn}"
+
+
+def _wrap(here: etree._Element, step: Step, inner: Step, mark: str, name: str) -> etree._Element:
+    """The wrap that holds the inner step, or a new one."""
+    for child in here.iterchildren(step.tag):
+        held = next(child.iterchildren(inner.tag), None)
+        if child.get("_mark", "") == mark and held is not None and all(c.holds(held) for c in inner.conditions):
+            return child
+    child = add(here, step.tag)
+    if mark:
+        child.set("_mark", mark)
+    return child
+
+
+def _child(here: etree._Element, step: Step, name: str) -> etree._Element:
+    for child in here.iterchildren(step.tag):
+        if all(c.holds(child) or _free(child, c) for c in step.conditions):
+            break
+    else:
+        child = add(here, step.tag)
+    for condition in step.conditions:
+        if not condition.holds(child):
+            _meet(child, condition, name)
+    return child
+
+
+def _free(child: etree._Element, condition: Condition) -> bool:
+    """The document's own id and setId stand already, without what the path asks."""
+    return not condition.path and child.get(condition.attribute) is None
+
+
+def _meet(node: etree._Element, condition: Condition, name: str) -> None:
+    """Makes a condition true: a code that names what is observed, or the role of who signs."""
+    if not condition.path:
+        node.set(condition.attribute, condition.value)
+        return
+    if condition.deep:
+        top = node.getparent() is None or node.getparent().tag == "ClinicalDocument"  # type: ignore[union-attr]
+        holder = ("associatedEntity" if top else "participantRole") if node.tag == "participant" else "assignedEntity"
+        node = next(node.iterchildren(holder, "participantRole"), None) or add(node, holder)
+    code = add(node, "code")
+    code.set(condition.attribute, condition.value)
+    if node.tag != "section" and condition.attribute == "code":
+        code.set("codeSystem", CATALOGUE)
+        code.set("codeSystemName", "卫生信息数据元目录")
+        code.set("displayName", name)
+
+
+__all__ = ["Loss", "losses", "write_document", "written"]
