@@ -15,7 +15,7 @@ from yigong.platform.empi.engine.score import UNIT
 SAMPLE = 400_000
 GAP = 0.02  # weight of a pair repeated with one field blanked
 RIDGE_MAIN, RIDGE_RELATION = 0.3, 1.5  # pull to the weights from which learning starts, when nothing was learnt before
-RIDGE_LEARNT = 60.0  # the same when it starts from learnt weights
+RIDGE_LEARNT = 150.0  # the same when it starts from learnt weights
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def _by_number(model: Model, sampled: list[pairs.Pairs], by: int, runs: pairs.Ru
     if min(good.sum(), bad.sum()) < model.training["least"]:
         return None
     known = (good | bad) & (met & ~(1 << max(0, number_space)) != 0)
+    known &= ~_misleading(model, some.levels)
     levels, yes, met = some.levels[known] & ~(31 << (5 * by)), good[known].astype(np.float64), met[known]
     parts = [counts_of(levels, yes), *_with_gaps(model, by, levels, yes, met)]
     together = Counts(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("levels", "good", "total")))
@@ -67,6 +68,22 @@ def _by_number(model: Model, sampled: list[pairs.Pairs], by: int, runs: pairs.Ru
         return _finished(model, weights, seen, total)
     weights = fit(model, _merged(together), leave=by)
     return _number_weights(model, weights, pairs.joined(sampled).levels, by)
+
+
+def _misleading(model: Model, levels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Pairs that may not label themselves.
+
+    Newborns under a placeholder name, of whom too few have numbers; and pairs without a birth date on either side,
+    where equal numbers are not confirmed but different ones still are, so that only the latter would be seen.
+    """
+    found = np.zeros(levels.size, bool)
+    for i, c in enumerate(model.comparisons):
+        if c.kind == "date":
+            found |= (levels >> (5 * i)) & 31 == 0
+        if c.kind == "name":
+            newborn = [n for n, name in enumerate(LEVELS["name"]) if name.startswith("newborn")]
+            found |= np.isin((levels >> (5 * i)) & 31, newborn)
+    return found
 
 
 def _merged(counts: Counts) -> Counts:
@@ -103,7 +120,7 @@ def fit(model: Model, counts: Counts, leave: int = -1, pull: float | None = None
     ridge = np.where(places < 1 + 32 * len(model.comparisons), RIDGE_MAIN, RIDGE_RELATION)
     if pull is not None:
         ridge[:] = pull
-    ridge[places == 0] = 1e-3
+    ridge[places == 0] = 1e-3 if pull is None else 20 * pull
     full[places] = _climb(counts, active, start, ridge, start.copy() if model.learnt else np.zeros(size))
     return full
 

@@ -71,7 +71,7 @@ def link(
     """The cluster of every record with the score and reason of its strongest link.
 
     *train*: learn the weights from these records (True), use the model's own (False), or learn when the model has none
-    or the records are many (None).
+    (None).
     """
     return run(frame, model, train=train, progress=progress).frame()
 
@@ -83,8 +83,7 @@ def run(
     say = progress or (lambda zh, en: None)
     say("读取与标准化", "reading and standardising")
     rows = standard.rows_of(frame, model)
-    n = rows.size // model.width
-    learning = (n >= 20_000 or not model.learnt) if train is None else train
+    learning = not model.learnt if train is None else train
     if learning:
         rows, model = _with_signs(rows, model)
     say("排序分块键", "sorting keys")
