@@ -1,0 +1,1 @@
+"""DICOM (影像服务): studies of the regional PACS found by person through DICOMweb."""
