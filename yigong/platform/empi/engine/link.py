@@ -160,7 +160,10 @@ def clusters(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> Linke
 
 
 def without_ambiguous(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> pairs.Pairs:
-    """The pairs without those of a newborn that fits two children nearly alike who cannot be one."""
+    """The pairs without those of a newborn that fits two children who cannot be one, or a child that fits two newborns.
+
+    Twins registered under their mother's name are told apart by nothing; rather none is joined than the wrong one.
+    """
     rule = model.guards["ambiguous"]
     born = ((rows.reshape(-1, model.width)[:, model.at(rule["name"]) + 1] >> 47) & 1).astype(bool)
     one = np.flatnonzero(born[found.left] ^ born[found.right])
@@ -169,16 +172,39 @@ def without_ambiguous(rows: NDArray[np.int64], model: Model, found: pairs.Pairs)
     swap = born[found.right[one]]
     child = np.where(swap, found.right[one], found.left[one])
     other = np.where(swap, found.left[one], found.right[one])
-    x, y = _rivals(child, other, found.scores[one], rule["bits"] * UNIT)
-    between = pairs.score_between(rows, model, other[x], other[y])
-    twins = (between.scores < 0) & (_level(model, rule["born"], between.levels) == LEVELS["date"].index("same"))
-    torn = x[twins]
-    keep = np.ones(len(found), bool)
-    keep[one[torn]] = False
+    torn = _torn(rows, model, child, other, found.scores[one])
     unsure = np.zeros(born.size, bool)
     unsure[child[torn]] = True
+    keep = np.ones(len(found), bool)
+    keep[one[torn]] = False
+    keep[one[_rivalled(rows, model, child, other, found.scores[one])]] = False
     keep &= ~(born[found.left] & born[found.right] & (unsure[found.left] | unsure[found.right]))
     return pairs.Pairs(found.left[keep], found.right[keep], found.levels[keep], found.scores[keep])
+
+
+def _torn(
+    rows: NDArray[np.int64], model: Model, child: NDArray[np.uint32], other: NDArray[np.uint32],
+    score: NDArray[np.int32],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Edges of newborns that fit two children of one birth date who are not one person."""
+    rule = model.guards["ambiguous"]
+    x, y = _rivals(child, other, score, rule["bits"] * UNIT)
+    between = pairs.score_between(rows, model, other[x], other[y])
+    return x[(between.scores < 0) & (_level(model, rule["born"], between.levels) == LEVELS["date"].index("same"))]
+
+
+def _rivalled(
+    rows: NDArray[np.int64], model: Model, child: NDArray[np.uint32], other: NDArray[np.uint32],
+    score: NDArray[np.int32],
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Edges of newborns that fit a child whom another newborn fits too, one that cannot be the same: 之大女 and 之小女."""
+    rule = model.guards["ambiguous"]
+    x, y = _rivals(other, child, score, rule["bits"] * UNIT)
+    between = pairs.score_between(rows, model, child[x], child[y])
+    apart = _level(model, rule["name"], between.levels) == LEVELS["name"].index("newborn_conflict")
+    unsure = np.zeros(rows.size // model.width, bool)
+    unsure[child[x[apart]]] = True
+    return unsure[child]
 
 
 def _level(model: Model, comparison: str, levels: NDArray[np.int64]) -> NDArray[np.int64]:
