@@ -179,13 +179,19 @@ class Buffer:
             for r in rows
         ]  # fmt: skip
 
-    def add(self, feed: str, parts: Sequence[Part], position: dict[str, Any], at: str) -> None:
-        """Keep what was read and move the position behind it, in one durable commit. Raises Refused edge.buffer_full."""
+    def add(self, feed: str, stream: str, parts: Sequence[Part], position: dict[str, Any], at: str) -> None:
+        """Keep what was read and move the position behind it, in one durable commit.
+
+        Raises Refused edge.buffer_full, and edge.begun_again when the feed was set back while it was read.
+        """
         with self._commit() as db:
+            row = db.execute("select next_number, stream from feed where name = ?", [feed]).fetchone()
+            if row is None or row[1] != stream:
+                raise Refused("edge.begun_again")
             waiting = db.execute("select coalesce(sum(bytes), 0) from bundle").fetchone()[0]
             if parts and waiting + sum(len(p.packed) for p in parts) > self.limit_bytes:
                 raise Refused("edge.buffer_full", limit_mb=self.limit_bytes // 1024 // 1024)
-            number = db.execute("select next_number from feed where name = ?", [feed]).fetchone()[0]
+            number = row[0]
             for offset, part in enumerate(parts):
                 self._insert(db, feed, number + offset, part, at)
             db.execute(

@@ -47,25 +47,15 @@ class Extractor:
     def round(self) -> int:
         """Read every feed that is due; how many were."""
         orders = self.orders()
-        if orders is None or not self._may_read(orders):
+        if orders is None:
             return 0
+        self.buffer.limit_bytes = orders.limits.buffer_mb * 1024 * 1024
         due = [f for f in orders.feeds if f.active and time.monotonic() >= self._due.get(f.name, 0.0)]
         for feed in due:
             if self.stopped.is_set() or self.orders() is not orders:
                 break
             self._read(orders, feed)
         return len(due)
-
-    def _may_read(self, orders: Configuration) -> bool:
-        """Whether there is room again after there was none."""
-        self.buffer.limit_bytes = orders.limits.buffer_mb * 1024 * 1024
-        if not self.stop_code:
-            return True
-        free = shutil.disk_usage(self.buffer.folder).free / 1024 / 1024
-        if self.buffer.has_room(AGAIN) and free > orders.limits.free_mb:
-            self.stop_code = ""
-            self.buffer.keep_reserve()
-        return not self.stop_code
 
     def _read(self, orders: Configuration, feed: Feed) -> None:
         """One run of a feed; why it ended early is noted with it."""
@@ -84,13 +74,9 @@ class Extractor:
             self.buffer.note_run(feed.name, ended=now_text())
 
     def _failed(self, feed: Feed, code: str, facts: dict[str, Any]) -> None:
-        if code in _STOPS:
-            self.stop_code = code
-            self._due[feed.name] = 0.0
-        else:
-            self._failures[feed.name] = self._failures.get(feed.name, 0) + 1
-            wait = backoff.pause(self._failures[feed.name], self._chance, first=5.0)
-            self._due[feed.name] = time.monotonic() + min(wait, max(feed.every_seconds, 5.0))
+        self._failures[feed.name] = self._failures.get(feed.name, 0) + 1
+        wait = backoff.pause(self._failures[feed.name], self._chance, first=2.0)
+        self._due[feed.name] = time.monotonic() + min(wait, max(feed.every_seconds, 5.0))
         zh, en = said_of(code, facts)
         log.warning("feed %s: %s", feed.name, en)
         with contextlib.suppress(Fault):
@@ -103,11 +89,12 @@ class Extractor:
         with self._source(feed) as source:
             source.confirm(state.position)  # an earlier word to the source may have been lost with the power
             for chunk in source.read(state.position, size=feed.rows):
-                self._check_disk(orders)
                 parts = list(bundles(orders, feed, chunk))
-                self.buffer.add(feed.name, parts, chunk.state, now_text())
+                while not self._kept(orders, feed, state.stream, parts, chunk.state):
+                    if self._is_over(orders):
+                        return False
                 source.confirm(chunk.state)
-                if self.stopped.is_set() or self.orders() is not orders:
+                if self._is_over(orders):
                     return False
         return True
 
@@ -121,10 +108,44 @@ class Extractor:
         finally:
             source.close()
 
-    def _check_disk(self, orders: Configuration) -> None:
+    def _kept(
+        self, orders: Configuration, feed: Feed, stream: str, parts: Sequence[Part], position: dict[str, Any]
+    ) -> bool:  # fmt: skip
+        """Keep a chunk; False after a while when there is no room. The source stays open, for the whole may be larger than the buffer."""
+        try:
+            self._check_room(orders)
+            self.buffer.add(feed.name, stream, parts, position, now_text())
+        except (Refused, Fault) as error:
+            if error.code not in _STOPS:
+                raise
+            self._stop(feed, error.code, error.facts)
+            self.stopped.wait(0.5)
+            return False
+        if self.stop_code:
+            self.stop_code = ""
+            self.buffer.keep_reserve()
+        return True
+
+    def _check_room(self, orders: Configuration) -> None:
+        """Once it was full, a fifth of the buffer must be free before reading goes on."""
+        if self.stop_code and not self.buffer.has_room(AGAIN):
+            raise Refused("edge.buffer_full", limit_mb=orders.limits.buffer_mb)
         free_mb = shutil.disk_usage(self.buffer.folder).free // 1024 // 1024
         if free_mb < orders.limits.free_mb:
             raise Refused("edge.disk_low", free_mb=free_mb, limit_mb=orders.limits.free_mb)
+
+    def _stop(self, feed: Feed, code: str, facts: dict[str, Any]) -> None:
+        """Say once why nothing is read."""
+        if self.stop_code == code:
+            return
+        self.stop_code = code
+        zh, en = said_of(code, facts)
+        log.warning("feed %s: %s", feed.name, en)
+        with contextlib.suppress(Fault):
+            self.buffer.note_run(feed.name, error={"code": code, "zh": zh, "en": en})
+
+    def _is_over(self, orders: Configuration) -> bool:
+        return self.stopped.is_set() or self.orders() is not orders
 
 
 def bundles(orders: Configuration, feed: Feed, chunk: Chunk) -> Iterator[Part]:

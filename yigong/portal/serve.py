@@ -28,10 +28,11 @@ def work(arguments: list[str]) -> int:
     """``yigong work``: deliver events and carry journalled messages on as they come; ``--once`` does what waits and ends."""
     from yigong.outbox.api import dispatch
     from yigong.platform.bus.api import process
+    from yigong.platform.exchange.edge.api import work as carry_edge
 
     once = "--once" in arguments
     while True:
-        done = process() + dispatch()
+        done = process() + carry_edge() + dispatch()
         if once and not done:
             return 0
         if not done:

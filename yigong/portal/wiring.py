@@ -13,6 +13,7 @@ APPS = [
     "yigong.platform.empi",
     "yigong.platform.records",
     "yigong.platform.exchange",
+    "yigong.platform.exchange.edge",
     "yigong.platform.warehouse",
     "yigong.sharing",
     "yigong.collaboration.referral",
@@ -27,7 +28,9 @@ URLS = [
     ("platform/institutions/", "yigong.platform.registry.institution_urls"),
     ("platform/bus/", "yigong.platform.bus.urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
+    ("platform/exchange/edge/", "yigong.platform.exchange.edge.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
+    ("edge/", "yigong.platform.exchange.edge.node_urls"),
     ("persons/", "yigong.sharing.urls"),
     ("collaboration/referral/", "yigong.collaboration.referral.urls"),
     ("supervision/", "yigong.supervision.urls"),
@@ -40,6 +43,7 @@ COMMANDS = {
     "ingest": "yigong.platform.exchange.command:ingest",
     "listen": "yigong.platform.bus.listener:listen",
     "exchange": "yigong.platform.exchange.run_command:main",
+    "edge": "yigong.edge.command:main",
     "document": "yigong.standards.cda.command:main",
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
@@ -47,7 +51,7 @@ COMMANDS = {
 }
 
 #: commands that need neither Django nor a database
-PLAIN_COMMANDS = {"empi", "document"}
+PLAIN_COMMANDS = {"empi", "document", "edge"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {}
@@ -65,6 +69,7 @@ ACTIONS = [
     "yigong.platform.registry.actions:ACTIONS",
     "yigong.platform.empi.actions:ACTIONS",
     "yigong.platform.exchange.actions:ACTIONS",
+    "yigong.platform.exchange.edge.actions:ACTIONS",
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
@@ -75,6 +80,7 @@ SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.platform.bus.sentences:SENTENCES",
     "yigong.platform.exchange.sentences:SENTENCES",
+    "yigong.platform.exchange.edge.sentences:SENTENCES",
     "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",
     "yigong.collaboration.referral.words:SENTENCES",
