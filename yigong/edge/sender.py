@@ -50,9 +50,9 @@ class Sender:
         try:
             busy = self._beat_if_due() or self._send_next()
         except Fault as fault:
-            if fault.code != "edge.away":
-                raise
-            return self._is_away(str(fault.facts.get("reason", "")))
+            if fault.code == "edge.disk_full":  # nothing was written; what was kept aside makes room to go on
+                self.buffer.give_reserve()
+            return self._is_away(str(fault.facts.get("reason", fault.code)))
         except Refused as refused:
             return self._is_refused(refused)
         self.failures, self.away = 0, ""

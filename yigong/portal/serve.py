@@ -26,13 +26,21 @@ def main(arguments: list[str]) -> int:
 
 def work(arguments: list[str]) -> int:
     """``yigong work``: deliver events and carry journalled messages on as they come; ``--once`` does what waits and ends."""
+    from django.db import DatabaseError, connection
+
     from yigong.outbox.api import dispatch
     from yigong.platform.bus.api import process
     from yigong.platform.exchange.edge.api import work as carry_edge
 
     once = "--once" in arguments
     while True:
-        done = process() + carry_edge() + dispatch()
+        try:
+            done = process() + carry_edge() + dispatch()
+        except DatabaseError:  # away: nothing was half done, and it is waited for
+            if once:
+                raise
+            connection.close()
+            done = 0
         if once and not done:
             return 0
         if not done:
