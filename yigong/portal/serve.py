@@ -31,11 +31,22 @@ def work(arguments: list[str]) -> int:
 
     once = "--once" in arguments
     while True:
-        done = process() + dispatch()
+        done = process() + dispatch() + _forward()
         if once and not done:
             return 0
         if not done:
             time.sleep(1)
+
+
+def _forward() -> int:
+    """Events to Kafka; when it is away they wait, and all else goes on."""
+    from yigong.kit.errors import Fault
+    from yigong.outbox.api import forward
+
+    try:
+        return forward()
+    except Fault:
+        return 0
 
 
 def stop() -> int:

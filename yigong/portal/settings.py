@@ -75,6 +75,7 @@ DATABASES = {
         "OPTIONS": {
             "server_side_binding": True,  # parameters travel beside the statement, so that the ORM's statements are prepared too
             "pool": {"min_size": 1, "max_size": env().web_threads + 2, "timeout": 20},
+            **{k: v for k, v in _database.items() if k not in ("dbname", "user", "password", "host", "port")},
             "prepare_threshold": 5,  # Django says None otherwise, and then psycopg prepares nothing, whoever asks
         },
         "CONN_HEALTH_CHECKS": False,
@@ -103,6 +104,7 @@ X_FRAME_OPTIONS = "SAMEORIGIN"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 EVENT_HANDLERS = wiring.HANDLERS
+KAFKA, KAFKA_PREFIX = env().kafka, env().kafka_prefix
 BUS_HANDLERS = wiring.BUS_HANDLERS
 ACTION_TABLES = wiring.ACTIONS
 WAREHOUSE_EXTRACTS = wiring.EXTRACTS
