@@ -73,6 +73,7 @@ DATABASES = {
         "PORT": str(_database.get("port", "")),
         # one connection for each worker thread: the pool can never be the place where readers wait
         "OPTIONS": {
+            "server_side_binding": True,  # parameters travel beside the statement, so that the ORM's statements are prepared too
             "pool": {"min_size": 1, "max_size": env().web_threads + 2, "timeout": 20},
             "prepare_threshold": 5,  # Django says None otherwise, and then psycopg prepares nothing, whoever asks
         },
@@ -82,7 +83,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "security.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["yigong.security.backend.StaffBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -94,7 +95,7 @@ LOGIN_REDIRECT_URL = "home"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600
-SESSION_ENGINE = "django.contrib.sessions.backends.db"  # several processes serve one session
+SESSION_ENGINE = "yigong.security.backend"  # several processes serve one session
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env().public_url.startswith("https://")
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
