@@ -15,6 +15,8 @@ ALLOWED_HOSTS = list(env().hosts)
 CSRF_TRUSTED_ORIGINS = [env().public_url]
 SYNTHETIC = env().synthetic
 LOCAL = env().local
+EXCHANGE_BUFFER = LOCAL / "buffer"  # raw batches kept for some days
+EXCHANGE_HASHES = LOCAL / "hashes"  # what whole-table comparison remembers
 COUNTY_MAP = LOCAL / "county.geojson"  # put there by the installation; the demonstration draws its own
 
 INSTALLED_APPS = [
