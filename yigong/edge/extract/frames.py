@@ -96,6 +96,15 @@ def acted(
     return frame.with_columns(act.alias(OP))
 
 
+def voided(frame: pl.DataFrame, deleted_when: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+    """A frame that has ``_op`` already, as text, with the source's own mark of void rows heeded too."""
+    plain_rows = as_text(frame.drop(OP))
+    said = acted(plain_rows, deleted_when).get_column(OP)
+    return plain_rows.with_columns(
+        pl.when(frame.get_column(OP) == DELETE).then(pl.lit(DELETE)).otherwise(said).alias(OP)
+    )
+
+
 def slices(frame: pl.DataFrame, size: int) -> Iterator[tuple[int, pl.DataFrame]]:
     """A frame that is in memory already, in parts, each with the number of its first row."""
     for start in range(0, frame.height, size):

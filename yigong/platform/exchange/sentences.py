@@ -32,6 +32,32 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "This row is settled ({state}) and cannot be changed.",
     ),
     "exchange.reason_missing": ("请写明弃用的原因。", "Say why the row is given up."),
+    "exchange.schedule_wrong": (
+        "计划“{schedule}”写法不对。可写：15 min、2 h、daily 02:00、daily 02:00,14:30、mon,thu 06:00；留空为仅手工。",
+        "The schedule {schedule} is not understood. Write 15 min, 2 h, daily 02:00, daily 02:00,14:30 or mon,thu 06:00; empty: by hand only.",
+    ),
+    "exchange.needs_circle": (
+        "任务“{feed}”不能依赖“{other}”：会互相等待。",
+        "Feed {feed} cannot wait for {other}: they would wait for each other.",
+    ),
+    "exchange.sheet_uneven": (
+        "{day} 的账还不平（{why}），不能关账：先处理再试。",
+        "The account of {day} does not balance ({why}) and cannot be closed.",
+    ),
+    "exchange.sheet_unknown_day": ("没有这一天的对账单。", "There is no account of that day."),
+    "exchange.buffer_empty": (
+        "这次运行没有留下缓冲（未开启，或已到期清空）：请从源库重新采集。",
+        "This run left nothing in the buffer (it is off, or was cleaned): read the source again.",
+    ),
+    "exchange.stopped": (
+        "已按要求在第 {batch} 批后暂停；恢复后从断点继续。",
+        "Stopped as asked after batch {batch}; it goes on from there when resumed.",
+    ),
+    "exchange.range_wrong": (
+        "起止日期不对：{start} 至 {end}。",
+        "The range of dates is wrong: {start} to {end}.",
+    ),
+    "exchange.alarm_unknown": ("这条告警已经解除。", "This alarm is over."),
     "exchange.failed": ("运行失败：{reason}", "The run failed: {reason}"),
 }
 

@@ -69,7 +69,7 @@ class Database:
                 yield from self._fetched(db, sql, values or {}, size)
 
     def _fetched(self, db: sa.Connection, sql: str, values: Mapping[str, Any], size: int) -> Iterator[pl.DataFrame]:
-        result = db.execution_options(stream_results=True, yield_per=size).execute(sa.text(sql), dict(values))
+        result = db.execution_options(stream_results=True, yield_per=size).execute(_bound(sql, values), dict(values))
         columns, self.kinds = list(result.keys()), {}
         for rows in result.partitions(size):
             self._learn(columns, rows)
@@ -103,7 +103,7 @@ class Database:
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Sequence[Any]]:
         """All rows of a small answer."""
         with self._answering(), self.engine.connect() as db:
-            return list(db.execute(sa.text(sql), dict(values or {})).fetchall())
+            return list(db.execute(_bound(sql, values or {}), dict(values or {})).fetchall())
 
     def value(self, sql: str, values: Mapping[str, Any] | None = None) -> Any:
         """The first value of the answer."""
@@ -117,7 +117,7 @@ class Database:
                 if values is None:
                     db.exec_driver_sql(statement.replace("%", "%%") if self._percents else statement)
                 else:
-                    db.execute(sa.text(statement), dict(values))
+                    db.execute(_bound(statement, values), dict(values))
 
     @property
     def _percents(self) -> bool:
@@ -126,7 +126,7 @@ class Database:
     def columns(self, query: str) -> list[str]:
         """The columns of a query."""
         with self._answering(), self.engine.connect() as db:
-            return list(db.execute(sa.text(f"select * from ({query}) s where 1 = 0")).keys())
+            return list(db.execute(_bound(f"select * from ({query}) s where 1 = 0", {})).keys())
 
     def clock(self) -> str:
         """The time by the source's own clock, its local time."""
@@ -210,6 +210,11 @@ def _oid_kind(oid: int) -> str:
 def _from_csv(rows: Sequence[Any], columns: Sequence[str]) -> pl.DataFrame:
     frame = pl.read_csv(b"".join(rows), has_header=False, schema=dict.fromkeys(columns, pl.String))
     return as_text(frame)
+
+
+def _bound(sql: str, values: Mapping[str, Any]) -> sa.TextClause:
+    """The statement with its own names bound; every other colon (in a text, a cast) is the source's."""
+    return sa.text(re.sub(r":(\w*)", lambda m: m[0] if m[1] in values else f"\\:{m[1]}", sql))
 
 
 def _inlined(sql: str, values: Mapping[str, Any]) -> str:

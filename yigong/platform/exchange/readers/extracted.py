@@ -24,6 +24,22 @@ class Extracted:
             for chunk in source.read(as_state(since), size=size):
                 yield as_batch(chunk)
 
+    def read_range(self, config: Mapping[str, Any], start: str, end: str, *, size: int) -> Iterator[RawBatch]:
+        """Batches of the rows changed from *start* to *end*; they move no watermark."""
+        with open_source({**config, "kind": self.kind}) as source:
+            for chunk in source.read_range(start, end, size=size):
+                yield RawBatch(as_batch(chunk).frame, chunk.place)
+
+    def expected(self, config: Mapping[str, Any], *, since: str | None) -> int | None:
+        """The source's own count of such a reading."""
+        with open_source({**config, "kind": self.kind}) as source:
+            return source.expected(as_state(since))
+
+    def confirm(self, config: Mapping[str, Any], since: str) -> None:
+        """Let the source forget what is stored."""
+        with open_source({**config, "kind": self.kind}) as source:
+            source.confirm(as_state(since))
+
     def again(self, raws: Sequence[Mapping[str, Any]], places: Sequence[str]) -> Iterator[RawBatch]:
         """Rows from quarantine as they were, or as they were mended."""
         if not raws:
