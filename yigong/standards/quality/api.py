@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from yigong.kit import clock
-from yigong.standards.quality.engine import FAILURES, Checker, Judged, Plan, bin_of, fails_beyond, plan
+from yigong.standards.quality.engine import FAILURES, Checker, Judged, Plan, bin_of, fails_beyond, plan, sentence
 from yigong.standards.quality.functions import TABLE as FUNCTIONS
 from yigong.standards.quality.loader import declared, references
 from yigong.standards.quality.model import Case, Dimension, Limit, Rule, Said, Severity
@@ -108,5 +108,5 @@ def holds(chosen: Rule, data_set: str, rows: Sequence[Mapping[str, Any]]) -> lis
 __all__ = [
     "FAILURES", "FUNCTIONS", "OTHERS", "Case", "Checker", "Dimension", "Judged", "Limit", "Plan", "Rule", "Said",
     "Severity", "Subject", "bin_of", "check", "checker", "fails_beyond", "holds", "judge", "measures", "references",
-    "rule", "rules", "sql_of", "subject",
+    "rule", "rules", "sentence", "sql_of", "subject",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -110,7 +111,7 @@ def _and(a: Term, b: Term) -> Term:
     return Term.joined("flag", a.expr & b.expr, f"({a.sql} and {b.sql})" if a.sql and b.sql else None, a, b)
 
 
-def _reads(*terms: Term | None | Sequence[Term]) -> frozenset[str]:
+def _reads(*terms: Term | Sequence[Term] | None) -> frozenset[str]:
     flat = [t for term in terms if term is not None for t in ([term] if isinstance(term, Term) else term)]
     return frozenset().union(*(t.reads for t in flat))
 
@@ -138,16 +139,17 @@ class Checker:
     def __init__(self, data_set: str, rules: Iterable[Rule], context: Mapping[str, Any]) -> None:
         self.subject: Subject = subject(data_set)
         self.plans = [plan(r, data_set, context) for r in rules]
-        self.reads = sorted(frozenset().union(*(p.reads for p in self.plans))) if self.plans else []
+        self.reads: frozenset[str] = frozenset().union(*(p.reads for p in self.plans))
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The failing rows of each rule, in the order of the rules: `row rule field severity value score`."""
-        if frame.is_empty() or not self.plans:
+        plans = [p for p in self.plans if not _blind(p, frame)]
+        if frame.is_empty() or not plans:
             return pl.DataFrame(schema=FAILURES)
-        wanted = [p.failed.alias(f"f{i}") for i, p in enumerate(self.plans)]
-        wanted += [p.score.expr.alias(f"s{i}") for i, p in enumerate(self.plans) if p.score]
-        marks = self._ready(frame).select(wanted).collect()
-        return _listed(self.plans, frame, marks, "f")
+        wanted = [p.failed.alias(f"f{i}") for i, p in enumerate(plans)]
+        wanted += [p.score.expr.alias(f"s{i}") for i, p in enumerate(plans) if p.score]
+        marks = self._ready(frame, frozenset().union(*(p.reads for p in plans))).select(wanted).collect()
+        return _listed(plans, frame, marks, "f")
 
     def judge(self, frame: pl.DataFrame) -> Judged:
         """Everything the rules say of the frame: for counts, scores and thresholds."""
@@ -155,11 +157,16 @@ class Checker:
         for i, p in enumerate(self.plans):
             wanted += [p.failed.alias(f"f{i}"), p.judged.alias(f"j{i}"), p.kept.alias(f"k{i}")]
             wanted += [p.score.expr.alias(f"s{i}")] if p.score else []
-        return Judged(self.plans, frame, self._ready(frame).select(wanted).collect())
+        return Judged(self.plans, frame, self._ready(frame, self.reads).select(wanted).collect())
 
-    def _ready(self, frame: pl.DataFrame) -> pl.LazyFrame:
-        given = [e for name in self.reads if (e := _column(name, self.subject, frame)) is not None]
+    def _ready(self, frame: pl.DataFrame, reads: Iterable[str]) -> pl.LazyFrame:
+        given = [e for name in sorted(reads) if (e := _column(name, self.subject, frame)) is not None]
         return frame.lazy().with_columns(given)
+
+
+def _blind(p: Plan, frame: pl.DataFrame) -> bool:
+    """Whether a rule asks for the registered person and the frame does not bring him along."""
+    return any(name.startswith("person.") and name not in frame.columns for name in p.reads)
 
 
 def _column(name: str, about: Subject, frame: pl.DataFrame) -> pl.Expr | None:
@@ -281,3 +288,28 @@ def fails_beyond(rule: Rule, bin_column: str = "bin") -> pl.Expr:
     if rule.least is not None:
         edge = edge | (pl.col(bin_column) < round(rule.least.at / rule.step) * 2)
     return edge
+
+
+_PLACES = re.compile(r"\{(value|score|least|most)\}")
+
+
+def sentence(said: str, rule: Rule) -> pl.Expr:
+    """What a rule says of each failing row, over the columns `value` and `score` of the failures."""
+    limits = {"least": rule.least, "most": rule.most}
+    parts: list[pl.Expr] = []
+    for at, text in enumerate(_PLACES.split(said)):
+        if at % 2 == 0:
+            parts.append(pl.lit(text))
+        elif text == "value":
+            parts.append(pl.col("value").fill_null("—"))
+        elif text == "score":
+            parts.append(plain_number(pl.col("score")).fill_null("—"))
+        else:
+            limit = limits[text]
+            parts.append(pl.lit("—" if limit is None else f"{limit.at:g}"))
+    return pl.concat_str(parts)
+
+
+def plain_number(number: pl.Expr) -> pl.Expr:
+    """A figure with at most two decimals and no trailing zeros."""
+    return number.round(2).cast(pl.String).str.strip_suffix(".0")
