@@ -17,6 +17,7 @@ APPS = [
     "yigong.sharing",
     "yigong.collaboration.referral",
     "yigong.supervision",
+    "yigong.quality",
     "yigong.portal",
 ]
 
@@ -31,6 +32,7 @@ URLS = [
     ("persons/", "yigong.sharing.urls"),
     ("collaboration/referral/", "yigong.collaboration.referral.urls"),
     ("supervision/", "yigong.supervision.urls"),
+    ("quality/", "yigong.quality.urls"),
     ("_ui/", "yigong.web.urls"),
 ]
 
@@ -44,6 +46,7 @@ COMMANDS = {
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",
+    "quality": "yigong.quality.command:main",
 }
 
 #: commands that need neither Django nor a database
@@ -68,6 +71,7 @@ ACTIONS = [
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
+    "yigong.quality.actions:ACTIONS",
 ]
 
 #: dotted paths of the tables of refusals: {"no_actor": _("没有说明是谁…")}; facts of the refusal stand in as %(name)s
@@ -79,4 +83,5 @@ SENTENCES = [
     "yigong.sharing.sentences:SENTENCES",
     "yigong.collaboration.referral.words:SENTENCES",
     "yigong.platform.empi.sentences:SENTENCES",
+    "yigong.quality.words:SENTENCES",
 ]

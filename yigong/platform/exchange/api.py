@@ -2,6 +2,7 @@
 
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.models import FeedState, Job, RowState
+from yigong.platform.exchange.origins import Origin, collecting_since, origins
 from yigong.platform.exchange.pipeline import Totals
 from yigong.platform.exchange.quarantine import discard, mend
 from yigong.platform.exchange.selectors import Account, accounts, counts, feeds, jobs, quarantine
@@ -12,16 +13,19 @@ __all__ = [
     "FeedState",
     "FileReport",
     "Job",
+    "Origin",
     "Report",
     "RowState",
     "Totals",
     "accounts",
+    "collecting_since",
     "counts",
     "discard",
     "feeds",
     "ingest",
     "jobs",
     "mend",
+    "origins",
     "pause",
     "quarantine",
     "resend",

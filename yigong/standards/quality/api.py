@@ -12,7 +12,8 @@ import polars as pl
 from yigong.kit import clock
 from yigong.standards.quality.engine import FAILURES, Checker, Judged, Plan, bin_of, fails_beyond, plan, sentence
 from yigong.standards.quality.functions import TABLE as FUNCTIONS
-from yigong.standards.quality.loader import declared, references
+from yigong.standards.quality.language import column_sql
+from yigong.standards.quality.loader import declared, read, references
 from yigong.standards.quality.model import Case, Dimension, Limit, Rule, Said, Severity
 from yigong.standards.quality.subjects import OTHERS, Subject, subject
 
@@ -107,6 +108,6 @@ def holds(chosen: Rule, data_set: str, rows: Sequence[Mapping[str, Any]]) -> lis
 
 __all__ = [
     "FAILURES", "FUNCTIONS", "OTHERS", "Case", "Checker", "Dimension", "Judged", "Limit", "Plan", "Rule", "Said",
-    "Severity", "Subject", "bin_of", "check", "checker", "fails_beyond", "holds", "judge", "measures", "references",
+    "Severity", "Subject", "bin_of", "check", "checker", "column_sql", "fails_beyond", "holds", "judge", "measures", "read", "references",
     "rule", "rules", "sentence", "sql_of", "subject",
 ]  # fmt: skip

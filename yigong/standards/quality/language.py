@@ -91,7 +91,7 @@ class _Compiler:
                 f"{self.scope.subject.name_zh}没有字段“{name}”",
                 f"{self.scope.subject.identifier} has no field {name!r}",
             )
-        return Term(kind, pl.col(name), _column_sql(name), frozenset({name}))
+        return Term(kind, pl.col(name), column_sql(name), frozenset({name}))
 
     def _compare(self, node: ast.Compare) -> Term:
         parts, left = [], self.term(node.left)
@@ -162,7 +162,8 @@ def _dotted(node: ast.expr) -> str:
     raise Wrong(f"“{said}”不是字段", f"{said!r} is no field")
 
 
-def _column_sql(name: str) -> str:
+def column_sql(name: str) -> str:
+    """A column as SQL over `r` (the records) and `p` (the registered person)."""
     if name == "patient":
         return "r.registration_id::text"
     root, _, rest = name.partition(".")
@@ -212,4 +213,4 @@ def _not(a: Term) -> Term:
     return a.like("flag", ~a.expr, a.sql and f"(not {a.sql})")
 
 
-__all__ = ["NUMBERS", "Scope", "Term", "Wrong", "compiled"]
+__all__ = ["NUMBERS", "Scope", "Term", "Wrong", "column_sql", "compiled"]

@@ -1,0 +1,4 @@
+"""Addresses of this module."""
+
+app_name = "quality"
+urlpatterns: list = []
