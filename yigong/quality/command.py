@@ -24,7 +24,12 @@ def main(arguments: list[str]) -> int:
     run.add_argument("--data-set", action="append", default=[], metavar="NAME")
     run.add_argument("--org", action="append", default=[], metavar="CODE")
     run.add_argument("--rule", action="append", default=[], metavar="CODE")
-    run.add_argument("--since", type=date.fromisoformat, metavar="DAY", help="只看这天以后有新数据的机构 / institutions with newer rows")
+    run.add_argument(
+        "--since",
+        type=date.fromisoformat,
+        metavar="DAY",
+        help="只看这天以后有新数据的机构 / institutions with newer rows",
+    )
     verbs.add_parser("rules", help="列出规则 / list the rules")
     check = verbs.add_parser("check", help="检查规则文件及其例子 / check files of rules with their cases")
     check.add_argument("files", nargs="+", metavar="FILE")
@@ -43,9 +48,7 @@ def _run(options: argparse.Namespace) -> int:
     since = datetime.combine(options.since, clock_time(), COUNTY_ZONE) if options.since else None
     started = time.perf_counter()
     try:
-        done = running.run(
-            system(), data_sets=options.data_set, since=since, orgs=options.org, codes=options.rule
-        )
+        done = running.run(system(), data_sets=options.data_set, since=since, orgs=options.org, codes=options.rule)
     except KeyError as unknown:
         print(f"没有 {unknown} / there is no {unknown}", file=sys.stderr)
         return 2
@@ -58,7 +61,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _list() -> int:
     for rule in quality.rules():
-        print(f"{rule.code}  {rule.dimension.value:13} {rule.severity.value:8} {rule.name.zh}  {', '.join(rule.data_sets)}")
+        print(
+            f"{rule.code}  {rule.dimension.value:13} {rule.severity.value:8} {rule.name.zh}  {', '.join(rule.data_sets)}"
+        )
     return 0
 
 
@@ -75,7 +80,10 @@ def _check(path: Path) -> int:
             said = quality.holds(rule, data_set, case.given)
             if said != list(case.holds):
                 broken = 1
-                print(f"{path.name}:{case.line} {case.name}（{data_set}）：应为 {list(case.holds)}，得到 {said}", file=sys.stderr)
+                print(
+                    f"{path.name}:{case.line} {case.name}（{data_set}）：应为 {list(case.holds)}，得到 {said}",
+                    file=sys.stderr,
+                )
     if not broken:
         print(f"{path.name}: {len(rule.cases)} 个例子全部相符 / all {len(rule.cases)} cases hold")
     return broken

@@ -102,7 +102,7 @@ class Score:
     reason: str = ""  # few_judged few_rules nothing
 
 
-def score(lines: Iterable[Line]) -> Score:
+def score(lines: Iterable[Line], *, least_rules: int = LEAST_RULES) -> Score:
     """The weighted mean of the shares that pass; rules that judged nothing do not count."""
     told = [line for line in lines if line.judged]
     judged = sum(line.judged for line in told)
@@ -111,13 +111,9 @@ def score(lines: Iterable[Line]) -> Score:
         return Score(None, 0, 0, 0, "nothing")
     if judged < LEAST_JUDGED:
         return Score(None, passed, judged, len(told), "few_judged")
-    if len(told) < LEAST_RULES:
+    if len(told) < least_rules:
         return Score(None, passed, judged, len(told), "few_rules")
     weight = sum(line.weight for line in told)
     value = sum(line.weight * (1 - line.failed / line.judged) for line in told) / weight * 100
-    return Score(round(value, 2), passed, judged, len(told))
-
-
-def share(passed: int, judged: int) -> float | None:
-    """A plain share in percent; None where nothing was judged."""
-    return round(100 * passed / judged, 2) if judged else None
+    best = 100.0 if passed == judged else 99.9  # never perfect while a row fails
+    return Score(min(round(value, 2), best), passed, judged, len(told))

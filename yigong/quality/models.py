@@ -97,9 +97,7 @@ class QualityFailure(models.Model):
     class Meta:
         db_table = "quality_failure"
         constraints = [
-            models.UniqueConstraint(
-                fields=["data_set", "org_code", "rule", "record_id"], name="quality_failure_once"
-            )
+            models.UniqueConstraint(fields=["data_set", "org_code", "rule", "record_id"], name="quality_failure_once")
         ]
 
     def __str__(self) -> str:
@@ -155,7 +153,9 @@ class QualityIssue(models.Model):
         default_manager_name = "everything"
         constraints = [
             models.UniqueConstraint(fields=["rule", "data_set", "org_code"], name="quality_issue_once"),
-            models.CheckConstraint(condition=~Q(state="waived") | Q(waived_until__isnull=False), name="quality_waived_until"),
+            models.CheckConstraint(
+                condition=~Q(state="waived") | Q(waived_until__isnull=False), name="quality_waived_until"
+            ),
         ]
         indexes = [models.Index(fields=["org_code", "state", "due_on"], name="quality_issue_list")]
 
@@ -165,7 +165,7 @@ class QualityIssue(models.Model):
     @staticmethod
     def scope(ctx: Ctx) -> Q:
         """The county sees all issues, an institution its own."""
-        if ctx.purpose == Purpose.SYSTEM or ctx.reach == Reach.COUNTY or ctx.may("quality.waive"):
+        if ctx.purpose in (Purpose.SYSTEM, Purpose.SUPERVISION) or ctx.reach == Reach.COUNTY:
             return Q()
         return Q(org_code__in=ctx.orgs)
 
@@ -194,9 +194,7 @@ class QualityMove(models.Model):
     class Meta:
         db_table = "quality_move"
         ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["issue", "key"], condition=~Q(key=""), name="quality_move_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["issue", "key"], condition=~Q(key=""), name="quality_move_once")]
 
     def __str__(self) -> str:
         return f"{self.verb} {self.at}"

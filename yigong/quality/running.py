@@ -92,9 +92,17 @@ def _gather(found: _Found, said: quality.Judged, frame: pl.DataFrame) -> None:
     if spread.height:
         found.spreads.append(spread)
     failing = said.failures().select("row", "rule", pl.lit(True).alias("failing"))
-    kept = said.failures(kept=True).join(failing, on=["row", "rule"], how="left").with_columns(pl.col("failing").fill_null(False))
+    kept = (
+        said.failures(kept=True)
+        .join(failing, on=["row", "rule"], how="left")
+        .with_columns(pl.col("failing").fill_null(False))
+    )
     rows = frame.select(
-        pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), pl.col("id").alias("record_id"), "source_key", "event_at", "batch_id"
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
+        pl.col("id").alias("record_id"),
+        "source_key",
+        "event_at",
+        "batch_id",
     )
     found.failures.append(kept.join(rows, on="row", how="left").drop("row", "field", "severity"))
 

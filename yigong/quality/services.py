@@ -111,10 +111,14 @@ def set_threshold(ctx: Ctx, code: str, *, least: float | None = None, most: floa
         raise Refused("missing", fields=["reason"], fields_words=[words.FACTS["reason"][0]])
     rule = tried(code, least=least, most=most)
     before = rulebook.rule(code)
-    QualityThreshold.objects.create(rule=code, least=least, most=most, by_name=ctx.actor_name, reason=reason.strip()[:300], at=now())
+    QualityThreshold.objects.create(
+        rule=code, least=least, most=most, by_name=ctx.actor_name, reason=reason.strip()[:300], at=now()
+    )
     _recount(rule)
     touched = _follow(ctx, rule)
-    security.audit(ctx, "quality.threshold", "quality_rule", code, before=limits(before), after={**limits(rule), "reason": reason})
+    security.audit(
+        ctx, "quality.threshold", "quality_rule", code, before=limits(before), after={**limits(rule), "reason": reason}
+    )
     outbox.say(ThresholdChanged(code, least, most))
     return touched
 

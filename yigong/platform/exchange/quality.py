@@ -24,4 +24,6 @@ def _told(part: pl.DataFrame, rule: quality.Rule) -> pl.DataFrame:
     """The failing rows of one rule with its sentences."""
     severity = "error" if rule.severity is quality.Severity.FATAL else "warning"
     zh, en = (quality.sentence(said, rule) for said in (rule.sentence.zh, rule.sentence.en))
-    return part.select("row", "field", "rule", pl.lit(severity).alias("severity"), "value", zh.alias("zh"), en.alias("en"))
+    return part.select(
+        "row", "field", "rule", pl.lit(severity).alias("severity"), "value", zh.alias("zh"), en.alias("en")
+    )
