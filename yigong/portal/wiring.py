@@ -18,6 +18,7 @@ APPS = [
     "yigong.sharing",
     "yigong.collaboration.referral",
     "yigong.supervision",
+    "yigong.quality",
     "yigong.portal",
 ]
 
@@ -34,6 +35,7 @@ URLS = [
     ("persons/", "yigong.sharing.urls"),
     ("collaboration/referral/", "yigong.collaboration.referral.urls"),
     ("supervision/", "yigong.supervision.urls"),
+    ("quality/", "yigong.quality.urls"),
     ("_ui/", "yigong.web.urls"),
 ]
 
@@ -49,6 +51,7 @@ COMMANDS = {
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",
+    "quality": "yigong.quality.command:main",
 }
 
 #: commands that need neither Django nor a database
@@ -74,6 +77,7 @@ ACTIONS = [
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
+    "yigong.quality.actions:ACTIONS",
 ]
 
 #: dotted paths of the tables of refusals: {"no_actor": _("没有说明是谁…")}; facts of the refusal stand in as %(name)s
@@ -86,4 +90,5 @@ SENTENCES = [
     "yigong.sharing.sentences:SENTENCES",
     "yigong.collaboration.referral.words:SENTENCES",
     "yigong.platform.empi.sentences:SENTENCES",
+    "yigong.quality.words:SENTENCES",
 ]

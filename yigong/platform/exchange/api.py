@@ -3,6 +3,7 @@
 from yigong.platform.exchange.alarms import open_alarms, open_count
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.models import FeedState, Job, RowState
+from yigong.platform.exchange.origins import Origin, collecting_since, origins
 from yigong.platform.exchange.pipeline import Totals
 from yigong.platform.exchange.quarantine import discard, mend
 from yigong.platform.exchange.selectors import Account, accounts, counts, feeds, jobs, quarantine
@@ -14,11 +15,13 @@ __all__ = [
     "FeedState",
     "FileReport",
     "Job",
+    "Origin",
     "Report",
     "RowState",
     "Totals",
     "Worker",
     "accounts",
+    "collecting_since",
     "counts",
     "discard",
     "feeds",
@@ -27,6 +30,7 @@ __all__ = [
     "mend",
     "open_alarms",
     "open_count",
+    "origins",
     "pause",
     "quarantine",
     "resend",

@@ -6,6 +6,7 @@ from yigong.platform.registry.selectors import (
     institution,
     institutions,
     staff_counts,
+    staff_names,
 )
 from yigong.platform.registry.services import save_divisions, save_institutions, save_staff
 
@@ -18,4 +19,5 @@ __all__ = [
     "save_institutions",
     "save_staff",
     "staff_counts",
+    "staff_names",
 ]
