@@ -31,7 +31,7 @@ ROLES = (
     RoleRow(
         "data_clerk",
         _("数据管理员"),
-        ("home.view", "exchange.*", "bus.*", "empi.view", "standards.*", "registry.view", "supervision.view"),
+        ("home.view", "exchange.*", "bus.*", "fhir.*", "empi.view", "standards.*", "registry.view", "supervision.view"),
         Reach.COUNTY,
         Purpose.OPERATION,
     ),
