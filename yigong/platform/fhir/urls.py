@@ -8,6 +8,8 @@ app_name = "fhir"
 TYPE = r"(?P<kind>[A-Z][A-Za-z]+)"
 ID = r"(?P<fhir_id>[^/$_][^/$]*)"
 urlpatterns: list[URLPattern] = [
+    path("", views.system_level, name="system"),
+    path("metadata", views.metadata, name="metadata"),
     path("_history", views.system_history, name="system-history"),
     re_path(rf"^{TYPE}$", views.type_level, name="type"),
     re_path(rf"^{TYPE}/$", views.type_level),

@@ -14,8 +14,8 @@ from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.fhir import access, acts, reading
-from yigong.platform.fhir.answers import json_answer, refused_answer, resource_answer
+from yigong.platform.fhir import access, acts, bundles, capability, reading
+from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.projecting import projected
@@ -242,6 +242,22 @@ def type_history(request: HttpRequest, caller: Caller, kind: str) -> HttpRespons
     """Versions of a type."""
     acts.kind_known(kind)
     return history_answer(request, caller, kind)
+
+
+@fhir("fhir.write")
+def system_level(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """``POST`` of a transaction or a batch."""
+    if request.method != "POST":
+        raise _not_here(request)
+    return json_answer(bundles.run(caller, body_of(request)))
+
+
+@fhir(None)
+def metadata(request: HttpRequest) -> HttpResponse:
+    """The CapabilityStatement; whoever asks may know it."""
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        raise _not_here(request)
+    return HttpResponse(capability.statement(access.base_url(request)), content_type=JSON_TYPE)
 
 
 @fhir("fhir.read")
