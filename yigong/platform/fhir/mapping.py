@@ -1,7 +1,7 @@
 """Mappings between FHIR elements and the columns of the platform, declared as YAML and read both ways. Pure.
 
 A place is a path with selectors, ``code.coding[system=http://loinc.org].code``; ``a | b`` reads the first that is there
-and writes the first that is named.
+and writes the first that is named. A path that begins with ``?8310-5`` holds only where one of the resource's codes is that.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Step:
     name: str
     index: int | None = None
     having: tuple[tuple[str, str], ...] = ()
+    code: str = ""  # of the whole resource, instead of a member
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ def place(text: str) -> Place:
 
 def _path(text: str) -> tuple[Step, ...]:
     steps, at = [], 0
+    if text[0] == "?":
+        code, _, text = text[1:].partition(".")
+        steps.append(Step("", code=code))
     while at < len(text):
         hit = _STEP.match(text, at)
         if hit is None:
@@ -85,6 +89,10 @@ def _get(value: Any, steps: tuple[Step, ...]) -> Any:
     for step in steps:
         if not isinstance(value, dict):
             return None
+        if step.code:
+            if step.code not in every(value, place("code.coding.code")):
+                return None
+            continue
         value = value.get(step.name)
         if isinstance(value, list):
             value = _picked(value, step)
@@ -115,6 +123,19 @@ def _member(value: Any, keys: Sequence[str]) -> Any:
         else:
             return None
     return value
+
+
+def every(resource: Any, where: Place) -> list[Any]:
+    """All values at a place, through every list on the way."""
+    found: list[Any] = []
+    for way in where.ways:
+        front = [resource]
+        for step in way:
+            inner = [v.get(step.name) for v in front if isinstance(v, dict)]
+            flat = [i for v in inner if v is not None for i in (v if isinstance(v, list) else [v])]
+            front = [v for v in flat if not step.having or _has(v, step.having)]
+        found += front
+    return found
 
 
 # ---- writing ----
@@ -232,8 +253,7 @@ class Mapping_:
 
 
 def _any_of(resource: Mapping[str, Any], where: Place, wanted: frozenset[str]) -> bool:
-    found = get(resource, where)
-    return found is not None if wanted == frozenset({"*"}) else str(found) in wanted
+    return any(str(found) in wanted for found in every(resource, where))
 
 
 @cache

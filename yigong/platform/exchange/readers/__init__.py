@@ -22,6 +22,7 @@ READERS = {
     "database": "yigong.platform.exchange.readers.database",
     "cda": "yigong.platform.exchange.readers.cda",
     "hl7v2": "yigong.platform.exchange.readers.hl7v2",
+    "fhir": "yigong.platform.fhir.quarantined",
 }
 
 
