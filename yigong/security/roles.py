@@ -40,6 +40,7 @@ ROLES = (
             "registry.view",
             "supervision.view",
             "quality.*",
+            "fhir.*",
         ),
         Reach.COUNTY,
         Purpose.OPERATION,

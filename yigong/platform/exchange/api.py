@@ -1,7 +1,9 @@
 """The doors of the exchange: feeds and their runs, files taken in, quarantine."""
 
 from yigong.platform.exchange.alarms import open_alarms, open_count
+from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
+from yigong.platform.exchange.messages import Taken, take
 from yigong.platform.exchange.models import FeedState, Job, RowState
 from yigong.platform.exchange.origins import Origin, collecting_since, origins
 from yigong.platform.exchange.pipeline import Totals
@@ -12,12 +14,15 @@ from yigong.platform.exchange.worker import Worker
 
 __all__ = [
     "Account",
+    "DocumentFacts",
     "FeedState",
     "FileReport",
     "Job",
     "Origin",
     "Report",
     "RowState",
+    "StandardBatch",
+    "Taken",
     "Totals",
     "Worker",
     "accounts",
@@ -39,4 +44,5 @@ __all__ = [
     "run_buffered",
     "run_range",
     "save_feed",
+    "take",
 ]
