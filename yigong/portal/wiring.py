@@ -14,6 +14,7 @@ APPS = [
     "yigong.platform.records",
     "yigong.platform.exchange",
     "yigong.platform.warehouse",
+    "yigong.platform.hl7v3",
     "yigong.sharing",
     "yigong.collaboration.referral",
     "yigong.supervision",
@@ -26,6 +27,8 @@ URLS = [
     ("platform/standards/", "yigong.platform.registry.urls"),
     ("platform/institutions/", "yigong.platform.registry.institution_urls"),
     ("platform/bus/", "yigong.platform.bus.urls"),
+    ("platform/services/", "yigong.platform.hl7v3.urls"),
+    ("ws/", "yigong.platform.hl7v3.endpoint_urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
     ("persons/", "yigong.sharing.urls"),
@@ -44,6 +47,7 @@ COMMANDS = {
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",
+    "hl7v3": "yigong.platform.hl7v3.command:main",
 }
 
 #: commands that need neither Django nor a database
@@ -53,7 +57,10 @@ PLAIN_COMMANDS = {"empi", "document"}
 HANDLERS: dict[str, list[str]] = {}
 
 #: format of a journalled message -> its handler, called (ctx, messages) in the transaction that marks them
-BUS_HANDLERS = {"hl7v2": "yigong.platform.exchange.inbound:hl7v2"}
+BUS_HANDLERS = {
+    "hl7v2": "yigong.platform.exchange.inbound:hl7v2",
+    "hl7v3": "yigong.platform.hl7v3.inbound:handle",
+}
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
@@ -65,6 +72,7 @@ ACTIONS = [
     "yigong.platform.registry.actions:ACTIONS",
     "yigong.platform.empi.actions:ACTIONS",
     "yigong.platform.exchange.actions:ACTIONS",
+    "yigong.platform.hl7v3.actions:ACTIONS",
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
@@ -75,6 +83,7 @@ SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.platform.bus.sentences:SENTENCES",
     "yigong.platform.exchange.sentences:SENTENCES",
+    "yigong.platform.hl7v3.sentences:SENTENCES",
     "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",
     "yigong.collaboration.referral.words:SENTENCES",

@@ -1,6 +1,8 @@
 """The doors of the exchange: feeds and their runs, files taken in, quarantine."""
 
+from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
+from yigong.platform.exchange.messages import Taken, take
 from yigong.platform.exchange.models import FeedState, Job, RowState
 from yigong.platform.exchange.pipeline import Totals
 from yigong.platform.exchange.quarantine import discard, mend
@@ -9,11 +11,14 @@ from yigong.platform.exchange.services import pause, resend, resume, run, save_f
 
 __all__ = [
     "Account",
+    "DocumentFacts",
     "FeedState",
     "FileReport",
     "Job",
     "Report",
     "RowState",
+    "StandardBatch",
+    "Taken",
     "Totals",
     "accounts",
     "counts",
@@ -28,4 +33,5 @@ __all__ = [
     "resume",
     "run",
     "save_feed",
+    "take",
 ]
