@@ -82,6 +82,7 @@ ACTIONS = [
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.platform.bus.sentences:SENTENCES",
+    "yigong.platform.registry.sentences:SENTENCES",
     "yigong.platform.exchange.sentences:SENTENCES",
     "yigong.platform.hl7v3.sentences:SENTENCES",
     "yigong.platform.exchange.readers.sentences:SENTENCES",

@@ -2,7 +2,7 @@
 
 from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
-from yigong.platform.exchange.messages import Taken, take
+from yigong.platform.exchange.messages import Taken, document_batches, take
 from yigong.platform.exchange.models import FeedState, Job, RowState
 from yigong.platform.exchange.pipeline import Totals
 from yigong.platform.exchange.quarantine import discard, mend
@@ -23,6 +23,7 @@ __all__ = [
     "accounts",
     "counts",
     "discard",
+    "document_batches",
     "feeds",
     "ingest",
     "jobs",

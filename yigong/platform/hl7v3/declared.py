@@ -14,7 +14,8 @@ LEAF = ("@", "text()")
 #: parts of a message that repeat although no field row says so: service family -> group name -> path
 REPEATED = {
     "OrderInfo": {"Component2": "/controlActProcess/subject/placerGroup/component2"},
-    "BloodTransAppInfo": {},
+    "TerminologyQuery": {"Items": "/controlActProcess/subject/registrationRequest/subject1/valueSet/valueSetItems"},
+    "TermQuery": {"Items": "/controlActProcess/subject/registrationRequest/subject1/valueSet/valueSetItems"},
 }
 #: words at the end of an action -> what the service does
 VERBS = {

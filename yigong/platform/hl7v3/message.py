@@ -160,6 +160,7 @@ class _Plan:
     grouped: Mapping[str, Sequence[ServiceField]]
     paths: Mapping[str, str]
     shared: Mapping[str, int]
+    numbers: Mapping[str, int]  # of a field among those on its path
 
 
 @cache
@@ -178,14 +179,29 @@ def _plan(key: str) -> _Plan:
                 grouped[name].append(f)
         if not holders:
             single.append(f)
-    return _Plan(single, grouped, of_groups, shared)
+    return _Plan(single, grouped, of_groups, shared, _numbers(spec.request))
+
+
+def _numbers(fields: Sequence[ServiceField]) -> Mapping[str, int]:
+    seen: Counter[str] = Counter()
+    numbers: dict[str, int] = {}
+    for f in fields:
+        path = tidy(f.xpath)
+        numbers[f.name] = seen[path]
+        seen[path] += 1
+    return numbers
 
 
 def _read(plan: _Plan, node: etree._Element, below: str, f: ServiceField) -> str:
     path = tidy(f.xpath)
     shared = plan.shared[path] > 1
     label = f.name_zh if shared and path.endswith("/observation/value/@value") else ""
-    return paths.read(node, path[len(below) :], f.name, shared=shared, label=label)
+    number = plan.numbers[f.name] if shared else None
+    told = {"shared": shared, "label": label, "number": number}
+    value = paths.read(node, path[len(below) :], f.name, **told)
+    if not value and "/subject1/" in path:  # the sources hang some parts one element too deep
+        value = paths.read(node, path[len(below) :].replace("/subject1/", "/", 1), f.name, **told)
+    return value
 
 
 def _group(plan: _Plan, root: etree._Element, name: str) -> list[Group]:
@@ -202,7 +218,8 @@ def _group(plan: _Plan, root: etree._Element, name: str) -> list[Group]:
 def _within(plan: _Plan, node: etree._Element, name: str, f: ServiceField) -> str:
     below = tidy(f.xpath)[len(plan.paths[name]) :]
     shared = plan.shared[tidy(f.xpath)] > 1 and not f.name.startswith(("Western", "Chinese"))
-    return paths.read(node, below, "" if not shared else f.name, shared=shared)
+    number = plan.numbers[f.name] if shared else None
+    return paths.read(node, below, "" if not shared else f.name, shared=shared, number=number)
 
 
 def _chinese(node: etree._Element) -> bool:

@@ -51,7 +51,8 @@ ADDRESS = {
     "STR": "streetName", "BNR": "houseNumber", "ZIP": "postalCode",
 }  # fmt: skip
 #: steps that begin anew when the place they lead to is taken
-REPEATABLE = ("part", "item", "component", "location", "asOtherIDs", "reason", "value", "id")
+OUTER = ("reason", "location", "component")
+REPEATABLE = ("part", "item", "asOtherIDs", "value", "id")
 
 
 @lru_cache(maxsize=4096)
@@ -65,11 +66,13 @@ def all_at(node: Element, path: str) -> list[Element]:
     return list(_walk([node], steps(path)))
 
 
-def read(node: Element, path: str, name: str = "", *, shared: bool = False, label: str = "") -> str:
+def read(
+    node: Element, path: str, name: str = "", *, shared: bool = False, label: str = "", number: int | None = None
+) -> str:
     """The value at *path* below *node*, empty where there is none.
 
     *name* tells values apart that lie on one path; with *shared* one without the right mark is not taken. *label* is the
-    name by which a coded observation says what it is.
+    name by which a coded observation says what it is; without mark and label the *number*-th value on the path is taken.
     """
     *way, leaf = steps(path)
     if not leaf.startswith("@"):
@@ -79,6 +82,9 @@ def read(node: Element, path: str, name: str = "", *, shared: bool = False, labe
         return next((value for place in named if (value := _leaf(place, leaf))), "")
     if label:
         return ""
+    if number is not None and name not in MARKS:
+        values = [value for place in places if (value := _leaf(place, leaf))]
+        return values[number] if number < len(values) else ""
     marked = [place for place in places if _marked(place, name)] if name in MARKS else []
     chosen = marked or ([] if shared and name in MARKS else [place for place in places if not shared or not _mark(place)])
     return next((value for place in chosen if (value := _leaf(place, leaf))), "")
@@ -152,11 +158,11 @@ def _called(place: Element, label: str) -> bool:
 
 
 def put(root: Element, path: str, value: str, name: str = "", *, label: str = "") -> None:
-    """Write *value* at *path* below *root*, beside what is there already."""
+    """Write *value* at *path* below *root*, beside what is there already; with *label* in an observation of its own."""
     *way, leaf = steps(path)
     if not leaf.startswith("@"):
         way, leaf = [*way, leaf], "text()"
-    node = _place(root, way, leaf, name)
+    node = _place(root, way, leaf, name, anew=bool(label))
     if leaf == "text()":
         node.text = value
     else:
@@ -172,16 +178,17 @@ def _attribute(name: str, leaf: str) -> str:
     return "type" if name in ADDRESS else "codeSystem" if leaf == "@code" else "root"
 
 
-def _place(root: Element, way: Sequence[str], leaf: str, name: str) -> Element:
+def _place(root: Element, way: Sequence[str], leaf: str, name: str, *, anew: bool = False) -> Element:
     """The element for a value: the last on the way, made anew from the last repeatable step on when it is taken."""
     node, trail = root, [root]
     for step in way:
         found = [child for child in node if child.tag == step]
         node = found[-1] if found else etree.SubElement(node, step)
         trail.append(node)
-    if not _taken(node, leaf, name):
+    if not _taken(node, leaf, name) and not (anew and (len(node.attrib) or len(node))):
         return node
-    again = next((i for i in range(len(way) - 1, -1, -1) if way[i] in REPEATABLE), len(way) - 1)
+    around = [i for i, step in enumerate(way) if step in OUTER]
+    again = around[-1] if around else next((i for i in range(len(way) - 1, -1, -1) if way[i] in REPEATABLE), len(way) - 1)
     node = trail[again]
     for step in way[again:]:
         node = etree.SubElement(node, step)
@@ -204,3 +211,19 @@ def flat(root: Element) -> Mapping[str, str]:
         if element.text and element.text.strip():
             found[path] = element.text.strip()
     return found
+
+
+#: ends of paths in the newer writing -> in the older
+PLAIN = (
+    ("/item/part/@value", ""), ("/part/@value", ""), ("/displayName/@value", "/@displayName"), ("/item/@", "/@"),
+    ("/any/@value", "/@value"), ("/text/@value", "/text"),
+)  # fmt: skip
+
+
+def plain(path: str, name: str = "") -> str:
+    """A path of the newer edition as the older one writes it."""
+    if name in ADDRESS:
+        return path.partition("/addr/")[0] + f"/addr/{ADDRESS[name]}"
+    for end, other in PLAIN:
+        path = path.replace(end, other)
+    return path.replace("/item/", "/")

@@ -93,7 +93,7 @@ FORM_OF = {
 def _interaction(
     root: etree._Element, spec: Spec | None, head: Head, answer: Answer, own_id: str, at: datetime
 ) -> None:
-    edition = "newer" if (spec.edition == "newer" if spec else head.newer) else "regional"
+    edition = "newer" if _newer(spec, head, str(root.tag)) else "regional"
     root.set("ITSVersion", "XML_1.0")
     etree.SubElement(root, "id", root=MESSAGE_ROOT[edition], extension=own_id)
     etree.SubElement(root, "creationTime", value=at.strftime("%Y%m%d%H%M%S"))
@@ -108,7 +108,14 @@ def _interaction(
     if edition == "newer" and spec is not None:
         _declared(root, spec, answer)
     else:
-        forms.fill(root, answer.form or "registered", answer.facts, answer.rows)
+        refused = "refused_query" if spec is not None and spec.reads_only else "refused"
+        name = answer.form if answer.accepted and answer.form else "registered" if answer.accepted else refused
+        forms.fill(root, name, {"trigger": str(root.tag).replace("_IN", "_TE"), **answer.facts}, answer.rows)
+
+
+def _newer(spec: Spec | None, head: Head, root: str) -> bool:
+    """Terms are written in the newer way only; no other form of them was seen."""
+    return head.newer if spec is None else spec.edition == "newer" or root.startswith("PRVS")
 
 
 def _device(root: etree._Element, name: str, code: str, edition: str, number: str) -> None:
