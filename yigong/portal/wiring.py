@@ -16,6 +16,7 @@ APPS = [
     "yigong.platform.exchange.edge",
     "yigong.platform.warehouse",
     "yigong.platform.fhir",
+    "yigong.platform.hl7v3",
     "yigong.sharing",
     "yigong.collaboration.referral",
     "yigong.supervision",
@@ -29,6 +30,8 @@ URLS = [
     ("platform/standards/", "yigong.platform.registry.urls"),
     ("platform/institutions/", "yigong.platform.registry.institution_urls"),
     ("platform/bus/", "yigong.platform.bus.urls"),
+    ("platform/services/", "yigong.platform.hl7v3.urls"),
+    ("ws/", "yigong.platform.hl7v3.endpoint_urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
     ("platform/exchange/edge/", "yigong.platform.exchange.edge.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
@@ -54,6 +57,7 @@ COMMANDS = {
     "warehouse": "yigong.platform.warehouse.command:main",
     "standards": "yigong.platform.registry.command:main",
     "quality": "yigong.quality.command:main",
+    "hl7v3": "yigong.platform.hl7v3.command:main",
 }
 
 #: commands that need neither Django nor a database
@@ -63,7 +67,10 @@ PLAIN_COMMANDS = {"empi", "document", "edge"}
 HANDLERS: dict[str, list[str]] = {}
 
 #: format of a journalled message -> its handler, called (ctx, messages) in the transaction that marks them
-BUS_HANDLERS = {"hl7v2": "yigong.platform.exchange.inbound:hl7v2"}
+BUS_HANDLERS = {
+    "hl7v2": "yigong.platform.exchange.inbound:hl7v2",
+    "hl7v3": "yigong.platform.hl7v3.inbound:handle",
+}
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
@@ -77,6 +84,7 @@ ACTIONS = [
     "yigong.platform.exchange.actions:ACTIONS",
     "yigong.platform.exchange.edge.actions:ACTIONS",
     "yigong.platform.fhir.actions:ACTIONS",
+    "yigong.platform.hl7v3.actions:ACTIONS",
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
@@ -87,8 +95,10 @@ ACTIONS = [
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.platform.bus.sentences:SENTENCES",
+    "yigong.platform.registry.sentences:SENTENCES",
     "yigong.platform.exchange.sentences:SENTENCES",
     "yigong.platform.exchange.edge.sentences:SENTENCES",
+    "yigong.platform.hl7v3.sentences:SENTENCES",
     "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.platform.fhir.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",

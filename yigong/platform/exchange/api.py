@@ -3,7 +3,7 @@
 from yigong.platform.exchange.alarms import open_alarms, open_count
 from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
-from yigong.platform.exchange.messages import Taken, take
+from yigong.platform.exchange.messages import Taken, document_batches, take
 from yigong.platform.exchange.models import FeedState, Job, RowState
 from yigong.platform.exchange.origins import Origin, collecting_since, origins
 from yigong.platform.exchange.pipeline import Totals
@@ -29,6 +29,7 @@ __all__ = [
     "collecting_since",
     "counts",
     "discard",
+    "document_batches",
     "feeds",
     "ingest",
     "jobs",
