@@ -38,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     link.add_argument("--out", type=Path, required=True, metavar="LINKS", help="Parquet or CSV to write")
     link.add_argument("--model", default="county", help="county, latin or a YAML file")
     link.add_argument("--id", metavar="COLUMN", help="column that names the records (default: the first usual name)")
-    link.add_argument("--engine", default="local", choices=("local",), help="where it runs")
+    link.add_argument("--engine", default="local", choices=("local", "spark"), help="this process, or Spark")
+    link.add_argument("--master", metavar="URL", help="Spark's master (default: spark-submit's, or this machine)")
     link.add_argument("--train", choices=("auto", "always", "never"), default="auto", help="learn from these records")
     link.add_argument("--save-weights", type=Path, metavar="JSON", help="write the weights that were used")
     link.add_argument("--quiet", action="store_true")
@@ -56,22 +57,43 @@ def _parser() -> argparse.ArgumentParser:
 def _link(said: argparse.Namespace) -> int:
     started, train = time.perf_counter(), {"auto": None, "always": True, "never": False}[said.train]
     _writable(said.out)
-    keep_little()
     files, model = Files(said.files), load_model(said.model)
-    progress = None if said.quiet else Progress()
-    linked = run(files, model, train=train, progress=progress, names=_id_column(files.names, said.id))
+    progress, names = None if said.quiet else Progress(), _id_column(files.names, said.id)
+    act = _on_spark if said.engine == "spark" else _here
+    records, persons, used = act(said, files, model, train, progress, names)
+    if said.save_weights:
+        used.save(said.save_weights)
+    if progress:
+        progress.end()
+        seconds = time.perf_counter() - started
+        print(f"{records} 条记录，{persons} 人 / records, persons; {seconds:.2f} s → {said.out}", file=sys.stderr)
+    return 0
+
+
+def _here(
+    said: argparse.Namespace, files: Files, model: Model, train: bool | None, progress: Progress | None, names: str | None
+) -> tuple[int, int, Model]:
+    keep_little()
+    linked = run(files, model, train=train, progress=progress, names=names)
     if progress:
         progress("写出", "writing")
     _write(linked.table(), said.out)
-    if said.save_weights:
-        linked.model.save(said.save_weights)
-    if progress:
-        progress.end()
-        persons, seconds = int((linked.root == np.arange(linked.root.size)).sum()), time.perf_counter() - started
-        print(
-            f"{linked.root.size} 条记录，{persons} 人 / records, persons; {seconds:.2f} s → {said.out}", file=sys.stderr
-        )
-    return 0
+    return linked.root.size, int((linked.root == np.arange(linked.root.size)).sum()), linked.model
+
+
+def _on_spark(
+    said: argparse.Namespace, files: Files, model: Model, train: bool | None, progress: Progress | None, names: str | None
+) -> tuple[int, int, Model]:
+    try:
+        from yigong.platform.empi.engine import spark
+    except ModuleNotFoundError as error:
+        raise Trouble(f"{error.name} is not installed: pip install 'yigong[spark]' / 没有安装 Spark 组件") from error
+    session = spark.session(said.master)
+    try:
+        records, persons, used = spark.link_files(session, files, model, said.out, train, progress, names)
+    finally:
+        session.stop()
+    return records, persons, used
 
 
 def _writable(out: Path) -> None:

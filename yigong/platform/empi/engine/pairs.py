@@ -151,18 +151,22 @@ def score_between(rows: NDArray[np.int64], model: Model, left: NDArray[np.uint32
     return Pairs(left, right, made.levels[: left.size], made.scores[: left.size])
 
 
+def all_keys(rows: NDArray[np.int64], model: Model) -> list[tuple[NDArray[np.uint32], NDArray[np.int64]]]:
+    """For every rule the keys of all rows: rows and keys."""
+    program, starts = model.key_program
+    n, parts = rows.size // model.width, []
+    for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        room = max(1, n * (last - first))
+        keys, who = np.empty(room, np.int64), np.empty(room, np.uint32)
+        made = blocking.all_keys(rows, n, model.width, program, first, last, keys, who)
+        parts.append((who[:made], keys[:made]))
+    return parts
+
+
 def key_frame(rows: NDArray[np.int64], model: Model) -> pl.DataFrame:
     """Every key of every row: ``row, rule, key``, for an index that finds who is worth comparing."""
     import polars as pl
 
-    program, starts = model.key_program
-    n, parts = rows.size // model.width, []
-    for space in range(len(model.keys)):
-        room = max(1, n * int(starts[space + 1] - starts[space]))
-        keys, who = np.empty(room, np.int64), np.empty(room, np.uint32)
-        made = blocking.all_keys(
-            rows, n, model.width, program, int(starts[space]), int(starts[space + 1]), keys, who
-        )
-        parts.append((who[:made], np.full(made, space, np.uint8), keys[:made]))
+    parts = [(who, np.full(who.size, space, np.uint8), keys) for space, (who, keys) in enumerate(all_keys(rows, model))]
     columns = [np.concatenate(c) for c in zip(*parts, strict=True)]
     return pl.DataFrame(dict(zip(("row", "rule", "key"), columns, strict=True))).sort("row", "rule", "key")

@@ -114,7 +114,7 @@ def _csv_columns(path: Path) -> list[str]:
 def _csv_header(path: Path) -> list[str]:
     from pyarrow import csv
 
-    with csv.open_csv(path, csv.ReadOptions(encoding=_encoding(path))) as reader:
+    with csv.open_csv(path, csv.ReadOptions(encoding=encoding_of(path))) as reader:
         return list(reader.schema.names)
 
 
@@ -129,14 +129,14 @@ def _csv_batches(path: Path, columns: list[str]) -> Iterator[Batch]:
 
     names = _csv_header(path)
     wanted = [next(name for name in names if name.strip() == column) for column in columns]
-    reading = csv.ReadOptions(encoding=_encoding(path), block_size=CSV_BLOCK)
+    reading = csv.ReadOptions(encoding=encoding_of(path), block_size=CSV_BLOCK)
     kinds = csv.ConvertOptions(column_types=dict.fromkeys(wanted, pa.string()), include_columns=wanted)
     with csv.open_csv(path, reading, csv.ParseOptions(newlines_in_values=True), kinds) as reader:
         for batch in reader:
             yield dict(zip(columns, batch.columns, strict=True))
 
 
-def _encoding(path: Path) -> str:
+def encoding_of(path: Path) -> str:
     """UTF-8, or GB 18030 where the beginning of the file is no UTF-8."""
     with path.open("rb") as file:
         start = file.read(1 << 16)

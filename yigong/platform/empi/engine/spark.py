@@ -8,9 +8,12 @@ laid into buckets, and in each bucket the loop of the single process runs on its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from pyspark.sql.functions import col
 from yigong.platform.empi.engine import learn, pairs, standard, tables
 from yigong.platform.empi.engine.link import Progress, clusters, threshold_of
 from yigong.platform.empi.engine.model import Model
+from yigong.platform.empi.engine.reading import Files, encoding_of
 from yigong.platform.empi.engine.score import UNIT
 
 BUCKET = 100_000  # records of whole components that one task clusters
@@ -196,12 +200,16 @@ def _components(edges: DataFrame) -> DataFrame:
 def _clusters(rows: DataFrame, edges: DataFrame, model: Model) -> DataFrame:
     place = _components(edges)
     buckets = max(1, -(-place.count() // BUCKET), place.sparkSession.sparkContext.defaultParallelism)
-    bucket = place.select("row", functions.expr(f"pmod(hash(component), {buckets})").alias("bucket"))
-    held = rows.select("row", "facts").join(bucket, "row")
-    ties = edges.join(bucket, edges.left == bucket.row).select("bucket", "left", "right", "levels", "score")
+    held = rows.select("row", "facts").join(_in_buckets(place, "row", buckets), "row")
+    ties = edges.select("left", "right", "levels", "score").join(_in_buckets(place, "left", buckets), "left")
     made = held.groupBy("bucket").cogroup(ties.groupBy("bucket")).applyInArrow(partial(_grow, model), LINKS)
     alone = rows.join(place, "row", "left_anti").selectExpr("row", "row as cluster", "0D as score", "'' as reason")
     return made.union(alone)
+
+
+def _in_buckets(place: DataFrame, name: str, buckets: int) -> DataFrame:
+    """Which bucket the component of each row lies in; the row is called *name*."""
+    return place.select(col("row").alias(name), functions.expr(f"pmod(hash(component), {buckets})").alias("bucket"))
 
 
 def _grow(model: Model, held: pa.Table, ties: pa.Table) -> pa.Table:
@@ -238,14 +246,50 @@ def numbered(parts: list[DataFrame]) -> DataFrame:
     return whole
 
 
+def link_files(
+    made_in: SparkSession, files: Files, model: Model, out: Path, train: bool | None, progress: Progress | None,
+    names: str | None,
+) -> tuple[int, int, Model]:  # fmt: skip
+    """Links files and writes the folder *out* of Parquet or CSV parts; how many records and persons, and the model used."""
+    wanted = [c for f in model.fields if (c := next((c for c in f.columns if c in files.names), None))]
+    if not wanted:
+        raise ValueError(standard.no_columns(model, files.names))
+    whole = numbered([_open(made_in, path, [*wanted, *([names] if names else [])]) for path in files.paths])
+    links, used = link(whole.select("row", *wanted), model, train=train, progress=progress)
+    links = _keep(links)
+    if progress:
+        progress("写出", "writing")
+    records, persons = links.count(), links.select("cluster").distinct().count()
+    writer = _called(links, whole, names).write.mode("overwrite")
+    writer.csv(str(out), header=True) if out.suffix.lower() == ".csv" else writer.parquet(str(out))
+    return records, persons, used
+
+
+def _open(made_in: SparkSession, path: Path, wanted: list[str]) -> DataFrame:
+    """The wanted columns of a file as texts."""
+    place = str(path.resolve())
+    if path.suffix.lower() == ".parquet":
+        frame = made_in.read.parquet(place)
+    else:
+        frame = made_in.read.csv(place, header=True, multiLine=True, escape='"', encoding=encoding_of(path))
+        frame = frame.toDF(*[name.strip() for name in frame.columns])
+    return frame.select([col(f"`{name}`").cast("string").alias(name) for name in wanted if name in frame.columns])
+
+
+def _called(links: DataFrame, whole: DataFrame, names: str | None) -> DataFrame:
+    """The links with records and clusters called as the files call them."""
+    if names is None:
+        return links.select(col("row").alias("record"), "cluster", "score", "reason")
+    called = whole.select("row", col(f"`{names}`").alias("record"))
+    first = called.select(col("row").alias("cluster"), col("record").alias("_first"))
+    held = links.join(called, "row").join(first, "cluster")
+    return held.select("record", col("_first").alias("cluster"), "score", "reason")
+
+
 def session(master: str | None = None) -> SparkSession:
     """A session on *master*, on what ``spark-submit`` set, or on the processors of this machine."""
-    builder = SparkSession.builder.appName("yigong empi")
-    if master:
-        builder = builder.master(master)
-    made = builder.getOrCreate()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName("yigong empi").config("spark.ui.showConsoleProgress", "false")
+    made = (builder.master(master) if master else builder).getOrCreate()
     made.sparkContext.setLogLevel("ERROR")
     return made
-
-
-Reader = Callable[[SparkSession, str], DataFrame]

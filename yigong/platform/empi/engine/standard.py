@@ -53,7 +53,7 @@ def read(
     source = records if isinstance(records, Files) else Frame(records)
     columns = [(f, c) for f in model.fields if (c := next((c for c in f.columns if c in source.names), None))]
     if not columns:
-        raise ValueError(_no_columns(model, source.names))
+        raise ValueError(no_columns(model, source.names))
     most, batches = source.open(list(dict.fromkeys([*(c for _, c in columns), *([extra] if extra else [])])))
     rows, kept = _blank(most, model.width), list[pa.Array]()
     height = _read_all(batches, columns, rows, model, extra, kept)
@@ -62,7 +62,8 @@ def read(
     return rows, kept
 
 
-def _no_columns(model: Model, names: list[str]) -> str:
+def no_columns(model: Model, names: list[str]) -> str:
+    """The sentence for records that have none of the model's columns."""
     wanted = ", ".join(f"{f.name} ({' | '.join(f.columns)})" for f in model.fields)
     there = ", ".join(names)
     return (
