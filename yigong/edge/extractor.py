@@ -173,10 +173,15 @@ def _head(orders: Configuration, feed: Feed, chunk: Chunk, columns: Sequence[str
 
 
 def wanted(feed: Feed, frame: pl.DataFrame) -> pl.DataFrame:
-    """The columns that may leave the institution. Raises Refused edge.columns_missing when the source has changed."""
+    """The columns that may leave the institution; ``_op`` only where something is deleted.
+
+    Raises Refused edge.columns_missing when the source has changed.
+    """
     missing = sorted(set(feed.needs) - set(frame.columns))
     if missing and not _only_deletes(frame):  # a deleted row may bear its key alone
         raise Refused("edge.columns_missing", columns=missing, place=feed.title)
+    if OP in frame.columns and not (frame.get_column(OP) == DELETE).any():
+        frame = frame.drop(OP)
     if not feed.only_needed or not feed.needs:
         return frame
     keep = {*feed.needs, *SERVICE}
