@@ -98,6 +98,7 @@ class Buffer:
         self.folder, self.limit_bytes = folder, limit_bytes
         self._seal = Seal(folder / "seal.key")
         self._local = threading.local()
+        self._room = threading.Lock()  # nobody takes the reserve back before a bundle has left by it
         new = not (folder / FILE).exists()
         if new:
             (folder / FILE).touch(mode=0o600)
@@ -112,7 +113,8 @@ class Buffer:
             found = sqlite3.connect(self.folder / FILE, timeout=30, isolation_level=None)
             found.execute("pragma journal_mode = wal")
             found.execute("pragma synchronous = full")  # a commit is on the disk when it returns
-            found.execute("pragma journal_size_limit = 8388608")
+            found.execute("pragma wal_autocheckpoint = 200")  # well within the reserve
+            found.execute("pragma journal_size_limit = 1048576")
             found.execute("pragma cache_size = -2048")
             self._local.db = found
         return found  # type: ignore[no-any-return]
@@ -139,19 +141,21 @@ class Buffer:
 
     # ---- room ----
 
-    def keep_reserve(self) -> None:
-        """Set the reserve aside again where there is room."""
+    def keep_reserve(self) -> bool:
+        """Set the reserve aside again; False where there is no room for it."""
         path = self.folder / RESERVE
-        if path.exists() and path.stat().st_size >= RESERVE_BYTES:
-            return
-        try:
-            with path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-        except OSError:
-            path.unlink(missing_ok=True)
+        with self._room:
+            if path.exists() and path.stat().st_size >= RESERVE_BYTES:
+                return True
+            try:
+                with path.open("wb") as file:
+                    os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+            except OSError:
+                path.unlink(missing_ok=True)
+                return False
+            return True
 
-    def give_reserve(self) -> None:
-        """Let the reserve go, so that bundles may leave from a full disk."""
+    def _give_reserve(self) -> None:
         (self.folder / RESERVE).unlink(missing_ok=True)
 
     def has_room(self, share: float = 1.0) -> bool:
@@ -254,7 +258,15 @@ class Buffer:
             )
 
     def receipted(self, kept: Kept) -> None:
-        """The centre has it on its own disk: it may leave this one."""
+        """The centre has it on its own disk: it may leave this one, even when this one is full."""
+        try:
+            self._forget(kept)
+        except Fault:
+            with self._room:
+                self._give_reserve()
+                self._forget(kept)
+
+    def _forget(self, kept: Kept) -> None:
         with self._commit() as db:
             db.execute("delete from bundle where seq = ?", [kept.seq])
 
