@@ -24,22 +24,53 @@ class RoleRow:
     purpose: Purpose
 
 
-CLINICAL = ("home.view", "person.*", "referral.*", "standards.view")
+CLINICAL = ("home.view", "person.*", "referral.*", "standards.view", "dicom.view")
 ROLES = (
     RoleRow("clinician", _("医师"), CLINICAL, Reach.OWN, Purpose.TREATMENT),
     RoleRow("village_doctor", _("乡村医生"), CLINICAL, Reach.OWN, Purpose.TREATMENT),
     RoleRow(
         "data_clerk",
         _("数据管理员"),
-        ("home.view", "exchange.*", "bus.*", "empi.view", "standards.*", "registry.view", "supervision.view"),
+        (
+            "home.view",
+            "exchange.*",
+            "bus.*",
+            "empi.view",
+            "standards.*",
+            "registry.view",
+            "supervision.view",
+            "quality.*",
+            "fhir.*",
+            "dicom.list",
+            "dicom.manage",
+        ),
         Reach.COUNTY,
+        Purpose.OPERATION,
+    ),
+    RoleRow(
+        "quality_clerk",
+        _("机构质控员"),
+        (
+            "home.view",
+            "standards.view",
+            "quality.view",
+            "quality.rows",
+            "quality.export",
+            "quality.assign",
+            "quality.release",
+            "quality.fix",
+            "quality.unfix",
+            "quality.dispute",
+            "quality.withdraw",
+        ),
+        Reach.OWN,
         Purpose.OPERATION,
     ),
     RoleRow("empi_clerk", _("主索引专员"), ("home.view", "empi.*", "standards.view"), Reach.COUNTY, Purpose.OPERATION),
     RoleRow(
         "manager",
         _("医共体管理者"),
-        ("home.view", "supervision.*", "standards.view", "registry.view"),
+        ("home.view", "supervision.*", "standards.view", "registry.view", "quality.view", "quality.export"),
         Reach.NONE,
         Purpose.SUPERVISION,
     ),
