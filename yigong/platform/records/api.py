@@ -13,6 +13,7 @@ from yigong.platform.records.facts import (
     Row,
     Source,
 )
+from yigong.platform.records.given import index_events, unindex_events
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
 from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
@@ -61,6 +62,7 @@ __all__ = [
     "gaps",
     "index",
     "index_documents",
+    "index_events",
     "last_seen",
     "latest_results",
     "load",
@@ -78,5 +80,6 @@ __all__ = [
     "supply",
     "timeline",
     "trend",
+    "unindex_events",
     "versions",
 ]
