@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,14 @@ def save_draft(ctx: Ctx, feed: Feed, draft: editing.Draft) -> str:
     feed.draft = text
     audit(ctx, "exchange.map", "feed", feed.pk, after={"draft": True})
     return text
+
+
+@transaction.atomic
+def save_text(ctx: Ctx, feed: Feed, text: str) -> None:
+    """Keep a draft as somebody wrote it, comments and all."""
+    ctx.must("exchange.map")
+    Feed.objects.filter(pk=feed.pk).update(draft=text.replace("\r\n", "\n"))
+    audit(ctx, "exchange.map", "feed", feed.pk, after={"draft": True})
 
 
 @transaction.atomic
@@ -158,6 +167,17 @@ def as_batch_of(row: pl.DataFrame) -> RawBatch:
     from yigong.edge.extract.api import Chunk
 
     return as_batch(Chunk(row, {}, "sample"))
+
+
+def filter_counts(text: str, raw: pl.DataFrame) -> dict[str, int]:
+    """How many sample rows each filter rule decides, by its name; "" for the rest. Nothing when the mapping is wrong."""
+    try:
+        sieve = compile_mapping(text, field_kinds(), "映射").filter
+        decided = sieve.decided(raw)
+    except (Refused, pl.exceptions.PolarsError):
+        return {}
+    counted = Counter(decided.to_list())
+    return {rule.name: counted.get(at, 0) for at, rule in enumerate(sieve.rules)} | {"": counted.get(-1, 0)}
 
 
 def data_set(name: str) -> DataSet:
@@ -272,3 +292,21 @@ def _wordings(text: str) -> tuple[str, ...]:
 def feeds_like(ctx: Ctx, feed: Feed) -> list[Feed]:
     """Other feeds of the same data set, to begin from."""
     return list(selectors.feeds(ctx).filter(data_set=feed.data_set).exclude(pk=feed.pk)[:20])
+
+
+KEPT_SECONDS = 300.0
+_kept: dict[int, tuple[float, str, pl.DataFrame]] = {}
+
+
+def kept_sample(ctx: Ctx, feed: Feed, *, fresh: bool = False) -> pl.DataFrame:
+    """The sample of a few minutes ago, in this process only, else a new one. Raises Refused, Fault as ``sample``."""
+    config = repr(sorted(feed.config.items()))
+    found = _kept.get(feed.pk)
+    if found and not fresh and found[1] == config and time.monotonic() - found[0] < KEPT_SECONDS:
+        audit(ctx, "exchange.map", "feed", feed.pk, after={"sample": found[2].height})
+        return found[2]
+    frame = sample(ctx, feed)
+    if len(_kept) > 20:
+        _kept.clear()
+    _kept[feed.pk] = (time.monotonic(), config, frame)
+    return frame
