@@ -9,6 +9,7 @@ from yigong.portal.env import ROOT, env, secret
 
 BASE_DIR = ROOT
 SECRET_KEY = secret("django")
+EDGE_SECRET = secret("edge")  # the centre's signing key for edge nodes is made of it
 OPAQUE_KEY = secret("opaque")  # turns internal ids into ids that may stand in an address
 DEBUG = env().debug
 ALLOWED_HOSTS = list(env().hosts)
@@ -77,6 +78,7 @@ DATABASES = {
         "OPTIONS": {
             "server_side_binding": True,  # parameters travel beside the statement, so that the ORM's statements are prepared too
             "pool": {"min_size": 1, "max_size": env().web_threads + 2, "timeout": 20},
+            **{k: v for k, v in _database.items() if k not in ("dbname", "user", "password", "host", "port")},
             "prepare_threshold": 5,  # Django says None otherwise, and then psycopg prepares nothing, whoever asks
         },
         "CONN_HEALTH_CHECKS": False,
@@ -105,6 +107,7 @@ X_FRAME_OPTIONS = "SAMEORIGIN"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 EVENT_HANDLERS = wiring.HANDLERS
+KAFKA, KAFKA_PREFIX = env().kafka, env().kafka_prefix
 BUS_HANDLERS = wiring.BUS_HANDLERS
 ACTION_TABLES = wiring.ACTIONS
 WAREHOUSE_EXTRACTS = wiring.EXTRACTS
