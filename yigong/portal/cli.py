@@ -12,7 +12,7 @@ HELP = """yigong: the information platform of a county medical community 县域�
 
   yigong serve [--bind 127.0.0.1:8000]   serve the pages / 启动网页服务
   yigong migrate                         bring the database to this version / 更新数据库结构
-  yigong work [--once]                   deliver events between modules / 投递模块间事件
+  yigong work [--once]                   run due feeds, deliver events / 运行到期任务，投递事件
   yigong stop                            end the local servers / 停止本机服务
   yigong manage …                        any command of Django
 """

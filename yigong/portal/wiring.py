@@ -39,6 +39,7 @@ COMMANDS = {
     "demo": "yigong.demo.command:main",
     "ingest": "yigong.platform.exchange.command:ingest",
     "listen": "yigong.platform.bus.listener:listen",
+    "kafka": "yigong.platform.bus.kafka:main",
     "exchange": "yigong.platform.exchange.run_command:main",
     "document": "yigong.standards.cda.command:main",
     "empi": "yigong.platform.empi.command:main",

@@ -9,6 +9,10 @@ SENTENCES = {
     "empi.same_person": _("这两条登记已经是同一人，不需要再合并。"),
     "empi.no_such_person": _("没有这个人，或者您所在的机构看不到。可能已并入他人，请重新搜索。"),
     "empi.no_such_registration": _("没有这条登记。"),
+    "empi.no_such_identifier": _("主索引不认识标识或条件 %(kind)s。没有查询；可用的有：%(known)s。"),
+    "empi.no_facts": _(
+        "没有查询条件。请至少给出姓名、出生日期、证号、电话、卡号、住址或机构中的一项；性别只能与它们同用。"
+    ),
     "empi.no_such_pair": _("没有这一对待核登记，或者您看不到。请从队列重新打开。"),
     "empi.no_such_decision": _("没有这条决定。请从决定记录重新打开。"),
     "empi.two_trusted_numbers": _(

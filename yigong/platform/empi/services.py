@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 from django.db import transaction
@@ -13,7 +14,10 @@ from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.empi import golden, moves, stored
 from yigong.platform.empi.bulk import ask
+from yigong.platform.empi.frames import KEY
+from yigong.platform.empi.identities import Identity, Key, lookup
 from yigong.platform.empi.models import Candidate, Decision
+from yigong.platform.empi.register import register
 from yigong.security.api import audit
 
 LATER = timedelta(days=7)
@@ -32,6 +36,38 @@ def merge(ctx: Ctx, source: int, target: int, *, reason: str) -> int:
     _joinable(source, target)
     decision = moves.move(ctx, "merge", moves.of_person(source), source, target, reason=reason)
     return _done(ctx, "empi.merge", decision, source, target)
+
+
+@transaction.atomic
+def merge_registrations(ctx: Ctx, survivor: Key, subsumed: Key, *, reason: str) -> int | None:
+    """An institution's system says that it knew one patient under two ids (ADT A40): their persons are one from now on.
+
+    The id of the decision, None when they were one already. Raises Refused empi.no_such_registration, and as merge does.
+    """
+    _needs(reason)
+    kept, gone = (_registration(ctx, key) for key in (survivor, subsumed))
+    if kept.person_id == gone.person_id:
+        return None
+    return merge(ctx, gone.person_id, kept.person_id, reason=reason)
+
+
+def _registration(ctx: Ctx, key: Key) -> Identity:
+    found = lookup(ctx, "local_id", key[2], org_code=key[0], source_system=key[1])
+    if not found:
+        raise Refused("empi.no_such_registration")
+    return found[0]
+
+
+@transaction.atomic
+def update(ctx: Ctx, facts: Mapping[str, Any]) -> Identity:
+    """A known registration says something else from now on (ADT A31); facts not named become unknown, as in register.
+
+    Who it is of is decided again when identity hangs on what changed. Raises Refused empi.no_such_registration.
+    """
+    key = Key(*(str(facts.get(name) or "").strip() for name in KEY))
+    _registration(ctx, key)
+    register(ctx, pl.DataFrame([dict(facts)], infer_schema_length=None))
+    return _registration(ctx, key)
 
 
 @transaction.atomic

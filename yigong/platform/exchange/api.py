@@ -1,11 +1,13 @@
 """The doors of the exchange: feeds and their runs, files taken in, quarantine."""
 
+from yigong.platform.exchange.alarms import open_alarms, open_count
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.models import FeedState, Job, RowState
 from yigong.platform.exchange.pipeline import Totals
 from yigong.platform.exchange.quarantine import discard, mend
 from yigong.platform.exchange.selectors import Account, accounts, counts, feeds, jobs, quarantine
-from yigong.platform.exchange.services import pause, resend, resume, run, save_feed
+from yigong.platform.exchange.services import pause, resend, resume, run, run_buffered, run_range, save_feed
+from yigong.platform.exchange.worker import Worker
 
 __all__ = [
     "Account",
@@ -15,6 +17,7 @@ __all__ = [
     "Report",
     "RowState",
     "Totals",
+    "Worker",
     "accounts",
     "counts",
     "discard",
@@ -22,10 +25,14 @@ __all__ = [
     "ingest",
     "jobs",
     "mend",
+    "open_alarms",
+    "open_count",
     "pause",
     "quarantine",
     "resend",
     "resume",
     "run",
+    "run_buffered",
+    "run_range",
     "save_feed",
 ]

@@ -10,40 +10,26 @@ from typing import IO, Any
 
 import polars as pl
 
-from yigong.kit.errors import Fault, Refused
-from yigong.platform.exchange.batch import RawBatch
-from yigong.platform.exchange.readers.rows import again, placed
-
-__all__ = ["again", "read"]
+from yigong.edge.extract.frames import TROUBLE, placed
+from yigong.kit.errors import Refused
 
 CHUNK = 4 << 20
 #: the encodings of Chinese systems, likeliest first
 ENCODINGS = ("utf-8", "gb18030")
 SEPARATORS = ",\t;|"
 OVERFLOW = "_overflow"
-TROUBLE = "_trouble"
 REPLACED = "\ufffd"
 
 
-def read(config: Mapping[str, Any], *, since: str | None, size: int) -> Iterator[RawBatch]:
-    """Batches of the file ``path``; ``encoding`` and ``separator`` are found out unless given."""
-    path = _file(config)
+def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.DataFrame]:
+    """Frames of the file; ``encoding`` and ``separator`` are found out unless given."""
     encoding, clean = detect(path) if not config.get("encoding") else (str(config["encoding"]), True)
     with tempfile.TemporaryDirectory(prefix="yigong-") as folder:
         text = path
         if encoding != "utf-8" or not clean:
             text = Path(folder) / "text.csv"
             transcode(path, text, encoding)
-        yield from _batches(text, path.name, config, size)
-
-
-def _file(config: Mapping[str, Any]) -> Path:
-    if not config.get("path"):
-        raise Refused("exchange.config_missing", key="path")
-    path = Path(str(config["path"]))
-    if not path.is_file():
-        raise Fault("exchange.file_missing", permanent=True, path=str(path))
-    return path
+        yield from _frames(text, path.name, config, size)
 
 
 def detect(path: Path) -> tuple[str, bool]:
@@ -92,7 +78,7 @@ def _header(path: Path, config: Mapping[str, Any]) -> tuple[list[str], str]:
     return [str(name or "").strip() for name in head.row(0)], separator
 
 
-def _batches(path: Path, name: str, config: Mapping[str, Any], size: int) -> Iterator[RawBatch]:
+def _frames(path: Path, name: str, config: Mapping[str, Any], size: int) -> Iterator[pl.DataFrame]:
     columns, separator = _header(path, config)
     if not columns:
         return
@@ -110,7 +96,7 @@ def _batches(path: Path, name: str, config: Mapping[str, Any], size: int) -> Ite
     )
     first = 2  # the header is line 1
     for frame in _even(lines.collect_batches(chunk_size=size, maintain_order=True), size):
-        yield RawBatch(placed(_marked(frame, columns), name, first), name)
+        yield placed(_marked(frame, columns), name, first)
         first += frame.height
 
 

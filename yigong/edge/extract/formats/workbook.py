@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import fastexcel
 import polars as pl
 
+from yigong.edge.extract.frames import as_text, placed, slices
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.exchange.batch import RawBatch
-from yigong.platform.exchange.readers.delimited import _file
-from yigong.platform.exchange.readers.rows import again, as_text, slices
-
-__all__ = ["again", "read"]
 
 
-def read(config: Mapping[str, Any], *, since: str | None, size: int) -> Iterator[RawBatch]:
-    """Batches of the workbook ``path``, of the ``sheet`` named or of all; ``header`` is the row of column names."""
-    path = _file(config)
+def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.DataFrame]:
+    """Frames of the ``sheet`` named or of all; ``header`` is the row of column names."""
     try:
         book = fastexcel.read_excel(path)
     except fastexcel.FastExcelError as error:
@@ -30,7 +26,8 @@ def read(config: Mapping[str, Any], *, since: str | None, size: int) -> Iterator
     for sheet in [wanted] if wanted else book.sheet_names:
         frame = _sheet(book, sheet, header)
         if frame.width:
-            yield from slices(frame, f"{path.name} {sheet}", size, header + 1)
+            for start, part in slices(frame, size):
+                yield placed(part, f"{path.name} {sheet}", header + 1 + start)
 
 
 def _sheet(book: fastexcel.ExcelReader, sheet: str, header: int) -> pl.DataFrame:
