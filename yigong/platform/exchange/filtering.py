@@ -54,12 +54,17 @@ class Filter:
         out = [at for at, rule in enumerate(self.rules) if rule.block] + ([-1] if self.block_rest else [])
         return decided.is_in(out)
 
-    def apply(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The rows that pass, and one finding (without row) for each that does not, so that every rule is counted."""
+    def apply(self, raw: pl.DataFrame, *, spared: pl.Expr | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The rows that pass, and one finding (without row) for each that does not, so that every rule is counted.
+
+        *spared* rows pass whatever the rules say: a deletion knows no more of its row than the key.
+        """
         if not self.rules and not self.block_rest:
             return raw, NO_FINDINGS
         decided = self.decided(raw)
         out = self.blocked(decided)
+        if spared is not None:
+            out = raw.select(pl.lit(out) & ~spared).to_series()
         return (raw.filter(~out), self._counted(decided.filter(out))) if out.any() else (raw, NO_FINDINGS)
 
     def _counted(self, decided: pl.Series) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.batch import PLACE, WAIST
+from yigong.platform.exchange.batch import LINE, OP, PLACE, WAIST
 from yigong.platform.exchange.convert import Output, as_kind, failure, looked_up
 from yigong.platform.exchange.expression import Wrong, compile_text
 from yigong.platform.exchange.filtering import Filter, compile_filter, told
@@ -16,7 +16,7 @@ from yigong.platform.exchange.findings import NO_FINDINGS, found
 from yigong.platform.exchange.mapping_file import MappingFile, Mistakes, Spec, parse
 
 TROUBLE = "_trouble"  # a reader's own word against a row, such as "encoding" or "ragged"
-SERVICE = (PLACE, TROUBLE)
+SERVICE = (PLACE, LINE, TROUBLE, OP)
 OWN = "own "  # prefix while the registration's columns travel beside those of the data set
 
 
@@ -59,7 +59,7 @@ class Plan:
     def apply(self, raw: pl.DataFrame, org_code: str) -> Mapped:
         """Filter and map *raw*; what could not be converted is in the findings, its value null in the frame."""
         self._columns_present(raw)
-        kept, left_out = self.filter.apply(raw)
+        kept, left_out = self.filter.apply(raw, spared=deletes(raw))
         outputs = (*self.outputs, *self.person)
         frame = kept.select(
             *(o.expr.alias(o.name) for o in outputs),
@@ -76,7 +76,10 @@ class Plan:
         own = [c for c in frame.columns if c.startswith(OWN)]
         keys = [pl.col("org_code"), pl.col("person_system").alias("source_system"), pl.col("local_id")]
         facts = [pl.col(c).alias(c.removeprefix(OWN)) for c in own]
-        return frame.select(*keys, *facts).unique(["org_code", "source_system", "local_id"], keep="last")
+        if not own:  # nothing is said but the keys, and those stand in the frame
+            return pl.DataFrame()
+        came = frame.filter(~deletes(frame)) if OP in frame.columns else frame
+        return came.select(*keys, *facts).unique(["org_code", "source_system", "local_id"], keep="last")
 
     def _columns_present(self, raw: pl.DataFrame) -> None:
         missing = sorted(self.used - set(raw.columns))
@@ -101,6 +104,11 @@ class Plan:
         rest = [c for c in raw.columns if c not in self.used and c not in SERVICE] if self.source.keep_unmapped else []
         parts = [*named, *(pl.col(c) for c in rest)]
         return [pl.struct(parts).struct.json_encode().alias("extra")] if parts else []
+
+
+def deletes(frame: pl.DataFrame) -> pl.Expr:
+    """The rows that say that their record is withdrawn."""
+    return pl.col(OP).eq_missing(pl.lit("delete")) if OP in frame.columns else pl.lit(False)
 
 
 def _translated(spec: Spec) -> pl.Expr:

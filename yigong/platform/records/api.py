@@ -34,7 +34,7 @@ from yigong.platform.records.selectors import (
     trend,
     versions,
 )
-from yigong.platform.records.services import Loaded, columns, index, index_documents, load, save_document
+from yigong.platform.records.services import Loaded, columns, index, index_documents, load, lock, save_document
 
 __all__ = [
     "Allergy",
@@ -64,6 +64,7 @@ __all__ = [
     "last_seen",
     "latest_results",
     "load",
+    "lock",
     "medications",
     "model",
     "original",
