@@ -23,7 +23,8 @@ from yigong.platform.exchange.models import Feed
 from yigong.platform.exchange.sentences import sentence
 from yigong.security.api import action
 from yigong.standards import api as standards
-from yigong.web.http import page, sentence as refusal_sentence
+from yigong.web.http import page
+from yigong.web.http import sentence as refusal_sentence
 
 PERSON_WORDS = {
     "full_name": "姓名", "sex_code": "性别", "born_on": "出生日期", "id_type_code": "证件类型", "id_no": "证件号码", "phone": "电话",
@@ -44,7 +45,14 @@ def english() -> bool:
 
 def tabs(feed: Feed, chosen: str) -> list[dict[str, Any]]:
     """The pages of a mapping."""
-    named = (("fields", _("结构映射")), ("values", _("值映射")), ("filter", _("过滤规则")), ("trial", _("试运行")), ("text", _("文本")), ("versions", _("版本")))
+    named = (
+        ("fields", _("结构映射")),
+        ("values", _("值映射")),
+        ("filter", _("过滤规则")),
+        ("trial", _("试运行")),
+        ("text", _("文本")),
+        ("versions", _("版本")),
+    )
     url = reverse("exchange:mapping", args=[feed.pk])
     return [{"label": word, "url": f"{url}?tab={name}", "active": name == chosen} for name, word in named]
 
@@ -128,19 +136,32 @@ def _specs(draft: editing.Draft) -> list[tuple[str, Any]]:
 
 def _column(name: str, frame: pl.DataFrame, hints: list[suggest.Hint], used: bool) -> dict[str, Any]:
     values = frame.get_column(name).drop_nulls().unique(maintain_order=True)
-    return {"name": name, "examples": values[:3].to_list(), "hints": [_hint(h) for h in hints] if not used else [], "used": used}
+    return {
+        "name": name,
+        "examples": values[:3].to_list(),
+        "hints": [_hint(h) for h in hints] if not used else [],
+        "used": used,
+    }
 
 
 def _hint(hint: suggest.Hint) -> dict[str, Any]:
     zh, en = suggest.WHY[hint.why]
-    return {"target": hint.target, "name": hint.name, "percent": round(100 * hint.score), "why": en if english() else zh}
+    return {
+        "target": hint.target,
+        "name": hint.name,
+        "percent": round(100 * hint.score),
+        "why": en if english() else zh,
+    }
 
 
 def _lines(draft: editing.Draft) -> list[dict[str, Any]]:
     known = standards.load().data_sets.get(str(draft.get("data_set", "")))
     names = {f.identifier: f for f in known.fields} if known else {}
     found = [_line(w, str(WAIST_WORDS[w]), editing.line(w, draft.get(w)), w) for w in editing.WAIST]
-    found += [_line("person", PERSON_WORDS.get(n, n), editing.line(n, given), n) for n, given in (draft.get("person") or {}).items()]
+    found += [
+        _line("person", PERSON_WORDS.get(n, n), editing.line(n, given), n)
+        for n, given in (draft.get("person") or {}).items()
+    ]
     for name, given in (draft.get("fields") or {}).items():
         field = names.get(name)
         word = name if field is None else field.name_en if english() else field.name_zh
@@ -160,11 +181,20 @@ def _chosen(draft: editing.Draft, section: str, name: str) -> dict[str, Any]:
         if field is None:
             raise Refused("exchange.draft_wrong", part=name)
         word = field.name_en if english() else field.name_zh
-    return {"section": section, "name": name, "word": word or PERSON_WORDS.get(name, name), "line": editing.line(name, given)}
+    return {
+        "section": section,
+        "name": name,
+        "word": word or PERSON_WORDS.get(name, name),
+        "line": editing.line(name, given),
+    }
 
 
 def _values(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
-    coded = [ln for ln in _lines(draft) if ln["line"].codes and ln["line"].codes != "names" or ln["coded"] or ln["name"].endswith("_unit")]
+    coded = [
+        ln
+        for ln in _lines(draft)
+        if (ln["line"].codes and ln["line"].codes != "names") or ln["coded"] or ln["name"].endswith("_unit")
+    ]
     name = request.GET.get("field", "")
     one = next((ln for ln in coded if ln["name"] == name), coded[0] if coded else None)
     if one is None:
@@ -212,10 +242,14 @@ def _trial(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, tex
         tried = mappings.trial(ctx, feed, text, frame)
     except Refused as refused:
         return {"trouble": refusal_sentence(refused), "trial": None}
-    names = {f.identifier: (f.name_en if english() else f.name_zh) for f in mappings.data_set(str(draft["data_set"])).fields}
+    names = {
+        f.identifier: (f.name_en if english() else f.name_zh) for f in mappings.data_set(str(draft["data_set"])).fields
+    }
     at = min(max(int(request.GET.get("row", "0") or 0), 0), len(tried.rows) - 1)
     one = tried.rows[at]
-    after = [(names.get(k) or _waist(k), v) for k, v in one.after.items() if v is not None and not k.startswith("extra.")]
+    after = [
+        (names.get(k) or _waist(k), v) for k, v in one.after.items() if v is not None and not k.startswith("extra.")
+    ]
     return {"trial": tried, "one": one, "at": at, "after": after, "rows": list(enumerate(tried.rows))}
 
 
@@ -266,7 +300,9 @@ def change(request: HttpRequest, feed_id: int, verb: str) -> HttpResponse:
 def _set_line(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
     given = request.POST
     how = given.get("how", "")
-    source = ", ".join(given.getlist("column")) if how == "from" else given.get("value" if how == "value" else "expr", "")
+    source = (
+        ", ".join(given.getlist("column")) if how == "from" else given.get("value" if how == "value" else "expr", "")
+    )
     gone = "remove" in given
     line = editing.Line(
         given.get("name", ""), "" if gone else how, source.strip(), given.get("codes", "").strip(), given.get("parse", "").strip(),
@@ -302,7 +338,9 @@ def _set_codes(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
     draft = mappings.draft_of(feed)
     line = editing.line(name, (draft.get(section) or {}).get(name))
     table = line.codes if line.codes and line.codes != "names" else name
-    codes = {k.removeprefix("code:"): v for k, v in request.POST.items() if k.startswith("code:") and isinstance(v, str)}
+    codes = {
+        k.removeprefix("code:"): v for k, v in request.POST.items() if k.startswith("code:") and isinstance(v, str)
+    }
     if "sure" in request.POST:
         frame, _trouble = _sample(ctx, feed)
         words = mappings.words(feed, line, frame)

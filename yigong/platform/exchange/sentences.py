@@ -67,6 +67,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "源库没有给出样例行，无法试运行。",
         "The source gave no sample rows; nothing to try the mapping on.",
     ),
+    "exchange.not_agreed": (
+        "先请院方管理员审阅语句并同意，再执行。",
+        "Let the hospital's administrator read the statements and agree first.",
+    ),
     "exchange.alarm_unknown": ("这条告警已经解除。", "This alarm is over."),
     "exchange.failed": ("运行失败：{reason}", "The run failed: {reason}"),
 }
