@@ -62,14 +62,10 @@ class Keeper:
 
 def again(job_id: int) -> Iterator[RawBatch]:
     """The batches that a run left in the buffer. Raises Refused exchange.buffer_empty."""
-    files = list(Buffered.objects.filter(job_id=job_id).order_by("number"))
-    if not files:
+    files = [(folder() / f.path, f.place) for f in Buffered.objects.filter(job_id=job_id).order_by("number")]
+    if not files or not all(path.is_file() for path, _place in files):
         raise Refused("exchange.buffer_empty")
-    for file in files:
-        path = folder() / file.path
-        if not path.is_file():
-            raise Refused("exchange.buffer_empty")
-        yield RawBatch(pl.read_parquet(path), file.place)
+    return (RawBatch(pl.read_parquet(path), place) for path, place in files)  # read in a thread without the database
 
 
 def clean(ctx: Ctx) -> int:

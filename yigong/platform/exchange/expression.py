@@ -89,10 +89,11 @@ def _tokens(source: str) -> list[_Token]:
                 raise Wrong(start, "文本没有结束的单引号", "a text lacks its closing quote")
             raise Wrong(start, f"不认识的符号“{source[start]}”", f"the sign {source[start]} has no meaning here")
         kind = str(match.lastgroup)
+        start = match.start(kind)
         text = WORDS.get(match[kind], match[kind])
         if kind == "word" and text.lower() in RESERVED:
             kind, text = "sign", text.lower()
-        found.append(_Token(kind, text, match.start(kind)))
+        found.append(_Token(kind, text, start))
         at = match.end()
     return [*found, _Token("end", "", len(source))]
 
@@ -146,7 +147,11 @@ class _Parser:
         return found
 
     def plain(self) -> Value:
-        return Value(~self.plain().truth(), "truth") if self.take("not") else self.compared()
+        inverse = False
+        while self.take("not"):
+            inverse = not inverse
+        found = self.compared()
+        return Value(~found.truth(), "truth") if inverse else found
 
     def compared(self) -> Value:
         left = self.sum()
@@ -193,8 +198,12 @@ class _Parser:
         return found
 
     def factor(self) -> Value:
-        if self.take("-"):
-            return Value(-self.factor().number(), "number")
+        minus = 0
+        while self.take("-"):
+            minus += 1
+        if minus:
+            size = self.factor().number()
+            return Value(-size if minus % 2 else size, "number")
         token = self.next
         self.at += 1
         match token.kind:
