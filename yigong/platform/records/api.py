@@ -35,7 +35,7 @@ from yigong.platform.records.selectors import (
     trend,
     versions,
 )
-from yigong.platform.records.services import Loaded, columns, index, index_documents, load, save_document
+from yigong.platform.records.services import Loaded, columns, index, index_documents, load, lock, save_document
 
 __all__ = [
     "Allergy",
@@ -66,6 +66,7 @@ __all__ = [
     "last_seen",
     "latest_results",
     "load",
+    "lock",
     "medications",
     "model",
     "original",
