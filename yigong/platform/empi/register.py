@@ -200,7 +200,7 @@ def _decide(ready: pl.DataFrame, changed: dict[int, str], act: int, homes: dict[
     keys = matching.block_keys(ready)
     asked = pl.col("person_id").is_null() | pl.col("registration_id").is_in(list(changed))
     fresh = ready.filter(asked)
-    couples = pairs.candidates(fresh, matching.block_keys(fresh))
+    couples = pairs.candidates(fresh, keys if fresh.height == ready.height else matching.block_keys(fresh))
     _hold(couples, fresh)
     mine = ready.select(list(stored.FACTS))
     around = stored.facts_around(couples.get_column("right").unique().to_list())
@@ -266,7 +266,8 @@ def _write(ctx: Ctx, intake: Intake, touched: set[int]) -> None:
     _log(ctx, intake)
     merged = _merge(ctx, intake)
     touched |= {*intake.persons.values(), *merged}
-    moves.offer(ctx, _questions(intake), act=intake.act)
+    if intake.reviews:
+        moves.offer(ctx, _questions(intake), act=intake.act)
     golden.refresh(touched if intake.homes is not None else touched - intake.born)
 
 
