@@ -26,14 +26,23 @@ def main(arguments: list[str]) -> int:
 
 def work(arguments: list[str]) -> int:
     """``yigong work``: run feeds that are due, deliver events, carry journalled messages on; ``--once`` does what waits and ends."""
+    from django.db import DatabaseError, connection
+
     from yigong.kit.ctx import system
     from yigong.outbox.api import dispatch
     from yigong.platform.bus.api import process
     from yigong.platform.exchange.api import Worker
+    from yigong.platform.exchange.edge.api import work as carry_edge
 
     once, worker = "--once" in arguments, Worker(system())
     while True:
-        done = process() + dispatch() + _forward() + worker.turn()
+        try:
+            done = process() + carry_edge() + dispatch() + _forward() + worker.turn()
+        except DatabaseError:  # away: nothing was half done, and it is waited for
+            if once:
+                raise
+            connection.close()
+            done = 0
         if once and not done:
             if not worker.under_way:
                 return 0

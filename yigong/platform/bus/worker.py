@@ -74,6 +74,18 @@ def process(limit: int = BATCH) -> int:
     return len(claimed)
 
 
+def carry(message_id: int, *, again: bool = False) -> None:
+    """Carry one journalled message on at once, for a sender who waits for its answer.
+
+    One that another worker has in hand is waited for; one that is processed is left alone unless *again*.
+    """
+    with transaction.atomic():
+        mine = Message.objects.select_related("endpoint").select_for_update(of=("self",))
+        message = mine.get(pk=message_id)
+        if again or message.state != MessageState.PROCESSED:
+            _carry(FORMATS.get(message.endpoint.kind, message.endpoint.kind), [message])
+
+
 def _claim(limit: int) -> list[Message]:
     with connection.cursor() as cursor:
         cursor.execute(DUE, [now(), limit])

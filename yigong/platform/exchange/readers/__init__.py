@@ -20,6 +20,8 @@ EXTRACTED = (
 READERS = dict.fromkeys(EXTRACTED, "yigong.platform.exchange.readers.extracted") | {
     "cda": "yigong.platform.exchange.readers.cda",
     "hl7v2": "yigong.platform.exchange.readers.hl7v2",
+    "edge": "yigong.platform.exchange.readers.edge",
+    "fhir": "yigong.platform.fhir.quarantined",
 }
 
 
