@@ -173,9 +173,7 @@ def _cast(data_set: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFram
     return ready, merged(broken)
 
 
-def _findings(
-    data_set: str, frame: pl.DataFrame, so_far: pl.DataFrame, institutions: Collection[str]
-) -> pl.DataFrame:
+def _findings(data_set: str, frame: pl.DataFrame, so_far: pl.DataFrame, institutions: Collection[str]) -> pl.DataFrame:
     """All that is wrong with the rows; of a row that deletes only its key matters."""
     wrong = merged([
         so_far,
@@ -189,7 +187,9 @@ def _findings(
     said = frame.get_column(OP)
     ending = frame.select(deletes(frame)).to_series().arg_true().cast(pl.UInt32)
     mattering = ~pl.col("row").is_in(ending.implode()) | pl.col("field").is_in(KEY)
-    return merged([wrong.filter(mattering), found(OP_UNKNOWN, said.is_not_null() & ~said.is_in(["upsert", "delete"]), said)])
+    return merged(
+        [wrong.filter(mattering), found(OP_UNKNOWN, said.is_not_null() & ~said.is_in(["upsert", "delete"]), said)]
+    )
 
 
 def _declared(data_set: str) -> standards.DataSet:

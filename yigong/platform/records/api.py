@@ -2,17 +2,21 @@
 
 from yigong.platform.records.facts import (
     Allergy,
+    Change,
     Claim,
     Contradiction,
+    Correction,
     DocumentRow,
     Event,
     LabResult,
     Medication,
     PersonSummary,
     Problem,
+    RecordVersion,
     Row,
     Source,
 )
+from yigong.platform.records.history import as_known_on, corrections, record_versions
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
 from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
@@ -38,8 +42,10 @@ from yigong.platform.records.services import Loaded, columns, index, index_docum
 
 __all__ = [
     "Allergy",
+    "Change",
     "Claim",
     "Contradiction",
+    "Correction",
     "DocumentRow",
     "Event",
     "LabResult",
@@ -47,9 +53,12 @@ __all__ = [
     "Medication",
     "PersonSummary",
     "Problem",
+    "RecordVersion",
     "Row",
     "Source",
+    "as_known_on",
     "columns",
+    "corrections",
     "counts",
     "days_left",
     "document",
@@ -71,6 +80,7 @@ __all__ = [
     "plain",
     "prescription",
     "present_allergies",
+    "record_versions",
     "report",
     "results",
     "rows",
