@@ -2,18 +2,22 @@
 
 from yigong.platform.records.facts import (
     Allergy,
+    Change,
     Claim,
     Contradiction,
+    Correction,
     DocumentRow,
     Event,
     LabResult,
     Medication,
     PersonSummary,
     Problem,
+    RecordVersion,
     Row,
     Source,
 )
 from yigong.platform.records.given import index_events, unindex_events
+from yigong.platform.records.history import as_known_on, corrections, record_versions
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
 from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
@@ -39,8 +43,10 @@ from yigong.platform.records.services import Loaded, columns, index, index_docum
 
 __all__ = [
     "Allergy",
+    "Change",
     "Claim",
     "Contradiction",
+    "Correction",
     "DocumentRow",
     "Event",
     "LabResult",
@@ -48,9 +54,12 @@ __all__ = [
     "Medication",
     "PersonSummary",
     "Problem",
+    "RecordVersion",
     "Row",
     "Source",
+    "as_known_on",
     "columns",
+    "corrections",
     "counts",
     "days_left",
     "document",
@@ -73,6 +82,7 @@ __all__ = [
     "plain",
     "prescription",
     "present_allergies",
+    "record_versions",
     "report",
     "results",
     "rows",
