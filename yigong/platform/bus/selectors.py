@@ -20,7 +20,18 @@ from yigong.platform.bus.models import Endpoint, Message, MessageState
 PERSONAL = {"PID": {1, 8}, "NK1": {1}, "GT1": {1}, "IN1": {1}, "IN2": {1}, "MRG": set(), "PD1": set(), "ACC": {1}}
 MASK = "＊＊＊"
 #: of XML messages: attributes and elements that tell nothing about a person
-OPEN_ATTRIBUTES = {"code", "codeSystem", "root", "typeCode", "classCode", "moodCode", "type", "mimeType", "status", "use"}
+OPEN_ATTRIBUTES = {
+    "code",
+    "codeSystem",
+    "root",
+    "typeCode",
+    "classCode",
+    "moodCode",
+    "type",
+    "mimeType",
+    "status",
+    "use",
+}
 OPEN_ELEMENTS = {"creationTime", "interactionId", "low", "high"}
 ELEMENTS_SHOWN = 400
 
@@ -98,7 +109,9 @@ def _elements(raw: bytes) -> list[tuple[str, list[tuple[int, str]]]]:
         return []
     lines: list[tuple[str, list[tuple[int, str]]]] = []
     for element in root.iter("*"):
-        said = [f"{k}={v if k in OPEN_ATTRIBUTES or element.tag in OPEN_ELEMENTS else MASK}" for k, v in element.items()]
+        said = [
+            f"{k}={v if k in OPEN_ATTRIBUTES or element.tag in OPEN_ELEMENTS else MASK}" for k, v in element.items()
+        ]
         if (element.text or "").strip():
             said.append(MASK)
         if said and len(lines) < ELEMENTS_SHOWN:

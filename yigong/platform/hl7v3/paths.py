@@ -86,7 +86,9 @@ def read(
         values = [value for place in places if (value := _leaf(place, leaf))]
         return values[number] if number < len(values) else ""
     marked = [place for place in places if _marked(place, name)] if name in MARKS else []
-    chosen = marked or ([] if shared and name in MARKS else [place for place in places if not shared or not _mark(place)])
+    chosen = marked or (
+        [] if shared and name in MARKS else [place for place in places if not shared or not _mark(place)]
+    )
     return next((value for place in chosen if (value := _leaf(place, leaf))), "")
 
 
@@ -188,7 +190,9 @@ def _place(root: Element, way: Sequence[str], leaf: str, name: str, *, anew: boo
     if not _taken(node, leaf, name) and not (anew and (len(node.attrib) or len(node))):
         return node
     around = [i for i, step in enumerate(way) if step in OUTER]
-    again = around[-1] if around else next((i for i in range(len(way) - 1, -1, -1) if way[i] in REPEATABLE), len(way) - 1)
+    again = (
+        around[-1] if around else next((i for i in range(len(way) - 1, -1, -1) if way[i] in REPEATABLE), len(way) - 1)
+    )
     node = trail[again]
     for step in way[again:]:
         node = etree.SubElement(node, step)

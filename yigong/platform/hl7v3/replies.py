@@ -119,7 +119,9 @@ def _newer(spec: Spec | None, head: Head, root: str) -> bool:
 
 
 def _device(root: etree._Element, name: str, code: str, edition: str, number: str) -> None:
-    device = etree.SubElement(etree.SubElement(root, name, typeCode=code), "device", classCode="DEV", determinerCode="INSTANCE")
+    device = etree.SubElement(
+        etree.SubElement(root, name, typeCode=code), "device", classCode="DEV", determinerCode="INSTANCE"
+    )
     identifier = etree.SubElement(device, "id")
     if edition == "newer":
         etree.SubElement(identifier, "item", root="2.16.156.10011.2.5.1.3", extension=number)
@@ -163,7 +165,13 @@ def _declared(root: etree._Element, spec: Spec, answer: Answer) -> None:
             paths.put(root, f.xpath, forms.text_of(facts[f.name]))
 
 
-def _result(subject: etree._Element, spec: Spec, row: Mapping[str, object], content: Sequence[ServiceField], shared: Mapping[str, int]) -> None:
+def _result(
+    subject: etree._Element,
+    spec: Spec,
+    row: Mapping[str, object],
+    content: Sequence[ServiceField],
+    shared: Mapping[str, int],
+) -> None:
     """One result below its own subject; groups are rows under the name of their group."""
     head, act = "/controlActProcess/subject", _act(content)
     for f in content:
@@ -177,7 +185,9 @@ def _result(subject: etree._Element, spec: Spec, row: Mapping[str, object], cont
             _part(subject, below, part, [f for f in content if tidy(f.xpath).startswith(tidy(group) + "/")], len(head))
 
 
-def _part(subject: etree._Element, group: str, part: Mapping[str, object], fields: Sequence[ServiceField], cut: int) -> None:
+def _part(
+    subject: etree._Element, group: str, part: Mapping[str, object], fields: Sequence[ServiceField], cut: int
+) -> None:
     *around, last = paths.steps(group)
     node = subject
     for step in around:

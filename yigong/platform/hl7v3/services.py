@@ -77,9 +77,7 @@ def answer(application: Application, action: str, data: bytes, *, service: str =
     return call.reply
 
 
-def _service(
-    application: Application, action: str, data: bytes, service: str
-) -> tuple[declared.Spec, Refused | None]:
+def _service(application: Application, action: str, data: bytes, service: str) -> tuple[declared.Spec, Refused | None]:
     """The service that is meant, by address, action or message; and why it is not served."""
     by_address, by_action = declared.by_name(service), declared.by_name(action)
     head = carrying.head_of(data)
