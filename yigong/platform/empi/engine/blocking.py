@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from yigong.platform.empi.engine.compare import levels_of
 from yigong.platform.empi.engine.hashing import mix
-from yigong.platform.empi.engine.kernels import I64, I16s, I32s, I64s, U32s, inner, kernel
+from yigong.platform.empi.engine.kernels import I64, I16s, I32s, I64s, U8s, U32s, inner, kernel
 from yigong.platform.empi.engine.parse import number_date
 from yigong.platform.empi.engine.score import score_of
 
@@ -178,7 +178,7 @@ def share_print(prints, i, j, first, last):  # type: ignore[no-untyped-def]
 def met_before(prints, count, a, b, spaces, space, void):  # type: ignore[no-untyped-def]
     """Whether two rows already meet in an earlier space."""
     barred = void[a] | void[b]
-    for s in range(space):  # noqa: SIM110  - kernels know no generators
+    for s in range(space):
         if (barred >> s) & 1 == 0 and share_print(prints, a * count, b * count, spaces[s], spaces[s + 1]):
             return True
     return False
@@ -216,9 +216,9 @@ def make_pairs(
                     b = int(runs[u])
                     if a == b or met_before(prints, variants, a, b, spaces, space, void):
                         continue
-                    if ((void[a] | void[b]) >> space) & 1 == 0:
-                        if least_print(prints, a * variants, b * variants, first, last) != head:
-                            continue
+                    least = least_print(prints, a * variants, b * variants, first, last)
+                    if least != head and ((void[a] | void[b]) >> space) & 1 == 0:
+                        continue
                     got = levels_of(rows, a * width, rows, b * width, program, count, alike, kin)
                     score = score_of(got, count, weights, relations, related)
                     if score < floor:
