@@ -288,7 +288,9 @@ def _rows(ctx: Ctx, application: Application, request: Request, kind: Kind, aske
         found = found.filter(encounter_no__in=numbers)
     if local_id := asked.get("PatientID"):
         found = found.filter(local_id=local_id, org_code__in=ctx.orgs)
-    for name in ("IDCardNo", "PatientName", *EXACT):
+    if (id_no := asked.get("IDCardNo")) or asked.get("PatientName"):
+        found = found.extra(where=[THEIRS], params=[id_no or "", id_no or "", asked.get("PatientName", ""), asked.get("PatientName", "")])  # noqa: S610
+    for name in EXACT:
         if (value := asked.get(name)) and name not in kind.numbers:
             found = found.filter(**{f"fields__{name}": value})
     for low, high in TIMES:
@@ -296,6 +298,10 @@ def _rows(ctx: Ctx, application: Application, request: Request, kind: Kind, aske
         found = found.filter(event_at__gte=since) if since else found
         found = found.filter(event_at__lte=until) if until else found
     return list(found.order_by("-event_at", "-id")[:LIMIT])
+
+
+THEIRS = """exists (select 1 from empi_registration a join empi_registration b on b.person_id = a.person_id
+    where a.id = hl7v3_kept.registration_id and (%s = '' or b.id_no = %s) and (%s = '' or b.full_name = %s))"""
 
 
 def _positional(sql: str, params: Mapping[str, Any]) -> str:
