@@ -37,9 +37,7 @@ def save_endpoint(
 
 
 @transaction.atomic
-def open_endpoint(
-    ctx: Ctx, code: str, *, org_code: str = "", kind: str = "mllp", version: str = "2.x"
-) -> Endpoint:
+def open_endpoint(ctx: Ctx, code: str, *, kind: str = "mllp", version: str = "2.x", org_code: str = "") -> Endpoint:
     """The endpoint called *code*, declared on first use. Raises Refused bus.endpoint_closed."""
     found = Endpoint.objects.filter(code=code).first()
     found = found or save_endpoint(ctx, code, kind=kind, version=version, org_code=org_code)

@@ -21,7 +21,7 @@ log = logging.getLogger("yigong.bus")
 LAST_ATTEMPT = 8
 BATCH = 200
 PURGE_SECONDS = 3600.0
-FORMATS = {"mllp": "hl7v2"}
+FORMATS = {"mllp": "hl7v2", "kafka": "hl7v2"}
 #: the eldest open message of each patient; one under way in another worker is skipped with all that follow it
 DUE = """
 select m.id from bus_message m

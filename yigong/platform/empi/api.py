@@ -1,6 +1,8 @@
 """The doors of the index of persons."""
 
 from yigong.platform.empi.frames import REGISTRATION
+from yigong.platform.empi.identities import Identity, Key, cross_references, find, lookup
+from yigong.platform.empi.match import Match, match
 from yigong.platform.empi.register import known, register
 from yigong.platform.empi.search import search
 from yigong.platform.empi.selectors import (
@@ -16,25 +18,34 @@ from yigong.platform.empi.selectors import (
     registrations,
     review_count,
 )
-from yigong.platform.empi.services import merge, split, undo
+from yigong.platform.empi.services import merge, merge_registrations, split, undo, update
 
 __all__ = [
     "REGISTRATION",
     "DecisionLine",
     "Field",
     "GoldenPerson",
+    "Identity",
+    "Key",
+    "Match",
     "Page",
     "PersonHit",
     "Registration",
+    "cross_references",
     "current",
     "decisions",
+    "find",
     "golden",
     "known",
+    "lookup",
+    "match",
     "merge",
+    "merge_registrations",
     "register",
     "registrations",
     "review_count",
     "search",
     "split",
     "undo",
+    "update",
 ]

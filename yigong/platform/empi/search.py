@@ -43,7 +43,7 @@ def search(ctx: Ctx, text: str, *, page: int = 1, size: int = 20) -> Page:
             break
     ranked = sorted(best, key=lambda person: (-best[person][0], person))
     shown = ranked[(page - 1) * size : page * size]
-    return Page(_hits(shown, best), page, size, len(ranked), more=len(ranked) > page * size)
+    return Page(hits(shown, best), page, size, len(ranked), more=len(ranked) > page * size)
 
 
 def _readings(words: list[Token]) -> list[tuple[Token, list[Token]]]:
@@ -119,7 +119,7 @@ def _by_name(name: str) -> list[Arm]:
         Arm(
             "name",
             "r.full_name like %(start)s and r.full_name <> %(w)s",
-            {"start": f"{_plain(name)}%", "w": name},
+            {"start": f"{plain(name)}%", "w": name},
             "55",
         ),
     ]
@@ -142,14 +142,14 @@ def _fuzzy(word: Token) -> list[Arm]:
         return [Arm("alike", "r.name_key %% %(w)s", {"w": letters}, "35 * similarity(r.name_key, %(w)s)", 0.6)]
     if word.kind != "han" or len(text) < 3:
         return []
-    address = Arm("address", "r.address like %(place)s", {"place": f"%{_plain(text)}%"}, "10")
+    address = Arm("address", "r.address like %(place)s", {"place": f"%{plain(text)}%"}, "10")
     return [*(_one_sign_off(text) if len(text) == 3 else [_alike(text)]), address]
 
 
 def _one_sign_off(name: str) -> list[Arm]:
     """Names of three signs that differ in one, whichever: three exact look-ups instead of a wide trigram scan."""
     return [
-        Arm("alike", "r.full_name like %(first)s", {"first": f"{_plain(name[:2])}%"}, "35"),
+        Arm("alike", "r.full_name like %(first)s", {"first": f"{plain(name[:2])}%"}, "35"),
         Arm("alike", _EDGES, {"edges": name[0] + name[2]}, "30"),
         Arm("alike", _GIVEN, {"given": name[1:]}, "20"),
     ]
@@ -170,7 +170,7 @@ def _narrowing(words: list[Token]) -> tuple[str, dict[str, Any]]:
 
 
 def _narrow_by(word: Token, name: str) -> tuple[str, dict[str, Any]]:
-    text = _plain(word.text)
+    text = plain(word.text)
     match word.kind:
         case "year":
             year = int(word.text[:4])
@@ -191,11 +191,13 @@ def _narrow_by(word: Token, name: str) -> tuple[str, dict[str, Any]]:
     return f"(r.id_no like %({name})s or r.phone like %({name})s or r.health_card_no like %({name}_start)s)", end
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Text to stand in a LIKE pattern for itself."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _hits(person_ids: list[int], best: dict[int, tuple[float, str]]) -> list[PersonHit]:
+def hits(person_ids: list[int], best: dict[int, tuple[float, str]]) -> list[PersonHit]:
+    """What is shown of persons found, in the order given; *best* holds their scores and what was found."""
     rows = ask_rows(
         """select p.id, p.state, p.golden, array_agg(distinct r.org_code) as orgs
            from empi_person p join empi_registration r on r.person_id = p.id

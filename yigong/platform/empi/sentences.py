@@ -9,6 +9,10 @@ SENTENCES = {
     "empi.same_person": _("这两条登记已经是同一人，不需要再合并。"),
     "empi.no_such_person": _("没有这个人，或者您所在的机构看不到。可能已并入他人，请重新搜索。"),
     "empi.no_such_registration": _("没有这条登记。"),
+    "empi.no_such_identifier": _("主索引不认识标识或条件 %(kind)s。没有查询；可用的有：%(known)s。"),
+    "empi.no_facts": _(
+        "没有查询条件。请至少给出姓名、出生日期、证号、电话、卡号、住址或机构中的一项；性别只能与它们同用。"
+    ),
     "empi.no_such_pair": _("没有这一对待核登记，或者您看不到。请从队列重新打开。"),
     "empi.no_such_decision": _("没有这条决定。请从决定记录重新打开。"),
     "empi.two_trusted_numbers": _(
@@ -18,5 +22,11 @@ SENTENCES = {
     "empi.not_a_part": _("拆分要选出一部分登记：本人有 %(held)s 条，您选了 %(given)s 条。请至少选一条、至少留一条。"),
     "empi.cannot_undo": _("这条决定不能撤销：它只是记下了新的登记。"),
     "empi.already_undone": _("这条决定已经撤销过。内容没有改动。"),
-    "empi.moved_since": _("此后又有决定移动了其中 %(moved)s 条登记。请先在决定记录里撤销较晚的那条。"),
+    "empi.moved_since": _(
+        "此后又有人对这些人做过决定（记录 %(decision)s），不能先撤销这一条。内容没有改动；请先在决定记录里撤销较晚的那条。"
+    ),
+    "empi.second_person": _("这一对风险高，您已提议合并，须由另一位专员复核。内容没有改动。"),
+    "empi.rule_wrong": _(
+        "规则没有保存：%(field)s 不合规定。自动阈值不得低于复核阈值，分数在 −20 到 60 之间，风险为 1、2、3。"
+    ),
 }

@@ -6,6 +6,7 @@ from yigong.platform.registry.selectors import (
     institution,
     institutions,
     staff_counts,
+    staff_names,
 )
 from yigong.platform.registry.departments import find_departments, save_department, save_institution
 from yigong.platform.registry.models import Department, Staff
@@ -35,6 +36,7 @@ __all__ = [
     "save_staff",
     "staff_by_id_no",
     "staff_counts",
+    "staff_names",
     "update_staff",
     "waiting_count",
 ]

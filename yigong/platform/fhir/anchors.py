@@ -1,0 +1,71 @@
+"""Finds the registrations in whose compartments resources lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from yigong.platform.fhir import db, patients
+from yigong.platform.fhir.callers import Caller
+from yigong.platform.fhir.indexing.values import Sink
+from yigong.platform.fhir.official import compartment, subjects
+
+if TYPE_CHECKING:
+    from yigong.platform.fhir.store import Draft
+
+PATIENT = "Patient/"
+
+
+def anchor(caller: Caller, drafts: Sequence[Draft], sink: Sink) -> None:
+    """Give each draft ``registration_id`` and ``others``; Patients are registered on the way."""
+    coming = [d for d in drafts if d.kind == "Patient" and d.resource is not None]
+    given = patients.register(caller, [(d.fhir_id, d.resource) for d in coming if d.resource is not None])
+    here = {d.fhir_id: r for d, r in zip(coming, given, strict=True)}
+    wanted = _wanted(drafts, sink)
+    absent = {p for ids in wanted.values() for p in ids} - here.keys()
+    known = here | registrations(absent)
+    for draft in drafts:
+        if draft.kind == "Patient" and draft.resource is not None:
+            draft.registration_id = here[draft.fhir_id]
+        elif draft.resource is not None:
+            found = list(dict.fromkeys(known[p] for p in wanted.get(draft.resource_id, ()) if p in known))
+            draft.registration_id = found[0] if found else None
+            draft.others = found[1:] or None
+
+
+def _wanted(drafts: Sequence[Draft], sink: Sink) -> dict[int, list[str]]:
+    """Resource -> logical ids of its patients, the one it is about first."""
+    kinds = {d.resource_id: d.kind for d in drafts if d.kind != "Patient"}
+    found: dict[int, list[str]] = {}
+    for resource_id, param, target in sink.reference:
+        kind = kinds.get(resource_id)
+        if kind is None or not target.startswith(PATIENT) or param not in compartment(kind):
+            continue
+        ids = found.setdefault(resource_id, [])
+        if param in subjects(kind):
+            ids.insert(0, target[len(PATIENT) :])
+        else:
+            ids.append(target[len(PATIENT) :])
+    return found
+
+
+def registrations(fhir_ids: Iterable[str]) -> dict[str, int]:
+    """The registrations of Patients by their logical ids."""
+    ids = list(fhir_ids)
+    if not ids:
+        return {}
+    sql = """select fhir_id, registration_id from fhir_resource
+        where type = 'Patient' and fhir_id = any(%(ids)s) and registration_id is not null"""
+    return dict(db.rows(sql, {"ids": ids}))
+
+
+def adopt(fhir_ids: Sequence[str], params: Sequence[int]) -> int:
+    """Anchor what came before its patient; how many resources."""
+    if not fhir_ids:
+        return 0
+    sql = """update fhir_resource r set registration_id = p.registration_id
+        from fhir_reference f join fhir_resource p
+            on p.type = 'Patient' and f.target = 'Patient/' || p.fhir_id and p.registration_id is not null
+        where f.target = any(%(targets)s) and f.param = any(%(params)s)
+            and r.id = f.resource_id and r.registration_id is null and r.type <> 'Patient'"""
+    return db.do(sql, {"targets": [PATIENT + i for i in fhir_ids], "params": list(params)})

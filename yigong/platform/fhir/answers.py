@@ -1,0 +1,157 @@
+"""Answers over HTTP: resources as they lie in the database, bundles put together from bytes, refusals as OperationOutcome."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import http_date
+
+from yigong.kit.clock import now
+from yigong.kit.errors import Refused
+from yigong.platform.fhir.bodies import instant, written
+from yigong.platform.fhir.reading import Stored
+from yigong.platform.fhir.sentences import SENTENCES
+from yigong.web.http import sentences
+
+JSON_TYPE = "application/fhir+json; charset=utf-8"
+#: refusal -> (status, issue type of the value set issue-type)
+STATUS = {
+    "fhir.not_json": (400, "structure"),
+    "fhir.no_type": (400, "structure"),
+    "fhir.type_unknown": (404, "not-supported"),
+    "fhir.type_differs": (400, "invalid"),
+    "fhir.id_differs": (400, "invalid"),
+    "fhir.id_malformed": (400, "value"),
+    "fhir.not_found": (404, "not-found"),
+    "fhir.gone": (410, "deleted"),
+    "fhir.version_conflict": (412, "conflict"),
+    "fhir.not_yours": (403, "forbidden"),
+    "fhir.published": (403, "forbidden"),
+    "fhir.unindexable": (422, "value"),
+    "fhir.invalid": (422, "invalid"),
+    "fhir.scope": (403, "forbidden"),
+    "not_permitted": (403, "forbidden"),
+    "fhir.no_token": (401, "login"),
+    "fhir.condition_many": (412, "multiple-matches"),
+    "fhir.page_gone": (410, "expired"),
+    "fhir.patch": (422, "processing"),
+    "fhir.media": (415, "not-supported"),
+    "fhir.format": (406, "not-supported"),
+    "fhir.method": (405, "not-supported"),
+    "fhir.operation_unknown": (404, "not-supported"),
+    "fhir.modifier_unknown": (400, "not-supported"),
+    "fhir.parameter_unknown": (400, "not-supported"),
+    "fhir.reference_unresolved": (412, "not-found"),
+    "fhir.export_kept": (404, "not-found"),
+    "fhir.identifier_unknown": (404, "not-found"),
+    "empi.no_such_registration": (404, "not-found"),
+    "fhir.too_large": (413, "too-long"),
+    "fhir.fault": (500, "exception"),
+}
+
+
+def told(refused: Refused) -> tuple[str, str]:
+    """The sentence of a refusal in Chinese and in English."""
+    found: Any = SENTENCES.get(refused.code)
+    if found is None:
+        known = sentences().get(refused.code, [])
+        found = next((s for s in known if isinstance(s, tuple)), (refused.code, str(refused)))
+    facts = {k: "、".join(map(str, v)) if isinstance(v, list | tuple) else v for k, v in refused.facts.items()}
+    try:
+        return found[0].format_map(facts), found[1].format_map(facts)
+    except KeyError:
+        return refused.code, str(refused)
+
+
+def issue(severity: str, code: str, zh: str, en: str, *, expression: str = "", rule: str = "") -> dict[str, Any]:
+    """One issue of an OperationOutcome."""
+    details: dict[str, Any] = {"text": zh}
+    if rule:
+        details["coding"] = [{"system": "urn:yigong:fhir:rule", "code": rule}]
+    found = {"severity": severity, "code": code, "details": details, "diagnostics": en}
+    return found | ({"expression": [expression]} if expression else {})
+
+
+def outcome(issues: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """An OperationOutcome."""
+    return {"resourceType": "OperationOutcome", "issue": list(issues)}
+
+
+def refusal_outcome(refused: Refused) -> tuple[int, dict[str, Any]]:
+    """Status and OperationOutcome of a refusal; findings of a validation become its issues."""
+    status, code = STATUS.get(refused.code, (404 if ".no_such" in refused.code else 400, "processing"))
+    if findings := refused.facts.get("findings"):
+        return status, outcome(findings)  # type: ignore[arg-type]
+    zh, en = told(refused)
+    found = issue("error", code, zh, en, rule=refused.code)
+    if place := refused.facts.get("expression"):
+        found["expression"] = [place]
+    return status, outcome([found])
+
+
+def json_answer(value: Any, status: int = 200) -> HttpResponse:
+    """Any resource that was made here."""
+    return HttpResponse(written(value), status=status, content_type=JSON_TYPE)
+
+
+def refused_answer(refused: Refused) -> HttpResponse:
+    """A refusal as an OperationOutcome."""
+    status, body = refusal_outcome(refused)
+    response = json_answer(body, status)
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="fhir"'
+    return response
+
+
+def resource_answer(request: HttpRequest, one: Stored, body: bytes | None = None) -> HttpResponse:
+    """A stored resource with its version; 304 when the caller has it."""
+    etag = f'W/"{one.version}"'
+    if request.headers.get("If-None-Match") == etag:
+        response = HttpResponse(status=304)
+    else:
+        response = HttpResponse(body if body is not None else one.body, content_type=JSON_TYPE)
+    response["ETag"] = etag
+    response["Last-Modified"] = http_date(one.last_updated.timestamp())
+    return response
+
+
+def entry(base: str, one: Stored, mode: str, body: bytes | None = None) -> bytes:
+    """One entry of a searchset."""
+    url = f"{base}{one.type}/{one.fhir_id}"
+    return b"".join((
+        b'{"fullUrl":', orjson.dumps(url), b',"resource":', body if body is not None else one.body,
+        b',"search":{"mode":"', mode.encode(), b'"}}',
+    ))  # fmt: skip
+
+
+def bundle(
+    kind: str, entries: Iterable[bytes], *, links: Sequence[tuple[str, str]] = (), total: int | None = None
+) -> bytes:
+    """A Bundle from entries that are text already."""
+    head: dict[str, Any] = {
+        "resourceType": "Bundle", "id": str(uuid.uuid4()), "meta": {"lastUpdated": instant(now())}, "type": kind,
+    }  # fmt: skip
+    if total is not None:
+        head["total"] = total
+    if links:
+        head["link"] = [{"relation": r, "url": u} for r, u in links]
+    inside = b",".join(entries)
+    start = orjson.dumps(head)
+    return start if not inside else start[:-1] + b',"entry":[' + inside + b"]}"
+
+
+def history_entry(base: str, one: Stored) -> bytes:
+    """One entry of a history."""
+    method = "DELETE" if one.deleted else "POST" if one.version == 1 else "PUT"
+    facts: dict[str, Any] = {
+        "fullUrl": f"{base}{one.type}/{one.fhir_id}",
+        "request": {"method": method, "url": one.type if method == "POST" else f"{one.type}/{one.fhir_id}"},
+        "response": {"status": "201" if one.version == 1 else "204" if one.deleted else "200",
+                     "etag": f'W/"{one.version}"', "lastModified": instant(one.last_updated)},
+    }  # fmt: skip
+    text = orjson.dumps(facts)
+    return text if one.deleted else text[:-1] + b',"resource":' + one.body + b"}"

@@ -1,0 +1,86 @@
+"""The CapabilityStatement, made from the same declarations that the server works by."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from yigong.platform.fhir.bodies import written
+from yigong.platform.fhir.official import definitions, supported
+
+INTERACTIONS = ("read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type")
+#: operations by level: (name, definition)
+SYSTEM_OPERATIONS = (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),)
+OPERATIONS = {
+    "*": (("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate"),),
+    "Patient": (
+        ("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
+        ("match", "http://hl7.org/fhir/OperationDefinition/Patient-match"),
+        ("ihe-pix", "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"),
+        ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
+    ),
+}
+_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+
+@lru_cache(maxsize=8)
+def statement(base: str) -> bytes:
+    """The statement as text."""
+    return written(capability(base))
+
+
+def capability(base: str) -> dict[str, Any]:
+    """What this server does."""
+    security = {
+        "cors": False,
+        "service": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                                 "code": "SMART-on-FHIR"}], "text": "OAuth2 client credentials"}],
+        "extension": [{"url": _URIS, "extension": [{"url": "token", "valueUri": f"{base}auth/token"}]}],
+    }  # fmt: skip
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": "2026-11-26",
+        "publisher": "Yigong 医共",
+        "kind": "instance",
+        "software": {"name": "Yigong 医共"},
+        "implementation": {"description": "县域医共体信息平台 FHIR R4 资源服务", "url": base.rstrip("/")},
+        "fhirVersion": definitions().version,
+        "format": ["application/fhir+json", "json"],
+        "patchFormat": ["application/json-patch+json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": security,
+                "resource": [_resource(kind) for kind in definitions().resources if kind in definitions().parameters],
+                "interaction": [{"code": c} for c in ("transaction", "batch", "history-system")],
+                "operation": [{"name": n, "definition": d} for n, d in SYSTEM_OPERATIONS],
+            }
+        ],
+    }
+
+
+def _resource(kind: str) -> dict[str, Any]:
+    known = supported(kind)
+    references = [f"{kind}:{p.code}" for p in known if p.type == "reference"]
+    return {
+        "type": kind,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
+        "interaction": [{"code": c} for c in INTERACTIONS],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "single",
+        "referencePolicy": ["literal", "logical", "local"],
+        "searchInclude": ["*", *references] if references else [],
+        "searchParam": [_parameter(p) for p in known],
+        "operation": [{"name": n, "definition": d} for n, d in (*OPERATIONS["*"], *OPERATIONS.get(kind, ()))],
+    }
+
+
+def _parameter(p: Any) -> dict[str, Any]:
+    found = {"name": p.code, "type": p.type}
+    return found | ({"definition": p.url} if p.url else {}) | ({"documentation": p.description} if p.description else {})

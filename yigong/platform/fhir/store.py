@@ -1,0 +1,237 @@
+"""Writes resources: one, a hundred of a transaction, or a file of many, all by the same set-based way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from yigong.kit.clock import now
+from yigong.kit.errors import Refused
+from yigong.platform.fhir import db
+from yigong.platform.fhir.anchors import adopt, anchor
+from yigong.platform.fhir.bodies import JSON, new_id, stamped
+from yigong.platform.fhir.callers import Caller, visible
+from yigong.platform.fhir.indexing.values import TABLES, Sink
+from yigong.platform.fhir.official import compartment, compiled, definitions
+
+#: types of the index columns, in the order of TABLES
+_TYPES = {
+    "resource_id": "bigint", "param": "integer", "part": "integer", "system": "bigint", "code": "text", "text": "text",
+    "target": "text", "value": "text", "exact": "text", "low": "bigint", "high": "bigint", "unit": "text", "uri": "text",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Draft:
+    """One write under way; the lower half is filled by ``save``."""
+
+    kind: str
+    resource: JSON | None  # None deletes
+    fhir_id: str = ""  # empty: the server gives one
+    if_match: int | None = None
+    may_create: bool = True
+    origin: str = "fhir"
+    org_code: str | None = None  # None: the caller's
+    source_system: str | None = None
+    # what comes of it
+    resource_id: int = 0
+    version: int = 1
+    moment: datetime | None = None
+    body: bytes = b""
+    number: int = 0
+    registration_id: int | None = None
+    others: list[int] | None = None
+    outcome: str = "created"  # created updated unchanged deleted absent
+
+    @property
+    def etag(self) -> str:
+        """The version as a weak entity tag."""
+        return f'W/"{self.version}"'
+
+
+@transaction.atomic
+def save(caller: Caller, drafts: Sequence[Draft], *, publishing: bool = False) -> Sequence[Draft]:
+    """Write all or nothing; each draft says afterwards what came of it.
+
+    Raises Refused fhir.version_conflict, fhir.not_yours, fhir.published, fhir.unindexable, not_permitted.
+    """
+    named = [d for d in drafts if d.fhir_id]
+    _meet(caller, named, publishing)
+    fresh = [d for d in drafts if not d.resource_id and d.outcome != "absent"]
+    for draft, resource_id in zip(fresh, db.new_ids(len(fresh)) if fresh else [], strict=True):
+        draft.resource_id = resource_id
+        draft.fhir_id = draft.fhir_id or new_id()
+    moment = now()
+    for draft in drafts:
+        _stamp(draft, moment)
+    living = [d for d in drafts if d.outcome in ("created", "updated")]
+    sink = indexed(living, caller.base)
+    if not publishing:
+        anchor(caller, living, sink)
+    _write(caller, [d for d in drafts if d.outcome in ("created", "updated", "deleted")], sink)
+    if arrived := [d.fhir_id for d in living if d.kind == "Patient" and d.outcome == "created"]:
+        adopt(arrived, sorted({n for k in definitions().patient_compartment if k != "Patient" for n in _numbers(k)}))
+    return drafts
+
+
+def _numbers(kind: str) -> frozenset[int]:
+    return compartment(kind) if kind in definitions().parameters else frozenset()
+
+
+def _meet(caller: Caller, drafts: Sequence[Draft], publishing: bool) -> None:
+    """Look up what is there under the ids, lock it, and see whether it may be changed."""
+    if not drafts:
+        return
+    scope = visible(caller, "r")
+    sql = f"""select r.type, r.fhir_id, r.id, r.version, r.deleted, r.hash, r.org_code, r.origin, {scope.sql},
+            r.registration_id
+        from fhir_resource r where (r.type, r.fhir_id) in (select * from unnest(%(kinds)s::text[], %(ids)s::text[]))
+        order by r.id for update of r"""
+    params = {"kinds": [d.kind for d in drafts], "ids": [d.fhir_id for d in drafts], **scope.params}
+    known = {(row[0], row[1]): row[2:] for row in db.rows(sql, params)}
+    for draft in drafts:
+        found = known.get((draft.kind, draft.fhir_id))
+        if found is None:
+            _not_there(draft)
+        else:
+            _there(caller, draft, found, publishing)
+
+
+def _not_there(draft: Draft) -> None:
+    if draft.if_match is not None:
+        raise Refused("fhir.version_conflict", type=draft.kind, id=draft.fhir_id, given=draft.if_match, present=0)
+    if draft.resource is None:
+        draft.outcome = "absent"
+    elif not draft.may_create:
+        raise Refused("fhir.not_found", type=draft.kind, id=draft.fhir_id)
+
+
+def _there(caller: Caller, draft: Draft, found: Sequence[Any], publishing: bool) -> None:
+    resource_id, version, deleted, number, org_code, origin, seen, registration_id = found
+    if not publishing:
+        if not seen:
+            raise Refused("fhir.not_yours", type=draft.kind, id=draft.fhir_id)
+        if org_code not in caller.ctx.orgs and caller.ctx.purpose != "system":
+            raise Refused("fhir.not_yours", type=draft.kind, id=draft.fhir_id)
+        if origin != "fhir":
+            raise Refused("fhir.published", type=draft.kind, id=draft.fhir_id)
+        draft.org_code = org_code
+    if draft.if_match is not None and draft.if_match != version:
+        raise Refused("fhir.version_conflict", type=draft.kind, id=draft.fhir_id, given=draft.if_match, present=version)
+    draft.resource_id, draft.version, draft.number = resource_id, version, number
+    if draft.resource is None:
+        draft.outcome = "absent" if deleted else "deleted"
+        draft.registration_id = registration_id
+    else:
+        draft.outcome = "revived" if deleted else "updated"
+
+
+def _stamp(draft: Draft, moment: datetime) -> None:
+    """Give the draft its text and version; one that says nothing new stays as it is."""
+    draft.moment = moment
+    if draft.resource is None:
+        draft.version += draft.outcome == "deleted"
+        return
+    before, there = draft.number, draft.outcome != "created"
+    version = draft.version + 1 if there else 1
+    draft.body, draft.number = stamped(draft.resource, draft.fhir_id, version, moment)
+    if draft.outcome == "updated" and before == draft.number:
+        draft.outcome = "unchanged"
+        return
+    if draft.outcome == "revived":
+        draft.outcome = "updated"
+    draft.version = version
+
+
+def indexed(drafts: Sequence[Draft], base: str) -> Sink:
+    """The index rows of drafts with ids. Raises Refused fhir.unindexable."""
+    sink = Sink(base)
+    for draft in drafts:
+        sink.resource_id = draft.resource_id
+        try:
+            compiled(draft.kind).extract(draft.resource or {}, sink)
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+            raise Refused("fhir.unindexable", type=draft.kind, id=draft.fhir_id, why=str(error)[:120]) from error
+    return sink
+
+
+def _write(caller: Caller, drafts: Sequence[Draft], sink: Sink) -> None:
+    """All rows of all drafts in one statement."""
+    if not drafts:
+        return
+    created = [d for d in drafts if d.outcome == "created"]
+    changed = [d for d in drafts if d.outcome != "created"]
+    if changed:
+        _replace(changed)
+    params: dict[str, Any] = {"at": drafts[0].moment}
+    _resource_params(params, "c", created, caller)
+    _resource_params(params, "u", changed, caller)
+    params["pending"] = [d.resource_id for d in drafts if d.origin == "fhir"]
+    params["versions"] = [d.version for d in drafts if d.origin == "fhir"]
+    for name, rows in sink.tables().items():
+        columns = zip(*rows, strict=True) if rows else ([] for _ in ("id", *TABLES[name]))
+        for column, values in zip(("resource_id", *TABLES[name]), columns, strict=True):
+            params[f"{name}_{column}"] = list(values)
+    db.do(_statement(bool(changed)), params)
+
+
+def _resource_params(params: dict[str, Any], mark: str, drafts: Sequence[Draft], caller: Caller) -> None:
+    params |= {
+        f"{mark}_id": [d.resource_id for d in drafts],
+        f"{mark}_type": [d.kind for d in drafts],
+        f"{mark}_fhir_id": [d.fhir_id for d in drafts],
+        f"{mark}_version": [d.version for d in drafts],
+        f"{mark}_deleted": [d.resource is None for d in drafts],
+        f"{mark}_org": [caller.ctx.org_code if d.org_code is None else d.org_code for d in drafts],
+        f"{mark}_system": [caller.source_system if d.source_system is None else d.source_system for d in drafts],
+        f"{mark}_registration": [d.registration_id for d in drafts],
+        f"{mark}_others": ["{" + ",".join(map(str, d.others)) + "}" if d.others else None for d in drafts],
+        f"{mark}_origin": [d.origin for d in drafts],
+        f"{mark}_body": [d.body.decode() for d in drafts],
+        f"{mark}_hash": [d.number for d in drafts],
+    }
+
+
+_COLUMNS = ("id bigint", "type text", "fhir_id text", "version integer", "deleted boolean", "org text", "system text",
+            "registration bigint", "others text", "origin text", "body text", "hash bigint")  # fmt: skip
+
+
+def _unnested(mark: str) -> str:
+    lists = ", ".join(f"%({mark}_{c.split()[0]})s::{c.split()[1]}[]" for c in _COLUMNS)
+    return f"unnest({lists}) as n({', '.join(c.split()[0] for c in _COLUMNS)})"
+
+
+def _statement(with_changes: bool) -> str:
+    """One statement that writes resources, index rows and what waits."""
+    parts = [
+        f"""made as (insert into fhir_resource (id, type, fhir_id, version, last_updated, deleted, org_code, source_system,
+            registration_id, others, origin, body, hash) overriding system value
+            select n.id, n.type, n.fhir_id, n.version, %(at)s, n.deleted, n.org, n.system, n.registration,
+                n.others::bigint[], n.origin, n.body, n.hash from {_unnested("c")})"""
+    ]
+    if with_changes:
+        parts.append(f"""changed as (update fhir_resource r set version = n.version, last_updated = %(at)s,
+            deleted = n.deleted, registration_id = coalesce(n.registration, r.registration_id),
+            others = n.others::bigint[], body = n.body, hash = n.hash, org_code = n.org
+            from {_unnested("u")} where r.id = n.id)""")
+    for name, columns in TABLES.items():
+        every = ("resource_id", *columns)
+        kinds = {**_TYPES, **({"low": "double precision", "high": "double precision"} if name == "quantity" else {})}
+        lists = ", ".join(f"%({name}_{c})s::{kinds[c]}[]" for c in every)
+        parts.append(f"{name} as (insert into fhir_{name} ({', '.join(every)}) select * from unnest({lists}))")
+    return f"""with {", ".join(parts)}
+        insert into fhir_pending (resource_id, version) select * from unnest(%(pending)s::bigint[], %(versions)s::integer[])"""
+
+
+def _replace(drafts: Sequence[Draft]) -> None:
+    """Put the present version among the old ones and take it out of the indexes."""
+    gone = ", ".join(f"g_{name} as (delete from fhir_{name} where resource_id = any(%(ids)s))" for name in TABLES)
+    db.do(
+        f"""with {gone} insert into fhir_version (resource_id, version, last_updated, deleted, body)
+            select id, version, last_updated, deleted, body from fhir_resource where id = any(%(ids)s)""",
+        {"ids": [d.resource_id for d in drafts]},
+    )

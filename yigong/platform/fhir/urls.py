@@ -1,0 +1,23 @@
+"""Addresses under /fhir/r4/."""
+
+from django.urls import URLPattern, path, re_path
+
+from yigong.platform.fhir import views
+
+app_name = "fhir"
+TYPE = r"(?P<kind>[A-Z][A-Za-z]+)"
+ID = r"(?P<fhir_id>[^/$_][^/$]*)"
+urlpatterns: list[URLPattern] = [
+    path("", views.system_level, name="system"),
+    path("metadata", views.metadata, name="metadata"),
+    path("_history", views.system_history, name="system-history"),
+    re_path(rf"^{TYPE}$", views.type_level, name="type"),
+    re_path(rf"^{TYPE}/$", views.type_level),
+    re_path(rf"^{TYPE}/_search$", views.type_search, name="search"),
+    re_path(rf"^{TYPE}/_history$", views.type_history, name="type-history"),
+    re_path(rf"^{TYPE}/{ID}$", views.instance, name="instance"),
+    re_path(rf"^{TYPE}/{ID}/_history$", views.instance_history, name="instance-history"),
+    re_path(rf"^{TYPE}/{ID}/_history/(?P<number>[^/]+)$", views.instance_version, name="version"),
+    re_path(r"^Patient/(?P<fhir_id>[^/$_][^/$]*)/(?P<kind>[A-Z][A-Za-z]+)$", views.compartment_search, name="compartment"),
+    re_path(r"^(?P<place>.*)$", views.elsewhere),
+]

@@ -1,0 +1,280 @@
+"""The RESTful addresses of FHIR R4: each method of each address is one interaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.http.request import RawPostDataException
+from django.views.decorators.csrf import csrf_exempt
+
+from yigong.kit.errors import Fault, Refused
+from yigong.platform.fhir import access, acts, bundles, capability, reading
+from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
+from yigong.platform.fhir.bodies import JSON, read
+from yigong.platform.fhir.callers import Caller
+from yigong.platform.fhir.projecting import projected
+from yigong.platform.fhir.searching import history_answer, search_answer
+from yigong.platform.fhir.store import Draft
+from yigong.security.api import audit
+
+log = logging.getLogger("yigong.fhir")
+View = Callable[..., HttpResponse]
+_TYPES = {"application/fhir+json", "application/json", "text/json", ""}
+PATCH_TYPE = "application/json-patch+json"
+
+
+def fhir(action: str | None) -> Callable[[View], View]:
+    """A view that speaks FHIR: the caller from the token, every trouble an OperationOutcome."""
+
+    def wrap(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                _offered(request)
+                if action is None:
+                    return view(request, *args, **kwargs)
+                return view(request, access.caller_of(request), *args, **kwargs)
+            except Refused as refused:
+                return refused_answer(refused)
+            except RequestDataTooBig:
+                return refused_answer(Refused("fhir.too_large"))
+            except (Fault, Exception):
+                log.exception("fault at a FHIR address")
+                return refused_answer(Refused("fhir.fault", request_id=getattr(request, "request_id", "")))
+
+        guarded.action = action  # type: ignore[attr-defined]  # read by the test that walks all routes
+        return guarded
+
+    return wrap
+
+
+def _offered(request: HttpRequest) -> None:
+    """Raises Refused fhir.format unless JSON will do."""
+    wanted = request.GET.get("_format", "")
+    if wanted and "json" not in wanted:
+        raise Refused("fhir.format")
+    if not wanted and not request.accepts("application/fhir+json") and not request.accepts("application/json"):
+        raise Refused("fhir.format")
+
+
+def body_of(request: HttpRequest) -> JSON:
+    """The resource in the body. Raises Refused fhir.media, fhir.not_json, fhir.no_type."""
+    if request.content_type not in _TYPES:
+        raise Refused("fhir.media", type=str(request.content_type)[:80])
+    return read(raw_body(request))
+
+
+def raw_body(request: HttpRequest) -> bytes:
+    """The bytes of the body."""
+    try:
+        return request.body
+    except RawPostDataException as error:
+        raise Refused("fhir.not_json", why="no body") from error
+
+
+def query_pairs(request: HttpRequest) -> list[tuple[str, str]]:
+    """The parameters of the address, in order."""
+    return parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=500)
+
+
+def if_match(request: HttpRequest) -> int | None:
+    """The version that the change was made to. Raises Refused fhir.parameter_value."""
+    given = request.headers.get("If-Match", "")
+    if not given or given == "*":
+        return None
+    number = given.removeprefix("W/").strip('"')
+    if not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise Refused("fhir.parameter_value", name="If-Match", value=given[:60])
+    return int(number)
+
+
+def _not_here(request: HttpRequest) -> Refused:
+    return Refused("fhir.method", method=request.method)
+
+
+# ---- a type ----
+
+
+@fhir("fhir.read")
+def type_level(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
+    """``GET`` searches, ``POST`` creates, ``PUT`` and ``DELETE`` work on the single match of a condition."""
+    acts.kind_known(kind)
+    match request.method:
+        case "GET" | "HEAD":
+            return search_answer(request, caller, kind, query_pairs(request))
+        case "POST":
+            return _create(request, caller, kind)
+        case "PUT":
+            draft = acts.conditional_change(caller, kind, query_pairs(request), body_of(request), if_match(request))
+            return done(request, caller, acts.commit(caller, [draft])[0])
+        case "DELETE":
+            removed = acts.conditional_removal(caller, kind, query_pairs(request))
+            if removed is not None:
+                acts.commit(caller, [removed])
+            return HttpResponse(status=204)
+    raise _not_here(request)
+
+
+def _create(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
+    given = request.headers.get("If-None-Exist")
+    condition = parse_qsl(given.lstrip("?"), keep_blank_values=True) if given is not None else None
+    resource = body_of(request)
+    draft = acts.creation(caller, kind, resource, condition)
+    if draft is None:
+        present = reading.read(caller, kind, acts.one(caller, kind, condition or ()))
+        return resource_answer(request, present)
+    return done(request, caller, acts.commit(caller, [draft])[0])
+
+
+def done(request: HttpRequest, caller: Caller, draft: Draft) -> HttpResponse:
+    """The answer to a write, as much of it as the client prefers."""
+    status = 201 if draft.outcome == "created" else 200
+    prefer = request.headers.get("Prefer", "")
+    place = f"{caller.base}{draft.kind}/{draft.fhir_id}"
+    if "return=minimal" in prefer:
+        response = HttpResponse(status=status)
+    elif "return=OperationOutcome" in prefer:
+        response = json_answer(_said(draft), status)
+    elif draft.outcome == "unchanged":
+        response = resource_answer(request, reading.read(caller, draft.kind, draft.fhir_id))
+    else:
+        response = HttpResponse(draft.body, status=status, content_type="application/fhir+json; charset=utf-8")
+    response["ETag"] = draft.etag
+    response["Location"] = f"{place}/_history/{draft.version}"
+    return response
+
+
+def _said(draft: Draft) -> dict[str, Any]:
+    words = {"created": "已建立", "updated": "已更新", "unchanged": "内容相同，未产生新版本"}
+    detail = {"text": words[draft.outcome]}
+    return {"resourceType": "OperationOutcome", "issue": [
+        {"severity": "information", "code": "informational", "details": detail, "diagnostics": draft.outcome},
+    ]}  # fmt: skip
+
+
+@fhir("fhir.search")
+def type_search(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
+    """``POST Type/_search`` with a form."""
+    acts.kind_known(kind)
+    if request.method != "POST":
+        raise _not_here(request)
+    try:
+        form = raw_body(request).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused("fhir.parameter_value", name="_search", value="") from error
+    pairs = [*query_pairs(request), *parse_qsl(form, keep_blank_values=True, max_num_fields=500)]
+    return search_answer(request, caller, kind, pairs)
+
+
+# ---- a resource ----
+
+
+@fhir("fhir.read")
+def instance(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> HttpResponse:
+    """``GET`` reads, ``PUT`` updates, ``PATCH`` patches, ``DELETE`` deletes."""
+    acts.kind_known(kind)
+    match request.method:
+        case "GET" | "HEAD":
+            return _read(request, caller, kind, fhir_id)
+        case "PUT":
+            draft = acts.change(caller, kind, fhir_id, body_of(request), if_match(request))
+            return done(request, caller, acts.commit(caller, [draft])[0])
+        case "PATCH":
+            if request.content_type != PATCH_TYPE:
+                raise Refused("fhir.media", type=str(request.content_type)[:80])
+            draft = acts.patched(caller, kind, fhir_id, patch_of(raw_body(request)), if_match(request))
+            return done(request, caller, acts.commit(caller, [draft])[0])
+        case "DELETE":
+            acts.commit(caller, [acts.removal(caller, kind, fhir_id, if_match(request))])
+            return HttpResponse(status=204)
+    raise _not_here(request)
+
+
+def patch_of(raw: bytes) -> Any:
+    """The operations of a JSON Patch. Raises Refused fhir.patch."""
+    import json
+
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise Refused("fhir.patch", why=str(error)[:120]) from error
+    if not isinstance(found, list) or not all(isinstance(op, dict) for op in found):
+        raise Refused("fhir.patch", why="a list of operations is needed")
+    return found
+
+
+def _read(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> HttpResponse:
+    caller.scopes.must(kind, "r")
+    found = reading.read(caller, kind, fhir_id)
+    audit(caller.ctx, "fhir.read", "fhir", found.place, registration_id=found.registration_id)
+    summary, elements = request.GET.get("_summary", ""), request.GET.get("_elements", "")
+    return resource_answer(request, found, projected(found.body, kind, summary, elements) if summary or elements else None)
+
+
+@fhir("fhir.read")
+def instance_history(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> HttpResponse:
+    """Versions of one resource."""
+    acts.kind_known(kind)
+    return history_answer(request, caller, kind, fhir_id)
+
+
+@fhir("fhir.read")
+def instance_version(request: HttpRequest, caller: Caller, kind: str, fhir_id: str, number: str) -> HttpResponse:
+    """One version."""
+    acts.kind_known(kind)
+    caller.scopes.must(kind, "r")
+    if not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise Refused("fhir.not_found", type=kind, id=f"{fhir_id}/_history/{number[:40]}")
+    found = reading.version(caller, kind, fhir_id, int(number))
+    audit(caller.ctx, "fhir.read", "fhir", f"{found.place}/_history/{number}", registration_id=found.registration_id)
+    return resource_answer(request, found)
+
+
+@fhir("fhir.read")
+def type_history(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
+    """Versions of a type."""
+    acts.kind_known(kind)
+    return history_answer(request, caller, kind)
+
+
+@fhir("fhir.write")
+def system_level(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """``POST`` of a transaction or a batch."""
+    if request.method != "POST":
+        raise _not_here(request)
+    return json_answer(bundles.run(caller, body_of(request)))
+
+
+@fhir(None)
+def metadata(request: HttpRequest) -> HttpResponse:
+    """The CapabilityStatement; whoever asks may know it."""
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        raise _not_here(request)
+    return HttpResponse(capability.statement(access.base_url(request)), content_type=JSON_TYPE)
+
+
+@fhir("fhir.read")
+def system_history(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Versions of everything."""
+    return history_answer(request, caller)
+
+
+@fhir("fhir.search")
+def compartment_search(request: HttpRequest, caller: Caller, fhir_id: str, kind: str) -> HttpResponse:
+    """``Patient/id/Type``: what lies in a patient's compartment."""
+    acts.kind_known(kind)
+    reading.read(caller, "Patient", acts.good_id(fhir_id))
+    return search_answer(request, caller, kind, query_pairs(request), patient=fhir_id)
+
+
+@fhir(None)
+def elsewhere(request: HttpRequest, place: str) -> HttpResponse:
+    """Addresses that are none."""
+    raise Refused("fhir.type_unknown", type=place[:60])
