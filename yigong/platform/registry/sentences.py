@@ -22,4 +22,7 @@ SENTENCES: dict[str, object] = {
     "registry.empty_version": _("这个版本还没有代码，不能发布。"),
     "registry.unreadable_file": _("文件不能读取：%(because)s。请用 CSV（UTF-8 或 GB18030）或 XLSX，第一行为列名。"),
     "registry.no_rows": _("文件里没有可用的行。"),
+    "registry.bad_day": _("“%(field)s”的值 %(value)s 不是日期，请按 2026-01-31 填写。"),
+    "registry.no_number": _("“%(field)s”的值 %(value)s 不是整数。"),
+    "registry.not_in_list": _("“%(field)s”没有 %(value)s 这一项，请核对。"),
 }
