@@ -30,6 +30,8 @@ URLS = [
     ("account/", "yigong.security.urls"),
     ("platform/standards/", "yigong.platform.registry.urls"),
     ("platform/institutions/", "yigong.platform.registry.institution_urls"),
+    ("platform/staff/", "yigong.platform.registry.staff_pages"),
+    ("platform/terms/", "yigong.platform.registry.term_pages"),
     ("platform/bus/", "yigong.platform.bus.urls"),
     ("platform/services/", "yigong.platform.hl7v3.urls"),
     ("ws/", "yigong.platform.hl7v3.endpoint_urls"),

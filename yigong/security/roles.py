@@ -38,6 +38,9 @@ ROLES = (
             "empi.view",
             "standards.*",
             "registry.view",
+            "terms.*",
+            "hl7v3.view",
+            "hl7v3.try",
             "supervision.view",
             "quality.*",
             "fhir.*",
@@ -77,7 +80,7 @@ ROLES = (
     RoleRow(
         "administrator",
         _("平台管理员"),
-        ("home.view", "account.*", "audit.*", "standards.*", "registry.*", "exchange.view"),
+        ("home.view", "account.*", "audit.*", "standards.*", "registry.*", "terms.*", "hl7v3.view", "hl7v3.try", "hl7v3.manage", "exchange.view"),
         Reach.NONE,
         Purpose.OPERATION,
     ),
