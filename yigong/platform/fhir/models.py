@@ -176,6 +176,19 @@ class Export(models.Model):
         return f"{self.key} {self.state}"
 
 
+class Subscriber(models.Model):
+    """The application behind a subscription; it is told of nothing that it may not read."""
+
+    subscription = models.OneToOneField(Resource, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    application = models.ForeignKey(Application, on_delete=models.CASCADE)
+
+    class Meta:
+        db_table = "fhir_subscriber"
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} {self.application_id}"
+
+
 class Notice(models.Model):
     """One version on its way to one subscriber; gone when it arrived."""
 

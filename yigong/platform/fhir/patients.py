@@ -41,7 +41,7 @@ def register(caller: Caller, patients: Sequence[tuple[str, Mapping[str, Any]]]) 
 def _row(caller: Caller, fhir_id: str, patient: Mapping[str, Any]) -> list[Any]:
     facts = registration_facts(patient)
     own = local_id(patient, fhir_id, caller.identifier_system)
-    return [caller.ctx.org_code, caller.source_system, own, *(facts.get(c) for c in _COLUMNS), _day(facts.get("born_on"))]
+    return [caller.ctx.org_code, caller.source_system, own, *(facts.get(c) for c in _COLUMNS), day(facts.get("born_on"))]
 
 
 def registration_facts(patient: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _address(patient: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _day(text: str | None) -> date | None:
+def day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text and len(text) == 10 else None
     except ValueError:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from yigong.platform.fhir import views
+from yigong.platform.fhir import oauth, operations, views
 
 app_name = "fhir"
 TYPE = r"(?P<kind>[A-Z][A-Za-z]+)"
@@ -10,6 +10,13 @@ ID = r"(?P<fhir_id>[^/$_][^/$]*)"
 urlpatterns: list[URLPattern] = [
     path("", views.system_level, name="system"),
     path("metadata", views.metadata, name="metadata"),
+    path(".well-known/smart-configuration", oauth.smart_configuration, name="smart-configuration"),
+    path("auth/token", oauth.token, name="token"),
+    re_path(rf"^{TYPE}/\$validate$", operations.validate, name="validate"),
+    re_path(rf"^{TYPE}/{ID}/\$validate$", operations.validate, name="validate-stored"),
+    re_path(rf"^Patient/{ID}/\$everything$", operations.everything, name="everything"),
+    path("Patient/$match", operations.match, name="match"),
+    path("Patient/$ihe-pix", operations.ihe_pix, name="pix"),
     path("_history", views.system_history, name="system-history"),
     re_path(rf"^{TYPE}$", views.type_level, name="type"),
     re_path(rf"^{TYPE}/$", views.type_level),

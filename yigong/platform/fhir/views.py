@@ -81,7 +81,11 @@ def raw_body(request: HttpRequest) -> bytes:
 
 def query_pairs(request: HttpRequest) -> list[tuple[str, str]]:
     """The parameters of the address, in order."""
-    return parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=500)
+    text = request.META.get("QUERY_STRING", "").encode("latin-1", "replace").decode("utf-8", "replace")  # as WSGI has it
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=500)
+    except ValueError as error:
+        raise Refused("fhir.parameter_value", name="?", value=text[:60]) from error
 
 
 def if_match(request: HttpRequest) -> int | None:
@@ -166,10 +170,10 @@ def type_search(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse
     if request.method != "POST":
         raise _not_here(request)
     try:
-        form = raw_body(request).decode("utf-8")
-    except UnicodeDecodeError as error:
+        form = parse_qsl(raw_body(request).decode("utf-8"), keep_blank_values=True, max_num_fields=500)
+    except ValueError as error:
         raise Refused("fhir.parameter_value", name="_search", value="") from error
-    pairs = [*query_pairs(request), *parse_qsl(form, keep_blank_values=True, max_num_fields=500)]
+    pairs = [*query_pairs(request), *form]
     return search_answer(request, caller, kind, pairs)
 
 
