@@ -45,6 +45,7 @@ COMMANDS = {
     "document": "yigong.standards.cda.command:main",
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
+    "fhir": "yigong.platform.fhir.command:main",
     "standards": "yigong.platform.registry.command:main",
 }
 
