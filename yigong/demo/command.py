@@ -21,6 +21,7 @@ from yigong.kit import ctx as actors
 from yigong.kit.clock import today
 from yigong.outbox import api as outbox
 from yigong.platform.warehouse import api as warehouse
+from yigong.quality import api as quality
 
 RESIDENTS, SEED = 20_000, 20_261_124
 OTHER_COUNTY = (
@@ -89,6 +90,8 @@ def _load(folder: Path, residents: int, seed: int) -> State:
             past_referrals.make(made, residents, seed)
     with _step("刷新数据仓库"):
         warehouse.refresh()
+    with _step("运行数据质量规则"):
+        quality.run(actor)
     state.persons = loading.persons()
     state.write(folder)
     return state

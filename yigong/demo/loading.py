@@ -48,7 +48,7 @@ def _declared(ctx: Ctx, plan: FeedPlan) -> str:
         reader=plan.reader,
         config=plan.config,
         mapping=plan.mapping,
-        schedule="15 min",
+        schedule="daily 02:00",
     )
     return plan.name
 

@@ -1,5 +1,6 @@
 """The doors of the outbox."""
 
+from yigong.outbox.kafka import forward
 from yigong.outbox.services import Event, dispatch, say
 
-__all__ = ["Event", "dispatch", "say"]
+__all__ = ["Event", "dispatch", "forward", "say"]

@@ -8,6 +8,8 @@ class OutboxEvent(models.Model):
 
     name = models.CharField(max_length=60)
     facts = models.JSONField()
+    key = models.CharField(max_length=120, default="")  # what it is about; events of one key are told in order
+    version = models.PositiveSmallIntegerField(default=1)  # of the form of the facts
     said_at = models.DateTimeField()
 
     class Meta:

@@ -15,6 +15,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
 from yigong.kit.clock import now
+from yigong.outbox import kafka
 from yigong.outbox.models import OutboxDelivery, OutboxEvent
 
 log = logging.getLogger("yigong.outbox")
@@ -23,7 +24,10 @@ LAST_ATTEMPT = 8
 
 
 class Event(Protocol):
-    """A frozen dataclass with the class attribute ``name``, such as ``referral.accepted``."""
+    """A frozen dataclass with the class attribute ``name``, such as ``referral.accepted``.
+
+    It may name in ``key`` the fact it is about (else the first) and in ``version`` the form of its facts (else 1).
+    """
 
     name: ClassVar[str]
 
@@ -35,11 +39,19 @@ def say(event: Event) -> int:
     facts = json.loads(json.dumps(asdict(event), cls=DjangoJSONEncoder))
     with transaction.atomic():
         moment = now()
-        row = OutboxEvent.objects.create(name=event.name, facts=facts, said_at=moment)
-        OutboxDelivery.objects.bulk_create(
-            OutboxDelivery(event=row, handler=path, due_at=moment) for path in handlers().get(event.name, ())
+        row = OutboxEvent.objects.create(
+            name=event.name, facts=facts, said_at=moment, key=_key(event, facts), version=getattr(event, "version", 1)
         )
+        ways = [*handlers().get(event.name, ()), *([kafka.HANDLER] if settings.KAFKA else [])]
+        OutboxDelivery.objects.bulk_create(OutboxDelivery(event=row, handler=w, due_at=moment) for w in ways)
     return row.pk
+
+
+def _key(event: Event, facts: dict[str, Any]) -> str:
+    """What an event is about, as text: the fact it names, else its first one."""
+    name = getattr(event, "key", "") or next(iter(facts), "")
+    value = facts.get(name, "")
+    return f"{name}={value if isinstance(value, str | int) else json.dumps(value)}"[:120]
 
 
 def handlers() -> Mapping[str, list[str]]:
@@ -65,6 +77,7 @@ def _deliver_one() -> bool:
         OutboxDelivery.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("event")
         .filter(dead=False, due_at__lte=now())
+        .exclude(handler=kafka.HANDLER)
         .order_by("event_id")
         .first()
     )

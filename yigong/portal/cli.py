@@ -6,13 +6,13 @@ import importlib
 import os
 import sys
 
-from yigong.portal import postgres, wiring
+from yigong.portal import wiring
 
 HELP = """yigong: the information platform of a county medical community 县域医共体信息平台
 
   yigong serve [--bind 127.0.0.1:8000]   serve the pages / 启动网页服务
   yigong migrate                         bring the database to this version / 更新数据库结构
-  yigong work [--once]                   deliver events between modules / 投递模块间事件
+  yigong work [--once]                   run due feeds, deliver events / 运行到期任务，投递事件
   yigong stop                            end the local servers / 停止本机服务
   yigong manage …                        any command of Django
 """
@@ -30,17 +30,23 @@ def main(arguments: list[str] | None = None) -> int:
 
         return serve.stop()
     try:
-        return _run(name, rest)
-    except postgres.NoPostgres as error:
-        print(error, file=sys.stderr)
-        return 2
+        return _named(name, rest) if name in wiring.PLAIN_COMMANDS else _with_database(name, rest)
     except KeyboardInterrupt:
         return 130
 
 
+def _with_database(name: str, rest: list[str]) -> int:
+    from yigong.portal import postgres
+
+    try:
+        return _run(name, rest)
+    except postgres.NoPostgres as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
 def _run(name: str, rest: list[str]) -> int:
-    if name not in wiring.PLAIN_COMMANDS:
-        setup()
+    setup()
     if name == "demo":
         return _demo(rest)
     if name in wiring.COMMANDS:
@@ -81,6 +87,8 @@ def _named(name: str, rest: list[str]) -> int:
 
 def setup() -> None:
     """A running database and a ready Django."""
+    from yigong.portal import postgres
+
     postgres.ensure()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yigong.portal.settings")
     import django

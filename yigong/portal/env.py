@@ -42,6 +42,8 @@ class Env:
     public_url: str
     web_processes: int
     web_threads: int
+    kafka: str  # addresses of Kafka's brokers; empty: events stay in the house
+    kafka_prefix: str  # of the names of topics
     synthetic: bool  # the data are invented: pages say so
 
 
@@ -57,6 +59,8 @@ def env() -> Env:
         public_url=get("YIGONG_URL", "http://127.0.0.1:8000"),
         web_processes=_whole("YIGONG_WEB_PROCESSES", 2),
         web_threads=_whole("YIGONG_WEB_THREADS", 4),
+        kafka=get("YIGONG_KAFKA", ""),
+        kafka_prefix=get("YIGONG_KAFKA_PREFIX", "yigong."),
         synthetic=_flag("YIGONG_SYNTHETIC", True),
     )
 

@@ -25,17 +25,41 @@ def main(arguments: list[str]) -> int:
 
 
 def work(arguments: list[str]) -> int:
-    """``yigong work``: deliver events and carry journalled messages on as they come; ``--once`` does what waits and ends."""
+    """``yigong work``: run feeds that are due, deliver events, carry journalled messages on; ``--once`` does what waits and ends."""
+    from django.db import DatabaseError, connection
+
+    from yigong.kit.ctx import system
     from yigong.outbox.api import dispatch
     from yigong.platform.bus.api import process
+    from yigong.platform.exchange.api import Worker
+    from yigong.platform.exchange.edge.api import work as carry_edge
 
-    once = "--once" in arguments
+    once, worker = "--once" in arguments, Worker(system())
     while True:
-        done = process() + dispatch()
+        try:
+            done = process() + carry_edge() + dispatch() + _forward() + worker.turn()
+        except DatabaseError:  # away: nothing was half done, and it is waited for
+            if once:
+                raise
+            connection.close()
+            done = 0
         if once and not done:
-            return 0
+            if not worker.under_way:
+                return 0
+            worker.wait()
         if not done:
             time.sleep(1)
+
+
+def _forward() -> int:
+    """Events to Kafka; when it is away they wait, and all else goes on."""
+    from yigong.kit.errors import Fault
+    from yigong.outbox.api import forward
+
+    try:
+        return forward()
+    except Fault:
+        return 0
 
 
 def stop() -> int:

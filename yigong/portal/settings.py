@@ -9,12 +9,15 @@ from yigong.portal.env import ROOT, env, secret
 
 BASE_DIR = ROOT
 SECRET_KEY = secret("django")
+EDGE_SECRET = secret("edge")  # the centre's signing key for edge nodes is made of it
 OPAQUE_KEY = secret("opaque")  # turns internal ids into ids that may stand in an address
 DEBUG = env().debug
 ALLOWED_HOSTS = list(env().hosts)
 CSRF_TRUSTED_ORIGINS = [env().public_url]
 SYNTHETIC = env().synthetic
 LOCAL = env().local
+EXCHANGE_BUFFER = LOCAL / "buffer"  # raw batches kept for some days
+EXCHANGE_HASHES = LOCAL / "hashes"  # what whole-table comparison remembers
 COUNTY_MAP = LOCAL / "county.geojson"  # put there by the installation; the demonstration draws its own
 
 INSTALLED_APPS = [
@@ -73,7 +76,9 @@ DATABASES = {
         "PORT": str(_database.get("port", "")),
         # one connection for each worker thread: the pool can never be the place where readers wait
         "OPTIONS": {
+            "server_side_binding": True,  # parameters travel beside the statement, so that the ORM's statements are prepared too
             "pool": {"min_size": 1, "max_size": env().web_threads + 2, "timeout": 20},
+            **{k: v for k, v in _database.items() if k not in ("dbname", "user", "password", "host", "port")},
             "prepare_threshold": 5,  # Django says None otherwise, and then psycopg prepares nothing, whoever asks
         },
         "CONN_HEALTH_CHECKS": False,
@@ -82,7 +87,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "security.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["yigong.security.backend.StaffBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -94,7 +99,7 @@ LOGIN_REDIRECT_URL = "home"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600
-SESSION_ENGINE = "django.contrib.sessions.backends.db"  # several processes serve one session
+SESSION_ENGINE = "yigong.security.backend"  # several processes serve one session
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env().public_url.startswith("https://")
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -102,6 +107,7 @@ X_FRAME_OPTIONS = "SAMEORIGIN"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 EVENT_HANDLERS = wiring.HANDLERS
+KAFKA, KAFKA_PREFIX = env().kafka, env().kafka_prefix
 BUS_HANDLERS = wiring.BUS_HANDLERS
 ACTION_TABLES = wiring.ACTIONS
 WAREHOUSE_EXTRACTS = wiring.EXTRACTS

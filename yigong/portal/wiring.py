@@ -13,11 +13,14 @@ APPS = [
     "yigong.platform.empi",
     "yigong.platform.records",
     "yigong.platform.exchange",
+    "yigong.platform.exchange.edge",
     "yigong.platform.warehouse",
     "yigong.platform.fhir",
+    "yigong.platform.hl7v3",
     "yigong.sharing",
     "yigong.collaboration.referral",
     "yigong.supervision",
+    "yigong.quality",
     "yigong.portal",
 ]
 
@@ -27,12 +30,17 @@ URLS = [
     ("platform/standards/", "yigong.platform.registry.urls"),
     ("platform/institutions/", "yigong.platform.registry.institution_urls"),
     ("platform/bus/", "yigong.platform.bus.urls"),
+    ("platform/services/", "yigong.platform.hl7v3.urls"),
+    ("ws/", "yigong.platform.hl7v3.endpoint_urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
+    ("platform/exchange/edge/", "yigong.platform.exchange.edge.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
+    ("edge/", "yigong.platform.exchange.edge.node_urls"),
     ("fhir/r4/", "yigong.platform.fhir.urls"),
     ("persons/", "yigong.sharing.urls"),
     ("collaboration/referral/", "yigong.collaboration.referral.urls"),
     ("supervision/", "yigong.supervision.urls"),
+    ("quality/", "yigong.quality.urls"),
     ("_ui/", "yigong.web.urls"),
 ]
 
@@ -41,22 +49,29 @@ COMMANDS = {
     "demo": "yigong.demo.command:main",
     "ingest": "yigong.platform.exchange.command:ingest",
     "listen": "yigong.platform.bus.listener:listen",
+    "kafka": "yigong.platform.bus.kafka:main",
     "exchange": "yigong.platform.exchange.run_command:main",
+    "edge": "yigong.edge.command:main",
     "document": "yigong.standards.cda.command:main",
     "empi": "yigong.platform.empi.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "fhir": "yigong.platform.fhir.command:main",
     "standards": "yigong.platform.registry.command:main",
+    "quality": "yigong.quality.command:main",
+    "hl7v3": "yigong.platform.hl7v3.command:main",
 }
 
 #: commands that need neither Django nor a database
-PLAIN_COMMANDS = {"empi", "document"}
+PLAIN_COMMANDS = {"empi", "document", "edge"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {}
 
 #: format of a journalled message -> its handler, called (ctx, messages) in the transaction that marks them
-BUS_HANDLERS = {"hl7v2": "yigong.platform.exchange.inbound:hl7v2"}
+BUS_HANDLERS = {
+    "hl7v2": "yigong.platform.exchange.inbound:hl7v2",
+    "hl7v3": "yigong.platform.hl7v3.inbound:handle",
+}
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
@@ -68,20 +83,27 @@ ACTIONS = [
     "yigong.platform.registry.actions:ACTIONS",
     "yigong.platform.empi.actions:ACTIONS",
     "yigong.platform.exchange.actions:ACTIONS",
+    "yigong.platform.exchange.edge.actions:ACTIONS",
     "yigong.platform.fhir.actions:ACTIONS",
+    "yigong.platform.hl7v3.actions:ACTIONS",
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
+    "yigong.quality.actions:ACTIONS",
 ]
 
 #: dotted paths of the tables of refusals: {"no_actor": _("没有说明是谁…")}; facts of the refusal stand in as %(name)s
 SENTENCES = [
     "yigong.security.sentences:SENTENCES",
     "yigong.platform.bus.sentences:SENTENCES",
+    "yigong.platform.registry.sentences:SENTENCES",
     "yigong.platform.exchange.sentences:SENTENCES",
+    "yigong.platform.exchange.edge.sentences:SENTENCES",
+    "yigong.platform.hl7v3.sentences:SENTENCES",
     "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.platform.fhir.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",
     "yigong.collaboration.referral.words:SENTENCES",
     "yigong.platform.empi.sentences:SENTENCES",
+    "yigong.quality.words:SENTENCES",
 ]

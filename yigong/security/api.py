@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yigong.security.guard import action, opaque_id, revealed
+from yigong.security.guard import action, opaque_id, public, revealed
 from yigong.security.scope import Condition, is_in_reach, persons_in_reach, registration_ids, registrations_in_reach
 from yigong.security.scoped import ScopedManager
 from yigong.security.selectors import OpenGrant, Reading, last_read, open_grants, readings
@@ -24,6 +24,7 @@ __all__ = [
     "opaque_id",
     "open_grants",
     "persons_in_reach",
+    "public",
     "readings",
     "registration_ids",
     "registrations_in_reach",

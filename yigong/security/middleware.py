@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -53,12 +54,18 @@ def context_of(request: HttpRequest) -> Ctx | None:
 
 def current_membership(request: HttpRequest) -> Membership | None:
     """The membership the user works under now; the first valid one when none was chosen."""
-    valid = [
-        m
-        for m in Membership.objects.filter(user_id=request.user.pk or 0).select_related("role").order_by("pk")
-        if m.ends_on is None or m.ends_on >= today()
-    ]
+    valid = [m for m in _memberships(request.user) if m.ends_on is None or m.ends_on >= today()]
     chosen = next((m for m in valid if m.pk == request.session.get("membership")), None)
     found = chosen or (valid[0] if valid else None)
     request.membership, request.memberships = found, valid  # type: ignore[attr-defined]
     return found
+
+
+def _memberships(user: Any) -> Iterable[Membership]:
+    """Those the user came with from the session, else (just logged in) as they are stored."""
+    known: list[Membership] | None = getattr(user, "known_memberships", None)
+    return (
+        known
+        if known is not None
+        else Membership.objects.filter(user_id=user.pk or 0).select_related("role").order_by("pk")
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,6 +18,8 @@ from yigong.standards.tables import DATA, Row, grouped, rows
 
 IDENTIFIER = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")
 TRUE = "yes"
+#: the two gathered editions; the regional set, written from the evaluation's own messages, with this platform's own services
+SERVICES = ("", "regional_")
 V = TypeVar("V")
 
 
@@ -252,10 +254,10 @@ def _oids(folder: Path) -> Mapping[str, m.Oid]:
 
 
 def _services(folder: Path) -> Mapping[str, m.Service]:
-    fields = LaterMap(lambda: grouped("service_fields", "action", _service_field, folder))
+    fields = LaterMap(lambda: {k: v for name in SERVICES for k, v in _service_fields(name, folder).items()})
     found: dict[str, m.Service] = {}
     seen: dict[str, int] = {}
-    for r in rows("services", folder):
+    for r in (row for name in SERVICES for row in rows(f"{name}services", folder)):
         key = r.once(seen, r.must("action"))
         found[key] = m.Service(
             code=r["code"], action=key, name_zh=r["name_zh"], edition=r["edition"], origin=r.one_of("origin", m.ORIGINS),
@@ -264,6 +266,10 @@ def _services(folder: Path) -> Mapping[str, m.Service]:
             fields=_part(fields, key),
         )  # fmt: skip
     return MappingProxyType(found)
+
+
+def _service_fields(name: str, folder: Path) -> Mapping[str, Sequence[m.ServiceField]]:
+    return grouped(f"{name}service_fields", "action", _service_field, folder)
 
 
 def _service_field(r: Row) -> m.ServiceField:

@@ -1,10 +1,10 @@
 """The doors of the bus: the journal, its endpoints, its worker."""
 
 from yigong.platform.bus.envelope import Envelope, acknowledgement, open_envelope
-from yigong.platform.bus.journal import accept
-from yigong.platform.bus.selectors import dead_count, messages
-from yigong.platform.bus.services import purge, replay, save_endpoint
-from yigong.platform.bus.worker import Inbound, Outcome, process
+from yigong.platform.bus.journal import accept, journalled
+from yigong.platform.bus.selectors import dead_count, endpoints, messages, senders
+from yigong.platform.bus.services import open_endpoint, purge, replay, save_endpoint
+from yigong.platform.bus.worker import Inbound, Outcome, carry, process
 
 __all__ = [
     "Envelope",
@@ -12,11 +12,16 @@ __all__ = [
     "Outcome",
     "accept",
     "acknowledgement",
+    "carry",
     "dead_count",
+    "endpoints",
+    "journalled",
     "messages",
+    "open_endpoint",
     "open_envelope",
     "process",
     "purge",
     "replay",
     "save_endpoint",
+    "senders",
 ]

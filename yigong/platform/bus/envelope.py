@@ -33,7 +33,7 @@ class Envelope(NamedTuple):
     local_id: str
     order_no: str
     partition_key: str
-    header: Segment
+    header: Segment | None = None  # of HL7 v2
 
     def rows(self) -> tuple[bytes | str, ...]:
         """The facts without the header, in order."""

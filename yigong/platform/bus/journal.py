@@ -38,3 +38,14 @@ def accept(endpoint_id: int, envelopes: Sequence[Envelope]) -> int:
             cursor.execute("set local synchronous_commit to on")
             cursor.execute(INSERT, [endpoint_id, moment, moment, *columns])
             return cursor.rowcount
+
+
+def journalled(endpoint_id: int, envelope: Envelope) -> int | None:
+    """The id of a message in the journal; None when it is not there."""
+    key = [endpoint_id, envelope.sender, envelope.control_id, envelope.sha256]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select id from bus_message where endpoint_id = %s and sender = %s and control_id = %s and sha256 = %s", key
+        )
+        found = cursor.fetchone()
+    return int(found[0]) if found else None

@@ -21,7 +21,10 @@ STATES = {
     MessageState.FAILED: ("warn", _("等待重试")),
     MessageState.DEAD: ("bad", _("死信")),
 }
-OUTCOMES = {"loaded": _("已入库"), "waiting": _("隔离待处理"), "kept": _("原件已保存"), "": _("尚无")}
+OUTCOMES = {"loaded": _("已入库"), "waiting": _("隔离待处理"), "kept": _("原件已保存"), "": _("尚无")} | {
+    "answered": _("已应答"),
+    "refused": _("已拒绝"),
+}
 
 
 class Masked(Column):

@@ -82,3 +82,19 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+
+class Offset(models.Model):
+    """How far a partition of a topic has been carried into the journal."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="offsets")
+    topic = models.CharField(max_length=249)
+    partition = models.PositiveIntegerField()
+    next = models.BigIntegerField()  # of the record that is read next
+
+    class Meta:
+        db_table = "bus_offset"
+        constraints = [models.UniqueConstraint(fields=["endpoint", "topic", "partition"], name="bus_offset_once")]
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition} {self.next}"

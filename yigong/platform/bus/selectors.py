@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 from django.db.models import Q, QuerySet
@@ -12,11 +13,27 @@ from yigong.kit.errors import Refused
 from yigong.kit.hl7v2.charset import decode
 from yigong.kit.hl7v2.parse import Message as Parsed
 from yigong.kit.hl7v2.parse import NotHl7
-from yigong.platform.bus.models import Message, MessageState
+from yigong.kit.xml import parse as parse_xml
+from yigong.platform.bus.models import Endpoint, Message, MessageState
 
 #: segments about persons: segment -> the fields that may be read by everybody
 PERSONAL = {"PID": {1, 8}, "NK1": {1}, "GT1": {1}, "IN1": {1}, "IN2": {1}, "MRG": set(), "PD1": set(), "ACC": {1}}
 MASK = "＊＊＊"
+#: of XML messages: attributes and elements that tell nothing about a person
+OPEN_ATTRIBUTES = {
+    "code",
+    "codeSystem",
+    "root",
+    "typeCode",
+    "classCode",
+    "moodCode",
+    "type",
+    "mimeType",
+    "status",
+    "use",
+}
+OPEN_ELEMENTS = {"creationTime", "interactionId", "low", "high"}
+ELEMENTS_SHOWN = 400
 
 
 def messages(
@@ -46,6 +63,11 @@ def message(ctx: Ctx, message_id: int) -> Message:
     return found
 
 
+def senders(message_ids: Sequence[int]) -> dict[int, str]:
+    """Message id -> who sent it."""
+    return dict(Message.objects.filter(pk__in=message_ids).values_list("pk", "sender"))
+
+
 def dead_count(ctx: Ctx) -> int:
     """How many messages wait for a person."""
     return messages(ctx, state=MessageState.DEAD).count()
@@ -61,14 +83,40 @@ def masked(identifier: str) -> str:
     return f"{identifier[:2]}{MASK}{identifier[-2:]}" if len(identifier) > 5 else MASK if identifier else ""
 
 
+def endpoints(ctx: Ctx, kind: str = "") -> QuerySet[Endpoint]:
+    """The declared endpoints, or those of a kind."""
+    ctx.must("bus.view")
+    return Endpoint.objects.filter(**({"kind": kind} if kind else {})).order_by("code")
+
+
 def payload(raw: bytes) -> list[tuple[str, list[tuple[int, str]]]]:
     """The segments of a message with their fields; what tells who the person is is masked."""
+    if bytes(raw[:200]).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return _elements(bytes(raw))
     decoded = decode(bytes(raw))
     try:
         parsed = Parsed(decoded.text, decoded.charset)
     except NotHl7:
         return []
     return [(s.name, _shown(s.name, s.fields[1:])) for s in parsed]
+
+
+def _elements(raw: bytes) -> list[tuple[str, list[tuple[int, str]]]]:
+    """The elements of an XML message: codes and times are shown, every other word may be a person's and is masked."""
+    try:
+        root = parse_xml(raw).root
+    except Refused:
+        return []
+    lines: list[tuple[str, list[tuple[int, str]]]] = []
+    for element in root.iter("*"):
+        said = [
+            f"{k}={v if k in OPEN_ATTRIBUTES or element.tag in OPEN_ELEMENTS else MASK}" for k, v in element.items()
+        ]
+        if (element.text or "").strip():
+            said.append(MASK)
+        if said and len(lines) < ELEMENTS_SHOWN:
+            lines.append((str(element.tag)[:40], list(enumerate((text[:120] for text in said), start=1))))
+    return lines
 
 
 def _shown(name: str, fields: list[str]) -> list[tuple[int, str]]:

@@ -37,9 +37,10 @@ def save_endpoint(
 
 
 @transaction.atomic
-def open_endpoint(ctx: Ctx, code: str, *, org_code: str = "") -> Endpoint:
+def open_endpoint(ctx: Ctx, code: str, *, kind: str = "mllp", version: str = "2.x", org_code: str = "") -> Endpoint:
     """The endpoint called *code*, declared on first use. Raises Refused bus.endpoint_closed."""
-    found = Endpoint.objects.filter(code=code).first() or save_endpoint(ctx, code, version="2.x", org_code=org_code)
+    found = Endpoint.objects.filter(code=code).first()
+    found = found or save_endpoint(ctx, code, kind=kind, version=version, org_code=org_code)
     if found.state != EndpointState.OPEN:
         raise Refused("bus.endpoint_closed", endpoint=code)
     return found

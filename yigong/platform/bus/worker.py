@@ -21,7 +21,7 @@ log = logging.getLogger("yigong.bus")
 LAST_ATTEMPT = 8
 BATCH = 200
 PURGE_SECONDS = 3600.0
-FORMATS = {"mllp": "hl7v2"}
+FORMATS = {"mllp": "hl7v2", "kafka": "hl7v2"}
 #: the eldest open message of each patient; one under way in another worker is skipped with all that follow it
 DUE = """
 select m.id from bus_message m
@@ -72,6 +72,18 @@ def process(limit: int = BATCH) -> int:
         for name, theirs in by_format.items():
             _carry(name, theirs)
     return len(claimed)
+
+
+def carry(message_id: int, *, again: bool = False) -> None:
+    """Carry one journalled message on at once, for a sender who waits for its answer.
+
+    One that another worker has in hand is waited for; one that is processed is left alone unless *again*.
+    """
+    with transaction.atomic():
+        mine = Message.objects.select_related("endpoint").select_for_update(of=("self",))
+        message = mine.get(pk=message_id)
+        if again or message.state != MessageState.PROCESSED:
+            _carry(FORMATS.get(message.endpoint.kind, message.endpoint.kind), [message])
 
 
 def _claim(limit: int) -> list[Message]:

@@ -37,9 +37,9 @@ def _field(name: str, order: str) -> str:
 _GOLDEN = f"jsonb_strip_nulls(jsonb_build_object({', '.join(_field(*item) for item in SURVIVORSHIP.items())}))"
 _STATE = f"""case
     when count(r.id) = 0 then 'merged'
-    when bool_and(r.state = 'cancelled') then 'cancelled'
+    when bool_and(r.state in ('cancelled', 'merged')) and bool_or(r.state = 'cancelled') then 'cancelled'
     when bool_or(r.state = 'deceased') then 'deceased'
-    when bool_or(r.id_trust = 'trusted') then 'verified'
+    when bool_or(r.id_trust = 'trusted' or r.state = 'attested') then 'verified'
     when p.origin = 'split' then 'split'
     when bool_and(r.full_name is null or {_PLACEHOLDER} = 1) then 'temporary'
     else 'provisional' end"""

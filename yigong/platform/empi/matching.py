@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,12 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from yigong.kit.text import initials, pinyin
+from yigong.platform.empi import rules
 from yigong.platform.empi.clusters import CERTAIN
 from yigong.platform.empi.engine import api as engine
 from yigong.platform.empi.engine import standard
 from yigong.platform.empi.engine.pairs import score_between
 from yigong.platform.empi.engine.score import UNIT
 from yigong.platform.empi.identity import with_numbers
+from yigong.platform.empi.rules import model
 
 AUTO, REVIEW, NONE = "auto", "review", "none"
 PLACEHOLDER = r"(之[大小]?[子女婴]|[男女]婴|无名|不详|未知|待查|未取名)"
@@ -32,20 +32,10 @@ _ENGINE_COLUMNS = [
 ]  # fmt: skip
 
 
-@lru_cache(maxsize=1)
-def model() -> engine.Model:
-    """The model of this county."""
-    return engine.load_model("county")
-
-
 def thresholds() -> tuple[float, float]:
     """Bits from which on a pair is joined by itself, and from which on a person is asked."""
-    bands = model().bands
-    return _bits(bands["auto"]), _bits(bands["review"])
-
-
-def _bits(share: float) -> float:
-    return math.log2(share / (1 - share))
+    held = rules.current()
+    return held.auto, held.review
 
 
 def standardise(frame: pl.DataFrame) -> pl.DataFrame:
@@ -172,12 +162,11 @@ def sort_of_question(pairs: pl.DataFrame) -> pl.DataFrame:
         .when(~same_birth).then(pl.lit("birth"))
         .otherwise(pl.lit("alike"))
     )  # fmt: skip
-    risk = pl.col("kind").replace_strict(RISK, default=1, return_dtype=pl.Int16)
-    return pairs.with_columns(kind.alias("kind")).select("left", "right", "score", "kind", risk.alias("risk"))
-
-
-#: how grave a wrong join would be
-RISK = {"twins": 3, "numbers": 3, "borrowed": 3, "newborn": 2, "doubtful": 2, "birth": 1, "homophone": 1, "alike": 1}
+    held = rules.current()
+    risk = pl.col("kind").replace_strict(dict(held.risk), default=1, return_dtype=pl.Int16)
+    least = pl.col("kind").replace_strict(dict(held.ask_from), default=None, return_dtype=pl.Float64)
+    asked = pairs.with_columns(kind.alias("kind")).filter(least.is_null() | (pl.col("score") >= least))
+    return asked.select("left", "right", "score", "kind", risk.alias("risk"))
 
 
 def explain(left: Any, right: Any) -> engine.Explanation:

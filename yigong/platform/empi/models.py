@@ -42,7 +42,7 @@ class Registration(models.Model):
     contact_name = models.TextField(null=True)
     contact_phone = models.TextField(null=True)
     ethnic_group_code = models.TextField(null=True)
-    state = models.TextField(default="active")  # active deceased cancelled
+    state = models.TextField(default="active")  # active attested merged deceased cancelled
     registered_at = models.DateTimeField(null=True)
     facts = models.JSONField(null=True)
     hash = models.BigIntegerField()
@@ -58,15 +58,24 @@ class Registration(models.Model):
 
 
 class Decision(models.Model):
-    """One decision about who is who; rows are added, never changed or removed (the database refuses it)."""
+    """One decision about who is who; rows are added, never changed or removed (the database refuses it).
 
-    verb = models.TextField()  # new link change confirm reject merge split undo
+    A line carries exactly what it changed: *registration_ids* went from *from_person* to *to_person* where *moved*;
+    *pairs* ``[left, right, before, after]``; *states* ``[registration, before, after]``; *changed* the facts
+    ``{name: [before, after]}`` of a registration.
+    """
+
+    verb = models.TextField()  # machine: new link change ask join part; people: see domain.VERBS
+    act = models.BigIntegerField(default=0)  # the lines of one act of a person, or of one act of registering
+    moved = models.BooleanField(default=False)
     registration_ids = models.JSONField(default=list)
     from_person = models.BigIntegerField(null=True)
     to_person = models.BigIntegerField(null=True)
     anchor_id = models.BigIntegerField(null=True)  # the registration whose likeness decided
     score = models.FloatField(null=True)
-    steps = models.JSONField(null=True)
+    pairs = models.JSONField(default=list)
+    states = models.JSONField(default=list)
+    changed = models.JSONField(null=True)
     by_id = models.BigIntegerField(default=0)
     by_name = models.TextField(default="system")
     org_code = models.TextField(default="")
@@ -94,8 +103,7 @@ class Candidate(models.Model):
     score = models.FloatField()
     kind = models.TextField(default="alike")
     risk = models.SmallIntegerField(default=0)
-    state = models.TextField(default="open")  # open later confirmed rejected settled
-    trail = models.JSONField(default=list)  # [state, decision] before each change, so that an undo finds its way back
+    state = models.TextField(default="open")  # open later pending rejected settled
     decision_id = models.BigIntegerField(null=True)
     later_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
@@ -118,3 +126,29 @@ class Candidate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.left_id} {self.right_id} {self.score}"
+
+
+class RuleSet(models.Model):
+    """One version of the rules by which pairs are joined, asked about and reviewed; a published one never changes."""
+
+    version = models.IntegerField(unique=True)
+    state = models.TextField(default="draft")  # draft published retired
+    body = models.JSONField()
+    note = models.TextField(default="")
+    by_name = models.TextField(default="system")
+    created_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "empi_rule_set"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="published"), name="empi_rule_set_one_published"
+            ),
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="draft"), name="empi_rule_set_one_draft"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.state}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from django.db import transaction
@@ -56,6 +59,9 @@ class Intake:
     persons: dict[int, int]  # registration -> person, for what is new
     founders: set[int]
     reviews: list[Likeness]
+    act: int
+    changed: dict[int, str]  # known registrations whose identity changed -> what changed, as JSON text
+    homes: dict[int, int] | None = None  # when this is done once more: the persons that stand ready
 
     @property
     def new(self) -> pl.DataFrame:
@@ -79,13 +85,31 @@ def _take_in(ctx: Ctx, fresh: pl.DataFrame) -> pl.DataFrame:
     if ready.is_empty():
         return _nothing_new()
     ready, lost_trust = _distrust(_numbered(ready))
-    changed = _changed(ready)
+    changed, act = _changed(ready), moves.number()
     touched = {*lost_trust, *ready.get_column("person_id").drop_nulls().to_list()}
     _write_changes(ready.filter(pl.col("person_id").is_not_null()))
-    ready = _part_ways(ctx, ready, changed)
-    intake = _decide(ready, changed)
+    ready = _part_ways(ctx, ready, changed, act)
+    intake = _decide(ready, changed, act)
     _write(ctx, intake, touched | set(ready.get_column("person_id").drop_nulls().to_list()))
+    _tell(ctx, intake)
     return _outcomes(intake)
+
+
+def again(ctx: Ctx, act: int, new: Collection[int], changed: Collection[int]) -> None:
+    """Decide once more about registrations that arrived or changed in *act*, with the facts they have now.
+
+    Those *new* wait each with a person of its own and without blocks. For undoing; the caller holds the index and
+    announces what comes of it.
+    """
+    facts = stored.facts([*new, *changed])
+    fresh = pl.col("registration_id").is_in(list(new))
+    homes = dict(facts.filter(fresh).select("registration_id", "person_id").rows())
+    before = set(facts.get_column("person_id").to_list())
+    ready = facts.with_columns(pl.when(~fresh).then("person_id").alias("person_id")).sort("registration_id")
+    same = dict.fromkeys(changed, "{}")
+    bulk.do("delete from empi_block where registration_id = any(%s)", [list(changed)])
+    ready = _part_ways(ctx, ready, same, act, quiet=True)
+    _write(ctx, _decide(ready, same, act, homes), before | set(ready.get_column("person_id").drop_nulls().to_list()))
 
 
 def _lock(ready: pl.DataFrame) -> None:
@@ -117,15 +141,19 @@ def _distrust(ready: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
     return ready.with_columns(marked), concerned.get_column("person_id").unique().to_list()
 
 
-def _changed(ready: pl.DataFrame) -> list[int]:
-    """Known registrations of which something changed that identity hangs on."""
+def _changed(ready: pl.DataFrame) -> dict[int, str]:
+    """Known registrations of which something changed that identity hangs on: ``{name: [before, after]}`` as JSON."""
     old = ready.filter(pl.col("person_id").is_not_null())
     if old.is_empty():
-        return []
+        return {}
     before = stored.facts(old.get_column("registration_id").to_list())
     both = old.join(before, on="registration_id", suffix="_before")
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_before")) for name in IDENTITY)
-    return both.filter(differs).get_column("registration_id").to_list()
+    out = {}
+    for row in both.filter(differs).rows(named=True):
+        said = {name: [row[f"{name}_before"], row[name]] for name in IDENTITY if row[f"{name}_before"] != row[name]}
+        out[row["registration_id"]] = json.dumps(said, default=str, ensure_ascii=False)
+    return out
 
 
 def _write_changes(old: pl.DataFrame) -> None:
@@ -140,29 +168,33 @@ def _write_changes(old: pl.DataFrame) -> None:
     bulk.do("drop table empi_changed")
 
 
-def _part_ways(ctx: Ctx, ready: pl.DataFrame, changed: list[int]) -> pl.DataFrame:
+def _part_ways(
+    ctx: Ctx, ready: pl.DataFrame, changed: Collection[int], act: int, *, quiet: bool = False
+) -> pl.DataFrame:
     """A registration whose number now is another trusted one than its person's leaves that person."""
     against = bulk.ask(
         """select r.id, r.person_id from empi_registration r where r.id = any(%s) and r.id_trust = 'trusted'
            and exists (select 1 from empi_registration o where o.person_id = r.person_id
                        and o.id_trust = 'trusted' and o.id_no <> r.id_no)""",
-        [changed],
+        [list(changed)],
         {"registration_id": pl.Int64, "person_id": pl.Int64},
     )
     gone: dict[int, int] = {}
     for registration, person in against.rows():
         stored.lock_persons([person])
         gone[registration] = moves.new_person("register")
-        moves.move(ctx, "split", [registration], person, gone[registration], apart=True, reason="auto")
+        moves.move(
+            ctx, "part", [registration], person, gone[registration], apart=True, quiet=quiet, reason="auto", act=act
+        )
     if not gone:
         return ready
     moved = pl.col("registration_id").replace_strict(gone, default=None, return_dtype=pl.Int64)
     return ready.with_columns(pl.coalesce(moved, "person_id").alias("person_id"))
 
 
-def _decide(ready: pl.DataFrame, changed: list[int]) -> Intake:
+def _decide(ready: pl.DataFrame, changed: dict[int, str], act: int, homes: dict[int, int] | None = None) -> Intake:
     keys = matching.block_keys(ready)
-    asked = pl.col("person_id").is_null() | pl.col("registration_id").is_in(changed)
+    asked = pl.col("person_id").is_null() | pl.col("registration_id").is_in(list(changed))
     fresh = ready.filter(asked)
     couples = pairs.candidates(fresh, matching.block_keys(fresh))
     _hold(couples, fresh)
@@ -175,7 +207,7 @@ def _decide(ready: pl.DataFrame, changed: list[int]) -> Intake:
     settlement = settle(groups, likenesses, agree=board.agree(groups.members))
     ids = ready.select("registration_id").with_row_index("row")
     bulk.add("empi_block", keys.join(ids, on="row").select("rule", "key", "registration_id"))
-    return _intake(ready, settlement)
+    return _intake(ready, settlement, act, changed, homes)
 
 
 def _hold(couples: pl.DataFrame, fresh: pl.DataFrame) -> None:
@@ -207,24 +239,39 @@ def _groups(ready: pl.DataFrame, likenesses: list[Likeness], facts: pl.DataFrame
     return Groups(numbers, stored.apart(persons), members=dict(held.rows()))
 
 
-def _intake(ready: pl.DataFrame, settlement: Settlement) -> Intake:
+def _intake(
+    ready: pl.DataFrame, settlement: Settlement, act: int, changed: dict[int, str], homes: dict[int, int] | None
+) -> Intake:
     groups = settlement.groups
     new = ready.filter(pl.col("person_id").is_null()).get_column("registration_id").to_list()
     roots = {registration: groups.root(-registration) for registration in new}
     unborn = sorted({root for root in roots.values() if root < 0}, reverse=True)
-    born = dict(zip(unborn, bulk.ids("empi_person", len(unborn)), strict=True))
+    born = {root: homes[-root] for root in unborn} if homes else {}
+    born |= dict(zip(rest := [r for r in unborn if r not in born], bulk.ids("empi_person", len(rest)), strict=True))
     persons = {registration: born.get(root, root) for registration, root in roots.items()}
-    return Intake(ready, settlement, persons, {-root for root in unborn}, one_for_each(settlement.reviews, groups))
+    reviews = one_for_each(settlement.reviews, groups)
+    return Intake(ready, settlement, persons, {-root for root in unborn}, reviews, act, changed, homes)
 
 
 def _write(ctx: Ctx, intake: Intake, touched: set[int]) -> None:
-    _write_new(intake)
+    if intake.homes is not None:
+        _settle_in(intake)
+    else:
+        _write_new(intake)
     _log(ctx, intake)
     merged = _merge(ctx, intake)
     touched |= {*intake.persons.values(), *merged}
-    moves.offer(_questions(intake))
+    moves.offer(ctx, _questions(intake), act=intake.act)
     golden.refresh(touched)
-    _tell(ctx, intake)
+
+
+def _settle_in(intake: Intake) -> None:
+    """Registrations that arrived once more go to their persons."""
+    bulk.do(
+        """update empi_registration r set person_id = u.person
+           from unnest(%s::bigint[], %s::bigint[]) u (id, person) where r.id = u.id""",
+        [list(intake.persons), list(intake.persons.values())],
+    )
 
 
 def _write_new(intake: Intake) -> None:
@@ -248,19 +295,29 @@ def _log(ctx: Ctx, intake: Intake) -> None:
     for one in intake.settlement.joins:
         why.setdefault(one.left, (one.right, one.score))
         why.setdefault(one.right, (one.left, one.score))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for registration, person in intake.persons.items():
-        anchor, score = why.get(registration, (None, None)) if registration not in intake.founders else (None, None)
+        founder = registration in intake.founders
+        anchor, score = why.get(registration, (None, None)) if not founder else (None, None)
         rows.append(
             {
-                "verb": "new" if registration in intake.founders else "link",
+                "verb": "new" if founder else "link",
                 "registration_ids": f"[{registration}]",
                 "to_person": person,
                 "score": score,
                 "anchor_id": anchor,
+                "moved": True,
             }
         )
-    moves.log_many(ctx, rows)
+    moves.log_many(ctx, [*rows, *_changes(intake)], act=intake.act)
+
+
+def _changes(intake: Intake) -> list[dict[str, Any]]:
+    known = intake.rows.filter(pl.col("registration_id").is_in(list(intake.changed)))
+    return [
+        {"verb": "change", "registration_ids": f"[{one}]", "to_person": person, "changed": intake.changed[one]}
+        for one, person in known.select("registration_id", "person_id").rows()
+    ]
 
 
 def _merge(ctx: Ctx, intake: Intake) -> set[int]:
@@ -269,7 +326,7 @@ def _merge(ctx: Ctx, intake: Intake) -> set[int]:
     why = {groups.root(one.left_group): one for one in intake.settlement.joins}
     for gone in [g for g in groups.parent if g > 0 and groups.root(g) != g]:
         target = groups.root(gone)
-        moves.absorb(ctx, gone, target, why=why.get(target))
+        moves.absorb(ctx, gone, target, act=intake.act, why=why.get(target), quiet=intake.homes is not None)
         touched |= {gone, target}
     return touched
 

@@ -17,7 +17,7 @@ from yigong.platform.empi.selectors import DECISION, DecisionLine, Registration,
 from yigong.security.api import persons_in_reach
 
 QUEUE_SHOWN = 60
-_WAITING = "(c.state = 'open' or (c.state = 'later' and c.later_until < %(now)s))"
+_WAITING = "(c.state in ('open', 'pending') or (c.state = 'later' and c.later_until < %(now)s))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def queue(ctx: Ctx, *, kind: str = "", risk: int = 0, limit: int = QUEUE_SHOWN) 
                 coalesce(r.full_name, '') as right_name, l.org_code as left_org, r.org_code as right_org
             from empi_candidate c join empi_registration l on l.id = c.left_id
                 join empi_registration r on r.id = c.right_id
-            where c.state in ('open', 'later') and {_WAITING} and {reach.sql}
+            where c.state in ('open', 'later', 'pending') and {_WAITING} and {reach.sql}
                 and (%(kind)s = '' or c.kind = %(kind)s) and c.risk >= %(risk)s
             order by c.risk desc, c.score desc, c.id limit %(limit)s""",
         {"now": now(), "kind": kind, "risk": risk, "limit": limit, **reach.params},
@@ -84,7 +84,7 @@ def kinds(ctx: Ctx) -> dict[str, int]:
     rows = ask_rows(
         f"""select c.kind, count(*) as n, count(*) filter (where c.risk > 2) as high from empi_candidate c
             join empi_registration l on l.id = c.left_id
-            where c.state in ('open', 'later') and {_WAITING} and {reach.sql} group by c.kind order by n desc""",
+            where c.state in ('open', 'later', 'pending') and {_WAITING} and {reach.sql} group by c.kind order by n desc""",
         {"now": now(), **reach.params},
     )
     counts = {row["kind"]: int(row["n"]) for row in rows}
@@ -174,7 +174,7 @@ def trend(ctx: Ctx, *, days: int = 30) -> list[tuple[str, int]]:
     """How many pairs waited at the end of each of the last days, today last."""
     reach = persons_in_reach(ctx, "l.person_id")
     rows = ask_rows(
-        f"""with pairs as (select c.created_at, case when c.state in ('open', 'later') then null else c.decided_at end as done
+        f"""with pairs as (select c.created_at, case when c.state in ('open', 'later', 'pending') then null else c.decided_at end as done
                 from empi_candidate c join empi_registration l on l.id = c.left_id
                 where c.kind <> 'apart' and {reach.sql})
             select to_char(d, 'MM-DD') as day, (select count(*) from pairs where created_at < d + interval '1 day'
@@ -203,7 +203,7 @@ def pair_of_decision(ctx: Ctx, decision_id: int) -> int:
                 join empi_candidate c on c.left_id = (d.registration_ids->>0)::bigint
                     or c.right_id = (d.registration_ids->>0)::bigint
                 join empi_registration l on l.id = c.left_id
-            where d.id = %(id)s and c.state in ('open', 'later') and {reach.sql} order by c.id limit 1""",
+            where d.id = %(id)s and c.state in ('open', 'later', 'pending') and {reach.sql} order by c.id limit 1""",
         {"id": decision_id, **reach.params},
     )
     return int(rows[0]["id"]) if rows else 0

@@ -186,11 +186,11 @@ def review_count(ctx: Ctx) -> int:
     """How many pairs wait for a reviewer, within the reader's reach."""
     reach = persons_in_reach(ctx, "l.person_id")
     sql = f"""select count(*) as n from empi_candidate c join empi_registration l on l.id = c.left_id
-              where c.state in ('open', 'later') and {reach.sql}"""
+              where c.state in ('open', 'later', 'pending') and {reach.sql}"""
     return int(ask_rows(sql, reach.params)[0]["n"])
 
 
-_JSON = {"golden", "facts", "registration_ids", "trail"}
+_JSON = {"golden", "facts", "registration_ids", "pairs", "states", "changed"}
 
 
 def ask_rows(sql: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -12,17 +12,17 @@ from django.db import transaction
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.empi import golden, moves, stored
-from yigong.platform.empi.bulk import ask
+from yigong.platform.empi import golden, moves, questions, rewind, rules, stored
+from yigong.platform.empi.domain import ANSWERS, LIFE, MARKS, VERBS, Side
 from yigong.platform.empi.frames import KEY
 from yigong.platform.empi.identities import Identity, Key, lookup
-from yigong.platform.empi.models import Candidate, Decision
+from yigong.platform.empi.models import Candidate, Decision, Person, Registration
 from yigong.platform.empi.register import register
 from yigong.security.api import audit
 
 LATER = timedelta(days=7)
-_MOVING = {"link", "merge", "confirm", "split", "undo"}
-ANSWERS = {"reject": "rejected", "later": "later"}
+#: what may be taken back: all that people decide, and what the machine joined
+_UNDOABLE = {*VERBS, "link", "join"}
 
 
 @transaction.atomic
@@ -42,13 +42,26 @@ def merge(ctx: Ctx, source: int, target: int, *, reason: str) -> int:
 def merge_registrations(ctx: Ctx, survivor: Key, subsumed: Key, *, reason: str) -> int | None:
     """An institution's system says that it knew one patient under two ids (ADT A40): their persons are one from now on.
 
-    The id of the decision, None when they were one already. Raises Refused empi.no_such_registration, and as merge does.
+    The id of the decision, None when that was known already. Raises Refused empi.no_such_registration, and as merge does.
     """
     _needs(reason)
     kept, gone = (_registration(ctx, key) for key in (survivor, subsumed))
+    retired = [] if gone.state == "merged" else [[gone.registration_id, gone.state, "merged"]]
+    _set_states(retired)
     if kept.person_id == gone.person_id:
-        return None
-    return merge(ctx, gone.person_id, kept.person_id, reason=reason)
+        person = kept.person_id
+        facts: dict[str, Any] = {"from_person": person, "to_person": person, "states": retired, "reason": reason}
+        return _done(ctx, "empi.merge", moves.note(ctx, "mark", [gone.registration_id], **facts)) if retired else None
+    _hold(kept.person_id, gone.person_id)
+    _joinable(gone.person_id, kept.person_id)
+    going, (source, target) = moves.of_person(gone.person_id), (gone.person_id, kept.person_id)
+    decision = moves.move(ctx, "merge", going, source, target, reason=reason, states=retired)
+    return _done(ctx, "empi.merge", decision, source, target)
+
+
+def _set_states(states: list[list[Any]]) -> None:
+    for registration, _, after in states:
+        Registration.objects.filter(pk=registration).update(state=after)
 
 
 def _registration(ctx: Ctx, key: Key) -> Identity:
@@ -83,15 +96,42 @@ def split(ctx: Ctx, person_id: int, registration_ids: Collection[int], *, reason
         raise Refused("empi.not_a_part", given=len(going), held=len(all_of_it))
     target = moves.new_person("split")
     decision = moves.move(ctx, "split", going, person_id, target, apart=True, reason=reason)
-    moves.keep_apart(sorted(going), sorted(all_of_it - going), decision)
     return _done(ctx, "empi.split", decision, person_id, target)
 
 
 @transaction.atomic
+def mark(ctx: Ctx, person_id: int, verb: str, *, reason: str) -> int:
+    """Attest, declare dead or cancelled, or take one of these back (``domain.MARKS``); the id of the decision.
+
+    Raises Refused empi.no_such_person, wrong_state, wrong_side or missing.
+    """
+    _hold(person_id)
+    state = Person.objects.filter(pk=person_id).values_list("state", flat=True).first()
+    held = Registration.objects.filter(person_id=person_id).exclude(state="merged").values_list("pk", "state")
+    if state is None or not held:
+        raise Refused("empi.no_such_person")
+    LIFE.move(state, verb, side=Side.CLERK, given={"reason": reason.strip()})
+    states = [[one, before, MARKS[verb]] for one, before in held if before != MARKS[verb]]
+    _set_states(states)
+    facts: dict[str, Any] = {"from_person": person_id, "to_person": person_id, "states": states, "reason": reason}
+    decision = moves.note(ctx, "mark", [one for one, *_ in states], **facts)
+    return _done(ctx, f"empi.{verb}", decision, person_id)
+
+
+@transaction.atomic
 def confirm(ctx: Ctx, candidate_id: int, *, reason: str = "") -> int:
-    """The two registrations of a question are of one person; the id of the decision. Raises Refused as merge does."""
+    """The two registrations of a question are of one person; the id of the decision.
+
+    From a risk on (``rules``) the first to say so only proposes; another person must say it too.
+    Raises Refused empi.second_person to the same one, and as merge does.
+    """
     question, left, right = _question(candidate_id)
     _joinable(right, left)
+    if question.risk >= rules.current().two_from_risk:
+        if question.state != "pending":
+            return _answer(ctx, "propose", question, left, right, reason)
+        if _proposer(question) == ctx.actor_id:
+            raise Refused("empi.second_person")
     source, target = max(left, right), min(left, right)
     anchor = question.left_id
     decision = moves.move(
@@ -100,104 +140,59 @@ def confirm(ctx: Ctx, candidate_id: int, *, reason: str = "") -> int:
     return _done(ctx, "empi.confirm", decision, source, target)
 
 
+def _proposer(question: Candidate) -> int:
+    return Decision.objects.get(pk=question.decision_id).by_id
+
+
+def _answer(
+    ctx: Ctx, verb: str, question: Candidate, left: int, right: int, reason: str, *, until: datetime | None = None
+) -> int:
+    """An answer that moves nobody."""
+    pair, decision = (question.left_id, question.right_id), moves.number()
+    changed = questions.answer([pair], ANSWERS[verb], decision, until=until.isoformat() if until else None)
+    facts: dict[str, Any] = {"from_person": left, "to_person": right, "reason": reason, "score": question.score}
+    moves.note(ctx, verb, pair, decision=decision, pairs=changed, **facts)
+    return _done(ctx, f"empi.{verb}", decision)
+
+
 @transaction.atomic
 def reject(ctx: Ctx, candidate_id: int, *, reason: str = "") -> int:
     """The two registrations of a question are not of one person, and nobody is asked again; the id of the decision."""
-    question, left, right = _question(candidate_id)
-    pair = [question.left_id, question.right_id]
-    decision = moves.note(ctx, "reject", pair, from_person=left, to_person=right, reason=reason, score=question.score)
-    moves.answer_question(candidate_id, "rejected", decision)
-    return _done(ctx, "empi.reject", decision)
+    return _answer(ctx, "reject", *_question(candidate_id), reason)
 
 
 @transaction.atomic
 def later(ctx: Ctx, candidate_id: int, *, reason: str = "") -> int:
     """Put a question off for a week; the id of the decision."""
-    question, left, right = _question(candidate_id)
-    pair = [question.left_id, question.right_id]
-    decision = moves.note(ctx, "later", pair, from_person=left, to_person=right, reason=reason, score=question.score)
-    moves.answer_question(candidate_id, "later", decision, until=now() + LATER)
-    return _done(ctx, "empi.later", decision)
+    return _answer(ctx, "later", *_question(candidate_id), reason, until=now() + LATER)
 
 
 @transaction.atomic
 def undo(ctx: Ctx, decision_id: int, *, reason: str) -> int:
-    """Take a decision back: every registration it moved, and every one that came because of those, returns.
+    """Take a decision back; the id of the decision that does it.
 
-    What a machine had joined stays apart afterwards. Raises Refused empi.no_reason, empi.no_such_decision,
-    empi.cannot_undo, empi.already_undone or empi.moved_since (undo the later decision first).
+    What a person decided is as if it had never been: what it moved and answered is as before, and what arrived since
+    is decided anew. What the machine had joined is parted, with what came because of it, and stays apart.
+    Raises Refused empi.no_reason, empi.no_such_decision, empi.cannot_undo, empi.already_undone or empi.moved_since
+    (a person has decided about the same persons since; that must be taken back first).
     """
     _needs(reason)
+    stored.lock_index()
     decision = _undoable(decision_id)
-    root, depth = _root(decision)
-    if root.verb in ANSWERS:
-        return _take_back_answer(ctx, decision, root, reason)
-    return _move_back(ctx, decision, root, reason, in_force=depth % 2 == 1)
-
-
-def _root(decision: Decision) -> tuple[Decision, int]:
-    """The act that a chain of undoings is about, and how many undoings *decision* stands after it."""
-    depth = 0
-    while decision.undoes is not None:
-        decision, depth = Decision.objects.get(pk=decision.undoes), depth + 1
-    return decision, depth
-
-
-def _take_back_answer(ctx: Ctx, decision: Decision, root: Decision, reason: str) -> int:
-    left, right = decision.registration_ids
-    question = Candidate.objects.get(left_id=left, right_id=right)
-    undone = moves.note(ctx, "undo", [left, right], undoes=decision.pk, reason=reason)
-    if question.decision_id == decision.pk:
-        moves.reopen_questions(decision.pk)
-    elif decision.verb == "undo" and question.state == "open":
-        moves.answer_question(question.pk, ANSWERS[root.verb], undone)
-    else:
-        raise Refused("empi.moved_since", moved=2)
+    machine = decision.verb in moves.MACHINE
+    undone = rewind.part(ctx, decision, reason) if machine else rewind.rewind(ctx, decision, reason)
     return _done(ctx, "empi.undo", undone)
-
-
-def _move_back(ctx: Ctx, decision: Decision, root: Decision, reason: str, *, in_force: bool) -> int:
-    """*in_force*: the root act holds again after this, since an undoing of it is undone."""
-    here = int(decision.to_person or 0)
-    home = decision.from_person or moves.new_person("split")
-    _hold(here, home)
-    going = _followers(decision, here)
-    parts = (root.verb == "split") == in_force
-    undone = moves.move(ctx, "undo", going, here, home, apart=parts, undoes=decision.pk, reason=reason)
-    moves.reopen_questions(decision.pk)
-    by_machine = root.verb == "link" or (root.verb == "merge" and root.reason == "auto")
-    if parts and (by_machine or root.verb == "split"):
-        moves.keep_apart(decision.registration_ids, moves.of_person(here), undone)
-    return _done(ctx, "empi.undo", undone, here, home)
 
 
 def _undoable(decision_id: int) -> Decision:
     decision = Decision.objects.filter(pk=decision_id).first()
     if decision is None:
         raise Refused("empi.no_such_decision")
-    if decision.verb not in _MOVING and decision.verb not in ANSWERS:
+    if decision.verb not in _UNDOABLE or (decision.verb == "undo" and decision.act != decision.pk):
         raise Refused("empi.cannot_undo", verb=decision.verb)
-    _hold(*[p for p in (decision.from_person, decision.to_person) if p])
     if Decision.objects.filter(undoes=decision_id).exists():
         raise Refused("empi.already_undone")
     return decision
-
-
-def _followers(decision: Decision, here: int) -> list[int]:
-    """What the decision moved, and what was linked to *here* later because it is like something moved."""
-    moved, present = set(decision.registration_ids), set(moves.of_person(here))
-    if not moved <= present:
-        raise Refused("empi.moved_since", moved=len(moved - present))
-    rows = ask(
-        """select d.id, (d.registration_ids->>0)::bigint, d.anchor_id from empi_decision d
-           where d.to_person = %s and d.verb = 'link' and d.id > %s order by d.id""",
-        [here, decision.pk],
-        {"id": pl.Int64, "registration": pl.Int64, "anchor": pl.Int64},
-    )
-    for _, registration, anchor in rows.rows():
-        if anchor in moved and registration in present:
-            moved.add(registration)
-    return sorted(moved)
 
 
 def _question(candidate_id: int) -> tuple[Candidate, int, int]:
@@ -207,7 +202,7 @@ def _question(candidate_id: int) -> tuple[Candidate, int, int]:
         raise Refused("empi.no_such_pair")
     _hold(question.left.person_id, question.right.person_id)
     question = Candidate.objects.select_for_update(of=("self",)).select_related("left", "right").get(pk=candidate_id)
-    if question.state not in ("open", "later"):
+    if question.state not in questions.WAITING:
         raise Refused("empi.answered", state=question.state)
     return question, question.left.person_id, question.right.person_id
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.kit.text import mask_phone, narrow
-from yigong.platform.empi import matching
+from yigong.platform.empi import matching, rules
 from yigong.platform.empi.engine.api import Explanation, Step
 from yigong.platform.empi.review import Pair, Waiting
 from yigong.platform.empi.selectors import GoldenPerson, Registration
@@ -41,10 +41,18 @@ VERBS = {
     "later": gettext_lazy("稍后"),
     "merge": gettext_lazy("合并"),
     "split": gettext_lazy("拆分"),
+    "propose": gettext_lazy("提议合并"),
+    "mark": gettext_lazy("改状态"),
     "undo": gettext_lazy("撤销"),
     "link": gettext_lazy("自动归入"),
+    "join": gettext_lazy("自动合并"),
 }
-_MORE_VERBS = {"new": gettext_lazy("首次登记"), "change": gettext_lazy("信息变更")}
+_MORE_VERBS = {
+    "new": gettext_lazy("首次登记"),
+    "change": gettext_lazy("信息变更"),
+    "ask": gettext_lazy("列入待核"),
+    "part": gettext_lazy("自动拆分"),
+}
 PERSON_STATES = {
     "temporary": gettext_lazy("临时身份"),
     "provisional": gettext_lazy("待核身份"),
@@ -111,7 +119,7 @@ def filters(counts: Mapping[str, int], chosen: str) -> list[dict[str, Any]]:
 def model_words() -> dict[str, Any]:
     """Name and thresholds of the model."""
     auto, review = matching.thresholds()
-    return {"name": matching.model().zh if _chinese() else matching.model().en, "auto": auto, "review": review}
+    return {"name": rules.model().zh if _chinese() else rules.model().en, "auto": auto, "review": review}
 
 
 def pair(one: Pair, ctx: Ctx) -> dict[str, Any]:

@@ -73,6 +73,12 @@ def lock(keys: Collection[int]) -> None:
         cursor.execute("select pg_advisory_xact_lock(%s, k) from unnest(%s::int[]) k", [_KEY_LOCK, folded])
 
 
+def lock_index() -> None:
+    """Hold the whole index until the transaction ends; to be taken before anything else of it is held."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s, 0)", [_INDEX_LOCK])
+
+
 def lock_persons(person_ids: Collection[int]) -> None:
     """Hold these persons until the transaction ends; bulk registering waits as well."""
     with connection.cursor() as cursor:

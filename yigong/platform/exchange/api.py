@@ -1,13 +1,16 @@
 """The doors of the exchange: feeds and their runs, files taken in, quarantine."""
 
+from yigong.platform.exchange.alarms import open_alarms, open_count
 from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
-from yigong.platform.exchange.messages import Taken, take
+from yigong.platform.exchange.messages import Taken, document_batches, take
 from yigong.platform.exchange.models import FeedState, Job, RowState
+from yigong.platform.exchange.origins import Origin, collecting_since, origins
 from yigong.platform.exchange.pipeline import Totals
 from yigong.platform.exchange.quarantine import discard, mend
 from yigong.platform.exchange.selectors import Account, accounts, counts, feeds, jobs, quarantine
-from yigong.platform.exchange.services import pause, resend, resume, run, save_feed
+from yigong.platform.exchange.services import pause, resend, resume, run, run_buffered, run_range, save_feed
+from yigong.platform.exchange.worker import Worker
 
 __all__ = [
     "Account",
@@ -15,23 +18,32 @@ __all__ = [
     "FeedState",
     "FileReport",
     "Job",
+    "Origin",
     "Report",
     "RowState",
     "StandardBatch",
     "Taken",
     "Totals",
+    "Worker",
     "accounts",
+    "collecting_since",
     "counts",
     "discard",
+    "document_batches",
     "feeds",
     "ingest",
     "jobs",
     "mend",
+    "open_alarms",
+    "open_count",
+    "origins",
     "pause",
     "quarantine",
     "resend",
     "resume",
     "run",
+    "run_buffered",
+    "run_range",
     "save_feed",
     "take",
 ]

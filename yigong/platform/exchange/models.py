@@ -59,9 +59,18 @@ class Feed(models.Model):
     reader = models.CharField(max_length=20)
     config = models.JSONField(default=dict)
     data_set = models.CharField(max_length=60, blank=True)
-    schedule = models.CharField(max_length=40, blank=True)
-    mode = models.CharField(max_length=12, default="full")  # full incremental
-    watermark = models.CharField(max_length=60, blank=True)
+    schedule = models.CharField(max_length=80, blank=True)  # exchange.schedule.parse
+    needs = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="needed_by")  # run first
+    mode = models.CharField(max_length=12, default="full")  # full incremental; the way of extraction stands in config
+    watermark = models.TextField(blank=True)  # JSON: the state of the extraction
+    attempts = models.PositiveSmallIntegerField(default=5)  # tries in a row before the schedule is waited for
+    failures = models.PositiveSmallIntegerField(default=0)  # in a row
+    due_at = models.DateTimeField(null=True, db_index=True)
+    good_at = models.DateTimeField(null=True)  # end of the last run that did not fail
+    buffer_days = models.PositiveSmallIntegerField(default=0)  # how long raw batches are kept; 0: not at all
+    quiet_minutes = models.PositiveIntegerField(
+        null=True
+    )  # longest time without a good run; by the schedule when empty
     state = models.CharField(max_length=10, choices=FeedState.choices, default=FeedState.IDLE)
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
@@ -96,11 +105,13 @@ class Job(Counts):
 
     feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="jobs")
     mapping = models.ForeignKey(Mapping, on_delete=models.PROTECT, null=True)
-    kind = models.CharField(max_length=10, default="run")  # run ingest resend
+    kind = models.CharField(max_length=10, default="run")  # run range buffer ingest resend
     state = models.CharField(max_length=10, choices=FeedState.choices, default=FeedState.WAITING)
-    since = models.CharField(max_length=60, blank=True)
-    watermark = models.CharField(max_length=60, blank=True)
-    expected = models.BigIntegerField(null=True)  # rows the source says it has, for the progress bar
+    since = models.TextField(blank=True)  # JSON state, or {"start", "end"} of a range, or {"job"} of a buffer
+    watermark = models.TextField(blank=True)
+    expected = models.BigIntegerField(null=True)  # rows the source counts before the reading
+    recounted = models.BigIntegerField(null=True)  # and after it, where the reading gave another number
+    stop_asked = models.BooleanField(default=False)  # end after the batch under way
     error = models.JSONField(null=True)  # code, zh, en
     started_at = models.DateTimeField(null=True, db_index=True)
     ended_at = models.DateTimeField(null=True)
@@ -207,3 +218,86 @@ class Quarantined(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.rule}"
+
+
+class Sheet(models.Model):
+    """The reconciliation of one feed and one day: what the source had, and what became of it. Closed once it balances."""
+
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="sheets")
+    day = models.DateField()
+    runs = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    source = models.BigIntegerField(null=True)  # rows the source counted; null where no run could ask it
+    source_read = models.BigIntegerField(default=0)  # rows read by the runs that asked
+    read = models.BigIntegerField(default=0)
+    filtered = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    loaded = models.BigIntegerField(default=0)
+    fresh = models.BigIntegerField(default=0)  # rows that were new, changed or deleted
+    hours = models.JSONField(default=list)  # fresh rows by hour of the county's day
+    trouble = models.CharField(max_length=20, blank=True)  # running, failed: why it cannot close yet
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        db_table = "exchange_sheet"
+        constraints = [models.UniqueConstraint(fields=["feed", "day"], name="exchange_sheet_once")]
+        indexes = [models.Index(fields=["day"], name="exchange_sheet_day")]
+
+    def __str__(self) -> str:
+        return f"{self.feed_id} {self.day}"
+
+    @property
+    def missing(self) -> int:
+        """Rows the source had and nobody read; below zero when more were read."""
+        return 0 if self.source is None else self.source - self.source_read
+
+    @property
+    def balances(self) -> bool:
+        """账平: read = filtered + rejected + loaded, the source's count was reached, nothing is under way or failed."""
+        return self.read == self.filtered + self.rejected + self.loaded and not self.missing and not self.trouble
+
+
+class Alarm(models.Model):
+    """Something worrying about a feed, open until it is no longer so."""
+
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="alarms")
+    kind = models.CharField(max_length=10)  # failed late silent trend uneven
+    zh = models.TextField()
+    en = models.TextField()
+    facts = models.JSONField(default=dict)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    taken_by = models.CharField(max_length=60, blank=True)
+    taken_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "exchange_alarm"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["feed", "kind"], condition=models.Q(closed_at=None), name="exchange_alarm_open_once"
+            )
+        ]
+        indexes = [models.Index(fields=["closed_at", "-opened_at"], name="exchange_alarm_open")]
+
+    def __str__(self) -> str:
+        return f"{self.feed_id} {self.kind}"
+
+
+class Buffered(models.Model):
+    """A raw batch kept as a file for a while, so that it can be processed again without asking the source."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="buffered")
+    number = models.PositiveIntegerField()
+    place = models.CharField(max_length=200)
+    path = models.CharField(max_length=300)  # below the buffer's folder
+    rows = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+    kept_until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "exchange_buffer"
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="exchange_buffer_once")]
+
+    def __str__(self) -> str:
+        return self.path

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from yigong.edge.extract.api import open_source
 from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
-from yigong.platform.exchange import selectors, services
+from yigong.platform.exchange import running, selectors, services, worker
 from yigong.platform.exchange.models import FeedState, Job
 from yigong.platform.exchange.sentences import sentence
 
@@ -17,12 +18,43 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="yigong exchange", description="数据采集交换 / data exchange")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="列出任务 / list the feeds")
-    running = verbs.add_parser("run", help="运行任务 / run feeds")
-    running.add_argument("feeds", nargs="*", metavar="FEED")
-    running.add_argument("--all", action="store_true", help="全部在用任务 / all active feeds")
-    running.add_argument("--processes", type=int, default=1, choices=(1, 2), help="同时运行的进程数 / at a time")
+    runs = verbs.add_parser("run", help="运行任务 / run feeds")
+    runs.add_argument("feeds", nargs="*", metavar="FEED")
+    runs.add_argument("--all", action="store_true", help="全部在用任务 / all active feeds")
+    runs.add_argument("--processes", type=int, default=1, choices=(1, 2), help="同时运行的进程数 / at a time")
+    runs.add_argument("--from", dest="start", help="按时间列重采：起（含） / read a range again: from")
+    runs.add_argument("--to", dest="end", help="止（不含） / to, excluded")
+    runs.add_argument(
+        "--buffered", type=int, metavar="JOB", help="用某次运行的缓冲重新处理 / process a run's buffer again"
+    )
+    for verb, said in (("prepare", "建立变化捕获 / make change capture"), ("unprepare", "撤除变化捕获 / take it away")):
+        changing = verbs.add_parser(verb, help=said)
+        changing.add_argument("feed", metavar="FEED")
+        changing.add_argument(
+            "--yes", action="store_true", help="执行；否则只显示语句 / run it; else the SQL is only shown"
+        )
+    verbs.add_parser("due", help="运行到期任务，一轮 / run what is due, once")
     options = parser.parse_args(arguments)
-    return _list() if options.verb == "list" else _run(options)
+    match options.verb:
+        case "list":
+            return _list()
+        case "due":
+            return worker.until_done(system())
+        case "prepare" | "unprepare":
+            return _capture(options)
+    return _run(options)
+
+
+def _capture(options: argparse.Namespace) -> int:
+    """Show the statements that a hospital's administrator must see first; run them only when told so."""
+    feed = services.named(options.feed)
+    with open_source({**running.config_of(feed), "kind": feed.reader}) as source:
+        statements = source.preparation() if options.verb == "prepare" else source.removal()
+        print(";\n".join(statements) + ";" if statements else "无需准备 / nothing to prepare")
+        if options.yes and statements:
+            source.prepare() if options.verb == "prepare" else source.remove()
+            print("已执行 / done", file=sys.stderr)
+    return 0
 
 
 def _list() -> int:
@@ -41,12 +73,17 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     if len(names) > 1 and options.processes > 1:
         return 1 if services.run_many(names, processes=options.processes) else 0
-    return max(_one(name) for name in names)
+    return max(_one(name, options) for name in names)
 
 
-def _one(name: str) -> int:
+def _one(name: str, options: argparse.Namespace) -> int:
     try:
-        job = services.run(system(), name)
+        if options.buffered:
+            job = services.run_buffered(system(), options.buffered)
+        elif options.start or options.end:
+            job = services.run_range(system(), name, options.start or "", options.end or "")
+        else:
+            job = services.run(system(), name)
     except Refused as refused:
         print(" / ".join(sentence(refused.code, refused.facts)), file=sys.stderr)
         return 2

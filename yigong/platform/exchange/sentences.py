@@ -4,39 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from yigong.edge.extract import api as extraction
+
 SENTENCES: Mapping[str, tuple[str, str]] = {
-    "exchange.reader_unknown": ("没有“{kind}”这种读取方式。", "There is no reader called {kind}."),
-    "exchange.config_missing": ("任务配置缺少 {key}。", "The feed's configuration lacks {key}."),
-    "exchange.file_missing": (
-        "找不到文件 {path}：请核对路径和读取权限。",
-        "File {path} is not there: check the path and the right to read it.",
-    ),
-    "exchange.file_broken": (
-        "文件 {path} 无法读取：{reason}。请向来源机构重新索取。",
-        "File {path} cannot be read: {reason}. Ask the source for it again.",
-    ),
-    "exchange.sheet_unknown": ("工作簿里没有工作表 {sheet}。", "The workbook has no sheet {sheet}."),
-    "exchange.columns_twice": ("表头有重复的列：{columns}。", "Columns stand twice in the header: {columns}."),
+    **extraction.SENTENCES,
     "exchange.columns_missing": (
         "源数据缺少列 {columns}：源系统的结构变了，请修改映射后重跑。",
         "The source lacks the columns {columns}: its structure has changed; mend the mapping and run again.",
     ),
     "exchange.mapping_wrong": ("映射文件有误：{mistakes}", "The mapping is wrong: {mistakes}"),
     "exchange.mapping_missing": ("任务“{feed}”没有映射。", "Feed {feed} has no mapping."),
-    "exchange.name_odd": ("表名或列名“{name}”含有不允许的字符。", "The name {name} has signs that are not allowed."),
-    "exchange.url_odd": ("{place} 的连接地址写法不对。", "The address of {place} is not a database address."),
-    "exchange.driver_missing": (
-        "没有安装数据库驱动 {driver}：请联系平台管理员安装。",
-        "The database driver {driver} is not installed: ask the administrator for it.",
-    ),
-    "exchange.secret_missing": (
-        "连接口令 {name} 没有提供：请在运行环境中设置。",
-        "The secret {name} is not given: set it in the environment.",
-    ),
-    "exchange.source_away": (
-        "连不上源库或读取中断（{place}）：{reason}。已入库的批次不受影响，恢复后重跑即可。",
-        "The source does not answer ({place}): {reason}. What is in stays in; run again once it is back.",
-    ),
     "exchange.database_away": (
         "平台数据库连接中断：当前批次已全部撤回，重跑不会丢失也不会重复。",
         "The platform's database went away: the batch under way was undone; running again loses and doubles nothing.",
@@ -55,6 +32,32 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "This row is settled ({state}) and cannot be changed.",
     ),
     "exchange.reason_missing": ("请写明弃用的原因。", "Say why the row is given up."),
+    "exchange.schedule_wrong": (
+        "计划“{schedule}”写法不对。可写：15 min、2 h、daily 02:00、daily 02:00,14:30、mon,thu 06:00；留空为仅手工。",
+        "The schedule {schedule} is not understood. Write 15 min, 2 h, daily 02:00, daily 02:00,14:30 or mon,thu 06:00; empty: by hand only.",
+    ),
+    "exchange.needs_circle": (
+        "任务“{feed}”不能依赖“{other}”：会互相等待。",
+        "Feed {feed} cannot wait for {other}: they would wait for each other.",
+    ),
+    "exchange.sheet_uneven": (
+        "{day} 的账还不平（{why}），不能关账：先处理再试。",
+        "The account of {day} does not balance ({why}) and cannot be closed.",
+    ),
+    "exchange.sheet_unknown_day": ("没有这一天的对账单。", "There is no account of that day."),
+    "exchange.buffer_empty": (
+        "这次运行没有留下缓冲（未开启，或已到期清空）：请从源库重新采集。",
+        "This run left nothing in the buffer (it is off, or was cleaned): read the source again.",
+    ),
+    "exchange.stopped": (
+        "已按要求在第 {batch} 批后暂停；恢复后从断点继续。",
+        "Stopped as asked after batch {batch}; it goes on from there when resumed.",
+    ),
+    "exchange.range_wrong": (
+        "起止日期不对：{start} 至 {end}。",
+        "The range of dates is wrong: {start} to {end}.",
+    ),
+    "exchange.alarm_unknown": ("这条告警已经解除。", "This alarm is over."),
     "exchange.failed": ("运行失败：{reason}", "The run failed: {reason}"),
 }
 

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
+import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import transaction
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
-from yigong.kit.errors import Fault, Refused
-from yigong.outbox.api import dispatch
-from yigong.platform.exchange import pipeline
-from yigong.platform.exchange.batch import Batch
-from yigong.platform.exchange.mapping import Plan, compile_mapping
-from yigong.platform.exchange.models import (
-    Feed,
-    FeedState,
-    Job,
-    LogLine,
-    Quarantined,
-    RowState,
-)
+from yigong.kit.errors import Refused
+from yigong.platform.exchange import pipeline, running
+from yigong.platform.exchange.mapping import compile_mapping
+from yigong.platform.exchange.models import Feed, FeedState, Job, Quarantined, RowState
 from yigong.platform.exchange.models import (
     Mapping as MappingVersion,
 )
 from yigong.platform.exchange.pipeline import Progress, Totals
 from yigong.platform.exchange.readers import BATCH_ROWS, READERS, reader
-from yigong.platform.exchange.sentences import sentence
+from yigong.platform.exchange.schedule import parse
 from yigong.platform.exchange.stages import field_kinds
 from yigong.security.api import audit
-
-log = logging.getLogger("yigong.exchange")
 
 
 @transaction.atomic
@@ -51,29 +39,55 @@ def save_feed(
     mapping: str = "",
     mode: str = "full",
     schedule: str = "",
+    needs: Sequence[str] = (),
+    buffer_days: int | None = None,
+    attempts: int | None = None,
+    quiet_minutes: int | None = None,
 ) -> Feed:
     """Declare a feed or bring it to these facts; a mapping that differs becomes its next version.
 
-    Raises Refused exchange.reader_unknown or exchange.mapping_wrong (with file, line and the nearest right name).
+    Raises Refused exchange.reader_unknown, schedule_wrong, needs_circle or mapping_wrong (with file, line and the nearest right name).
     """
     ctx.must("exchange.run")
     if reader not in READERS:
         raise Refused("exchange.reader_unknown", kind=reader, known=sorted(READERS))
     plan = compile_mapping(mapping, field_kinds(), name) if mapping else None
-    facts = {
+    planned = parse(schedule)
+    facts: dict[str, Any] = {
         "org_code": org_code, "reader": reader, "config": dict(config), "mode": mode, "schedule": schedule,
-        "data_set": plan.data_set if plan else "",
+        "data_set": plan.data_set if plan else "", "quiet_minutes": quiet_minutes,
     }  # fmt: skip
+    facts |= {k: v for k, v in (("buffer_days", buffer_days), ("attempts", attempts)) if v is not None}
+    before = Feed.objects.filter(name=name).values_list("schedule", "due_at").first()
+    if before is None or before[0] != schedule or (before[1] is None and schedule):
+        facts["due_at"] = planned.next_after(now())
     feed, made = Feed.objects.update_or_create(
         name=name, defaults=facts, create_defaults={**facts, "created_at": now()}
     )
+    set_needs(feed, needs)
     if mapping:
-        _next_version(ctx, feed, mapping)
+        next_version(ctx, feed, mapping)
     audit(ctx, "exchange.run", "feed", feed.pk, after={"made": made, "reader": reader, "org_code": org_code})
     return feed
 
 
-def _next_version(ctx: Ctx, feed: Feed, text: str) -> None:
+def set_needs(feed: Feed, names: Sequence[str]) -> None:
+    """The feeds that must have run before this one. Raises Refused exchange.feed_unknown, exchange.needs_circle."""
+    wanted = [named(name) for name in names]
+    for other in wanted:
+        seen, waiting = set(), [other]
+        while waiting:
+            one = waiting.pop()
+            if one.pk == feed.pk:
+                raise Refused("exchange.needs_circle", feed=feed.name, other=other.name)
+            if one.pk not in seen:
+                seen.add(one.pk)
+                waiting += one.needs.all()
+    feed.needs.set(wanted)
+
+
+def next_version(ctx: Ctx, feed: Feed, text: str) -> None:
+    """Keep *text* as the feed's newest mapping, unless it is so already."""
     digest = hashlib.sha256(text.encode()).hexdigest()
     newest = feed.mappings.order_by("-version").first()
     if newest is None or newest.sha256 != digest:
@@ -89,47 +103,82 @@ def run(ctx: Ctx, feed: Feed | str, *, progress: Progress | None = None, size: i
     A run that was cut short before is closed as such; this one finds what is in already and changes nothing of it.
     Raises Refused exchange.running, exchange.paused or exchange.feed_unknown; what goes wrong inside is on the job.
     """
-    ctx.must("exchange.run")
-    found = feed if isinstance(feed, Feed) else _feed(feed)
-    if not found.active:
-        raise Refused("exchange.paused", feed=found.name)
-    with _alone(found):
-        _close_dead(found)
-        job = _open(ctx, found)
-        _work(ctx, job, progress, size)
-    dispatch()
-    return Job.objects.select_related("feed", "mapping").get(pk=job.pk)
+    return running.run(ctx, feed if isinstance(feed, Feed) else named(feed), progress=progress, size=size)
 
 
-def start(ctx: Ctx, feed: Feed) -> None:
-    """Begin a run in a process of its own, so that a page need not wait for it."""
+def run_range(ctx: Ctx, feed: Feed | str, start: str, end: str, *, size: int = BATCH_ROWS) -> Job:
+    """Read again what changed from *start* (included) to *end* (excluded), ISO dates or moments.
+
+    Raises Refused exchange.range_wrong and as ``run``; a source without time column is on the job.
+    """
+    found = feed if isinstance(feed, Feed) else named(feed)
+    return running.run(ctx, found, kind="range", since=json.dumps(_range(start, end)), size=size)
+
+
+def run_buffered(ctx: Ctx, job_id: int) -> Job:
+    """Process again what a run left in the buffer, with the mapping of today; the source is not asked.
+
+    Raises Refused exchange.buffer_empty and as ``run``.
+    """
+    job = Job.objects.select_related("feed").get(pk=job_id)
+    if not job.buffered.exists():
+        raise Refused("exchange.buffer_empty")
+    return running.run(ctx, job.feed, kind="buffer", since=json.dumps({"job": job_id}))
+
+
+def _range(start: str, end: str) -> dict[str, str]:
+    try:
+        right = datetime.fromisoformat(start) < datetime.fromisoformat(end)
+    except (ValueError, TypeError):
+        right = False
+    if not right:
+        raise Refused("exchange.range_wrong", start=start, end=end)
+    return {"start": start, "end": end}
+
+
+def start(ctx: Ctx, feed: Feed, *arguments: str) -> None:
+    """Begin a run in a process of its own, so that a page need not wait for it; *arguments* as ``yigong exchange run`` has them."""
     ctx.must("exchange.run")
     if not feed.active:
         raise Refused("exchange.paused", feed=feed.name)
-    if _is_running(feed):
+    if feed.pk in running.running_ids():
         raise Refused("exchange.running", feed=feed.name)
-    audit(ctx, "exchange.run", "feed", feed.pk)
+    audit(ctx, "exchange.run", "feed", feed.pk, after={"arguments": list(arguments)} if arguments else None)
     Feed.objects.filter(pk=feed.pk).update(state=FeedState.WAITING)
+    launched(feed.name, *arguments)
+
+
+def start_range(ctx: Ctx, feed: Feed, start_on: str, end_on: str) -> None:
+    """Begin to read a range of dates again, in a process of its own. Raises Refused exchange.range_wrong and as ``start``."""
+    wanted = _range(start_on, end_on)
+    start(ctx, feed, "--from", wanted["start"], "--to", wanted["end"])
+
+
+def launched(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """The process that runs a feed; it lives on when the one that began it ends."""
     command = [sys.executable, "-c", "from yigong.portal.cli import main; import sys; sys.exit(main(sys.argv[1:]))"]
-    subprocess.Popen(
-        [*command, "exchange", "run", feed.name],
+    return subprocess.Popen(
+        [*command, "exchange", "run", name, *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
 
 @transaction.atomic
 def pause(ctx: Ctx, feed: Feed) -> None:
-    """Let a feed rest; its inverse is resume."""
+    """Let a feed rest; a run under way ends after its batch. Its inverse is resume."""
     ctx.must("exchange.run")
-    Feed.objects.filter(pk=feed.pk).update(active=False, state=FeedState.PAUSED)
+    Feed.objects.filter(pk=feed.pk).update(active=False, state=FeedState.PAUSED, due_at=None)
+    Job.objects.filter(feed=feed, state=FeedState.RUNNING).update(stop_asked=True)
     audit(ctx, "exchange.run", "feed", feed.pk, after={"active": False})
 
 
 @transaction.atomic
 def resume(ctx: Ctx, feed: Feed) -> None:
-    """Let a paused feed run again."""
+    """Let a paused feed run again: where a run was stopped, at once; else by its schedule."""
     ctx.must("exchange.run")
-    Feed.objects.filter(pk=feed.pk).update(active=True, state=FeedState.IDLE)
+    stopped = Job.objects.filter(feed=feed).order_by("-id").values_list("state", flat=True).first() == FeedState.PAUSED
+    due = now() if stopped else parse(feed.schedule).next_after(now())
+    Feed.objects.filter(pk=feed.pk).update(active=True, state=FeedState.IDLE, due_at=due, failures=0)
     audit(ctx, "exchange.run", "feed", feed.pk, after={"active": True})
 
 
@@ -151,9 +200,9 @@ def resend(ctx: Ctx, row_ids: Sequence[int]) -> Job | None:
 
 def _resend(ctx: Ctx, feed: Feed, rows: Sequence[Quarantined]) -> Job:
     """One row, one batch: each stands or falls by itself and is marked in the transaction that takes it in."""
-    job = _open(ctx, feed, kind="resend")
+    job = running.opened(feed, kind="resend")
     again = reader(feed.reader).again
-    plan = _plan(feed, job.mapping)
+    plan = running.plan_of(feed, job.mapping)
     totals = Totals()
     for row in rows:
         with transaction.atomic():
@@ -162,7 +211,7 @@ def _resend(ctx: Ctx, feed: Feed, rows: Sequence[Quarantined]) -> Job:
             _after_resend(row, one)
             totals.add(one)
     audit(ctx, "exchange.resend", "job", job.pk, after={"rows": len(rows), "loaded": totals.loaded})
-    _close(job, FeedState.PARTIAL if totals.rejected else FeedState.SUCCEEDED)
+    running.close(job, FeedState.PARTIAL if totals.rejected else FeedState.SUCCEEDED)
     return Job.objects.get(pk=job.pk)
 
 
@@ -178,114 +227,20 @@ def _after_resend(row: Quarantined, totals: Totals) -> None:
     Quarantined.objects.filter(pk=row.pk).update(**changed)
 
 
-def _feed(name: str) -> Feed:
+def named(name: str) -> Feed:
+    """The feed of this name. Raises Refused exchange.feed_unknown."""
     found = Feed.objects.filter(name=name).first()
     if found is None:
         raise Refused("exchange.feed_unknown", feed=name)
     return found
 
 
-def _open(ctx: Ctx, feed: Feed, kind: str = "run") -> Job:
-    moment = now()
-    job = Job.objects.create(
-        feed=feed, mapping=feed.mappings.order_by("-version").first(), kind=kind, state=FeedState.RUNNING,
-        since=feed.watermark if kind == "run" and feed.mode == "incremental" else "", started_at=moment, beat_at=moment,
-    )  # fmt: skip
-    if kind == "run":
-        Feed.objects.filter(pk=feed.pk).update(state=FeedState.RUNNING)
-    note(job, f"开始：{feed.name}", f"started: {feed.name}")
-    return job
-
-
-def _plan(feed: Feed, version: MappingVersion | None) -> Plan | None:
-    return compile_mapping(version.text, field_kinds(), f"{feed.name} v{version.version}") if version else None
-
-
-def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
-    """Carry all batches of the source; whatever ends it early is written on the job."""
-    feed = job.feed
-    try:
-        batches: Iterable[Batch] = reader(feed.reader).read(feed.config, since=job.since or None, size=size)
-        totals = pipeline.carry_all(ctx, job.pk, batches, _plan(feed, job.mapping), progress=progress)
-    except (Refused, Fault) as error:
-        _fail(job, error.code, error.facts)
-    except DatabaseError as error:
-        log.exception("job %s", job.pk)
-        connection.close()
-        _fail(job, "exchange.failed", {"reason": type(error).__name__})
-    except Exception as error:
-        _fail(job, "exchange.failed", {"reason": f"{type(error).__name__}"})
-        raise
-    else:
-        _close(job, FeedState.PARTIAL if totals.rejected else FeedState.SUCCEEDED)
-
-
-def _fail(job: Job, code: str, facts: Mapping[str, Any]) -> None:
-    zh, en = sentence(code, facts)
-    Job.objects.filter(pk=job.pk).update(error={"code": code, "zh": zh, "en": en})
-    note(job, zh, en, level="error")
-    _close(job, FeedState.FAILED)
-
-
-def _close(job: Job, state: FeedState) -> None:
-    Job.objects.filter(pk=job.pk).update(state=state, ended_at=now())
-    done = Job.objects.get(pk=job.pk)
-    if job.kind == "run":
-        Feed.objects.filter(pk=job.feed_id).update(state=state)
-    note(
-        job,
-        f"结束：读取 {done.read}，过滤 {done.filtered}，拒收 {done.rejected}，入库 {done.loaded}",
-        f"ended: read {done.read}, filtered {done.filtered}, rejected {done.rejected}, loaded {done.loaded}",
-    )
-
-
-def note(job: Job, zh: str, en: str, *, level: str = "info") -> None:
-    """A line of the job's log."""
-    LogLine.objects.create(job=job, at=now(), level=level, zh=zh, en=en)
-
-
-def _lock_key(feed: Feed) -> int:
-    return (0x79696C << 32) + int(feed.pk)
-
-
-@contextmanager
-def _alone(feed: Feed) -> Iterator[None]:
-    """One run of a feed at a time: the lock is the connection's, so that it ends with the process that held it."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s)", [_lock_key(feed)])
-        if not cursor.fetchone()[0]:
-            raise Refused("exchange.running", feed=feed.name)
-    try:
-        yield
-    finally:
-        if not connection.needs_rollback:
-            with connection.cursor() as cursor:  # another connection after a break: nothing to unlock there
-                cursor.execute("select pg_advisory_unlock(%s)", [_lock_key(feed)])
-
-
-def _is_running(feed: Feed) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select exists (select 1 from pg_locks where locktype = 'advisory' and ((classid::bigint << 32) | objid::bigint) = %s)",
-            [_lock_key(feed)],
-        )
-        return bool(cursor.fetchone()[0])
-
-
-def _close_dead(feed: Feed) -> None:
-    """Runs whose process is gone: what they loaded stays, the rest comes with the next run."""
-    for job in Job.objects.filter(feed=feed, kind="run", state=FeedState.RUNNING):
-        _fail(job, "exchange.interrupted", {})
-
-
 def run_many(names: Sequence[str], *, processes: int) -> int:
     """Run feeds in processes of their own, at most *processes* at a time; the number that failed."""
     waiting, failed = list(names), 0
-    running: list[subprocess.Popen[bytes]] = []
-    command = [sys.executable, "-c", "from yigong.portal.cli import main; import sys; sys.exit(main(sys.argv[1:]))"]
-    while waiting or running:
-        while waiting and len(running) < processes:
-            running.append(subprocess.Popen([*command, "exchange", "run", waiting.pop(0)], env=dict(os.environ)))
-        first = running.pop(0)
-        failed += first.wait() != 0
+    under_way: list[subprocess.Popen[bytes]] = []
+    while waiting or under_way:
+        while waiting and len(under_way) < processes:
+            under_way.append(launched(waiting.pop(0)))
+        failed += under_way.pop(0).wait() != 0
     return failed

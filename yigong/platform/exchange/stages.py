@@ -27,6 +27,7 @@ from yigong.platform.exchange.batch import (
 from yigong.platform.exchange.convert import DTYPE, Output, as_kind, failure
 from yigong.platform.exchange.findings import NO_FINDINGS, found, merged, reasons_by_row, rejected_rows
 from yigong.platform.exchange.mapping import TROUBLE, FieldKind, Plan
+from yigong.platform.exchange.quality import quality_findings
 from yigong.standards import api as standards
 
 #: a kind of the standards -> a kind of the exchange
@@ -173,6 +174,7 @@ def _checks(
         _required(frame, so_far),
         _institutions(frame, institutions),
         standards.check_batch(_declared(data_set), frame),
+        quality_findings(data_set, frame),
     ]
 
 

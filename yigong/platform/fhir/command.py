@@ -48,7 +48,9 @@ def _import(options: argparse.Namespace) -> int:
     def progress(report: Report) -> None:
         print(f"\r{report.read:,} …", end="", file=sys.stderr, flush=True)
 
-    report = import_paths(Caller(ctx, EVERYTHING, options.system), options.paths, check=options.check, progress=progress)
+    report = import_paths(
+        Caller(ctx, EVERYTHING, options.system), options.paths, check=options.check, progress=progress
+    )
     print(file=sys.stderr)
     if options.json:
         facts = {name: getattr(report, name) for name in Report.__slots__}

@@ -81,9 +81,7 @@ def import_paths(
             gc.enable()
 
 
-def _imported(
-    caller: Caller, paths: Iterable[Path], check: bool, progress: Callable[[Report], None] | None
-) -> Report:
+def _imported(caller: Caller, paths: Iterable[Path], check: bool, progress: Callable[[Report], None] | None) -> Report:
     report, started = Report(), time.perf_counter()
     sources = _sources(_files(paths))
     with ThreadPoolExecutor(1, thread_name_prefix="fhir-import") as pool:

@@ -59,6 +59,11 @@ def smart_configuration(request: HttpRequest) -> HttpResponse:
             "token_endpoint_auth_signing_alg_values_supported": list(access.ALGORITHMS),
             "grant_types_supported": ["client_credentials"],
             "scopes_supported": ["system/*.cruds", "system/*.rs", "system/Patient.rs", "system/Observation.rs"],
-            "capabilities": ["client-confidential-symmetric", "client-confidential-asymmetric", "permission-v1", "permission-v2"],
+            "capabilities": [
+                "client-confidential-symmetric",
+                "client-confidential-asymmetric",
+                "permission-v1",
+                "permission-v2",
+            ],
         }
     )

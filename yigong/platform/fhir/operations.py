@@ -80,14 +80,23 @@ def everything(request: HttpRequest, caller: Caller, fhir_id: str) -> HttpRespon
     kinds = [k for k in given.get("_type", "").split(",") if k]
     found = _of_person(caller, patient, kinds, given.get("_since", ""), after, count + 1)
     page = found[:count]
-    along = [o for o in _referred(caller, [p.id for p in page]) if o.id not in {p.id for p in page}] if not kinds else []
+    along = (
+        [o for o in _referred(caller, [p.id for p in page]) if o.id not in {p.id for p in page}] if not kinds else []
+    )
     note_reading(caller, "Patient", [patient, *page])
     head = [] if after or (kinds and "Patient" not in kinds) else [entry(caller.base, patient, "match")]
-    entries = head + [entry(caller.base, one, "match") for one in page] + [entry(caller.base, o, "include") for o in along]
+    entries = (
+        head + [entry(caller.base, one, "match") for one in page] + [entry(caller.base, o, "include") for o in along]
+    )
     path = f"{caller.base}Patient/{fhir_id}/$everything"
     links = [("self", address(path, list(given.items())))]
     if len(found) > count:
-        links.append(("next", address(path, [*((k, v) for k, v in given.items() if k != "_after"), ("_after", str(page[-1].id))])))
+        links.append(
+            (
+                "next",
+                address(path, [*((k, v) for k, v in given.items() if k != "_after"), ("_after", str(page[-1].id))]),
+            )
+        )
     total = len(entries) if len(found) <= count and not after else None
     return HttpResponse(bundle("searchset", entries, links=links, total=total), content_type=JSON_TYPE)
 
@@ -121,7 +130,11 @@ def _seconds(text: str) -> float:
 
 def _referred(caller: Caller, ids: list[int]) -> list[reading.Stored]:
     """Institutions, staff, places and medications that a page refers to."""
-    kinds = [k for k in ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication") if caller.scopes.of(k, "r")]
+    kinds = [
+        k
+        for k in ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication")
+        if caller.scopes.of(k, "r")
+    ]
     sql = f"""select distinct on (r.id) {reading.COLUMNS} from fhir_reference f
         join fhir_resource r on r.type = split_part(f.target, '/', 1) and r.fhir_id = split_part(f.target, '/', 2)
         where f.resource_id = any(%(ids)s) and r.type = any(%(kinds)s) and not r.deleted limit 1000"""
@@ -167,7 +180,9 @@ def _patients(caller: Caller, registrations: list[int]) -> dict[int, reading.Sto
     sql = f"""select {reading.COLUMNS} from fhir_resource r where r.type = 'Patient' and not r.deleted
         and r.registration_id = any(%(ids)s) and {scope.sql} order by r.origin <> 'fhir', r.id desc"""
     rows = db.rows(sql, {"ids": registrations, **scope.params}, raw_text=True)
-    return {one.registration_id: one for row in reversed(rows) if (one := reading.stored(row)).registration_id is not None}
+    return {
+        one.registration_id: one for row in reversed(rows) if (one := reading.stored(row)).registration_id is not None
+    }
 
 
 def _scored(caller: Caller, patient: reading.Stored, probability: float, grade: str) -> bytes:

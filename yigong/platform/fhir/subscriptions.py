@@ -58,7 +58,9 @@ def checked(caller: Caller, resource: JSON) -> None:
 def signed(caller: Caller, resource_id: int) -> None:
     """Note whose subscription this is."""
     if caller.application_id:
-        Subscriber.objects.update_or_create(subscription_id=resource_id, defaults={"application_id": caller.application_id})
+        Subscriber.objects.update_or_create(
+            subscription_id=resource_id, defaults={"application_id": caller.application_id}
+        )
 
 
 def criteria(text: str) -> asking.Asked:

@@ -81,7 +81,9 @@ def raw_body(request: HttpRequest) -> bytes:
 
 def query_pairs(request: HttpRequest) -> list[tuple[str, str]]:
     """The parameters of the address, in order."""
-    text = request.META.get("QUERY_STRING", "").encode("latin-1", "replace").decode("utf-8", "replace")  # as WSGI has it
+    text = (
+        request.META.get("QUERY_STRING", "").encode("latin-1", "replace").decode("utf-8", "replace")
+    )  # as WSGI has it
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=500)
     except ValueError as error:
@@ -219,7 +221,9 @@ def _read(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> Http
     found = reading.read(caller, kind, fhir_id)
     audit(caller.ctx, "fhir.read", "fhir", found.place, registration_id=found.registration_id)
     summary, elements = request.GET.get("_summary", ""), request.GET.get("_elements", "")
-    return resource_answer(request, found, projected(found.body, kind, summary, elements) if summary or elements else None)
+    return resource_answer(
+        request, found, projected(found.body, kind, summary, elements) if summary or elements else None
+    )
 
 
 @fhir("fhir.read")

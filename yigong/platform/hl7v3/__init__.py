@@ -1,1 +1,1 @@
-"""HL7 v3 Web Services (交互服务): persons, institutions, terms, documents and business messages over SOAP."""
+"""HL7 v3 Web Services of the platform: the regional set, the hospital set, and the services of health records."""

@@ -17,6 +17,7 @@ class Kind(models.TextChoices):
     VILLAGE_CLINIC = "village_clinic", _("村卫生室")
     AUTHORITY = "authority", _("卫生健康局")
     CENTRE = "centre", _("医共体中心")
+    OTHER = "other", _("其他机构")
 
 
 class State(models.TextChoices):
@@ -82,13 +83,26 @@ class Staff(models.Model):
     department = models.CharField(max_length=50, blank=True)
     profession = models.CharField(max_length=20, blank=True)
     title = models.CharField(max_length=30, blank=True)
+    title_code = models.CharField(max_length=10, blank=True)  # DE08.30.031.00
+    title_ends_on = models.DateField(null=True)
+    staff_no = models.CharField(max_length=50, blank=True)  # the institution's own number
+    department_code = models.CharField(max_length=50, blank=True)
+    sites = models.JSONField(default=list)  # further places of practice: org_code, department, ends_on
+    starts_on = models.DateField(null=True)
+    ends_on = models.DateField(null=True)
+    facts = models.JSONField(default=dict)  # what a message said beside
+    version = models.PositiveIntegerField(default=1)
     license_no = models.CharField(max_length=30, blank=True)
     license_ends_on = models.DateField(null=True)
     phone = models.CharField(max_length=20, blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
 
     class Meta:
-        indexes = [models.Index(fields=["org_code"], name="registry_staff_org")]
+        indexes = [
+            models.Index(fields=["org_code"], name="registry_staff_org"),
+            models.Index(fields=["staff_no"], name="registry_staff_no"),
+            models.Index(fields=["license_ends_on"], name="registry_staff_license_ends"),
+        ]
 
     def __str__(self) -> str:
         return self.full_name
@@ -115,3 +129,126 @@ class StandardRead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.item} {self.day} {self.times}"
+
+
+class Department(models.Model):
+    """A department of an institution, as its own system numbers it."""
+
+    org_code = models.CharField(max_length=10)
+    code = models.CharField(max_length=50)
+    name = models.CharField(max_length=50)
+    role_name = models.CharField(max_length=50, blank=True)
+    kind_code = models.CharField(max_length=20, blank=True)
+    kind_name = models.CharField(max_length=100, blank=True)
+    parent_code = models.CharField(max_length=50, blank=True)
+    address = models.CharField(max_length=120, blank=True)
+    phone = models.CharField(max_length=20, blank=True)
+    starts_on = models.DateField(null=True)
+    ends_on = models.DateField(null=True)
+    version = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["org_code", "code"], name="registry_department_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Change(models.Model):
+    """One change of a register: what it said before and after, by whom; append only."""
+
+    kind = models.CharField(max_length=12)  # staff institution department term_set
+    key = models.CharField(max_length=80)  # the id of the row, or the code of the institution or term set
+    version = models.PositiveIntegerField(default=1)
+    verb = models.CharField(max_length=20)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    by_name = models.CharField(max_length=60)
+    org_code = models.CharField(max_length=10, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "key", "-at"], name="registry_change_of")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.verb}"
+
+
+class TermKind(models.TextChoices):
+    """What a term set is about (A34)."""
+
+    DRUG = "drug", _("药品目录")
+    SERVICE = "service", _("诊疗项目目录")
+    MATERIAL = "material", _("耗材目录")
+    DIAGNOSIS = "diagnosis", _("诊断目录")
+    OPERATION = "operation", _("手术操作目录")
+    DEPARTMENT = "department", _("科室目录")
+    DICTIONARY = "dictionary", _("字典")
+
+
+class TermState(models.TextChoices):
+    """How far a version of a term set is."""
+
+    DRAFT = "draft", _("草稿")
+    SUBMITTED = "submitted", _("待审核")
+    PUBLISHED = "published", _("已发布")
+    RETIRED = "retired", _("已停用")
+
+
+class TermSet(models.Model):
+    """A catalogue or dictionary; its codes stand in its versions."""
+
+    code = models.CharField(max_length=50, unique=True)
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=12, choices=TermKind.choices, default=TermKind.DICTIONARY)
+    org_code = models.CharField(max_length=10, blank=True)  # who registered it; empty: the platform
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TermVersion(models.Model):
+    """One version of a term set and where it stands."""
+
+    term_set = models.ForeignKey(TermSet, on_delete=models.PROTECT, related_name="versions")
+    code = models.CharField(max_length=50)
+    name = models.CharField(max_length=100, blank=True)
+    state = models.CharField(max_length=10, choices=TermState.choices, default=TermState.DRAFT)
+    submitted_by = models.CharField(max_length=60, blank=True)
+    reviewed_by = models.CharField(max_length=60, blank=True)
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["term_set", "code"], name="registry_term_version_once"),
+            models.UniqueConstraint(
+                fields=["term_set"], condition=models.Q(state="published"), name="registry_term_one_published"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.term_set_id} {self.code}"
+
+
+class Term(models.Model):
+    """A code of a version."""
+
+    version = models.ForeignKey(TermVersion, on_delete=models.CASCADE, related_name="terms")
+    code = models.CharField(max_length=50)
+    name = models.CharField(max_length=200)
+    initials = models.CharField(max_length=60, blank=True)
+    parent_code = models.CharField(max_length=50, blank=True)
+    active = models.BooleanField(default=True)
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "code"], name="registry_term_once")]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"

@@ -99,3 +99,8 @@ def staff_counts() -> dict[str, int]:
     """Organisation code -> number of active staff."""
     rows = models.Staff.objects.filter(state=models.State.ACTIVE).values_list("org_code").annotate(n=Count("id"))
     return dict(rows)
+
+
+def staff_names() -> list[tuple[str, str]]:
+    """(organisation code, full name) of the active staff."""
+    return list(models.Staff.objects.filter(state=models.State.ACTIVE).values_list("org_code", "full_name"))

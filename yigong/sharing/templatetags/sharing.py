@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -16,7 +17,8 @@ from yigong.kit.clock import COUNTY_ZONE, today
 from yigong.kit.text import mask_id_no, mask_phone
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
-from yigong.sharing import domain, words
+from yigong.security.api import opaque_id
+from yigong.sharing import domain, drawing, words
 
 register = template.Library()
 
@@ -130,8 +132,46 @@ def _lane_name(name: str) -> str:
 @register.simple_tag
 def org_kind(code: str) -> str:
     """The kind of an institution, for the colour of a mark or bar."""
-    found = registry.institution(code)
-    return found.kind if found else "other"
+    return drawing.institution_kind(code)
+
+
+@register.simple_tag
+def timeline_marks(line: Any, here: str, event: Any) -> SafeString:
+    """The marks of all lanes; *here* is the address of the person, *event* the one that is open."""
+    opened = event.id if event else None
+    return drawing.lanes(line.rows, here=here, query=line.query, opened=opened, opaque=opaque_id, title=mark_title)
+
+
+@register.simple_tag
+def record_cells(cells: Any) -> SafeString:
+    """The cells of a standard record."""
+    return drawing.cells(cells)
+
+
+class _Words:
+    """The words that drawings need, by short names."""
+
+    day, minute, age, kind, icon = staticmethod(short_day), staticmethod(minute), staticmethod(age_words), staticmethod(kind_word), staticmethod(kind_icon)  # fmt: skip
+
+    @staticmethod
+    def sex(code: str) -> object:
+        return words.SEXES.get(code, code)
+
+
+def _person_url(person_id: int) -> str:
+    return reverse("sharing:person", args=[person_id])
+
+
+@register.simple_tag
+def hit_rows(hits: Any) -> SafeString:
+    """Persons found, a row each."""
+    return drawing.hits(hits, address=_person_url, mark=org_mark, words=_Words)
+
+
+@register.simple_tag
+def phone_rows(events: Any, tab: str) -> SafeString:
+    """The events of a person as the rows of a phone."""
+    return drawing.phone_events(events, tab=tab, opaque=opaque_id, mark=org_mark, words=_Words)
 
 
 @register.simple_tag

@@ -16,7 +16,7 @@ def test_all_facts_are_there():
     assert (len(found.elements), len(found.value_sets), len(found.data_sets)) == (1686, 320, 94)
     assert sum(len(d.fields) for d in found.data_sets.values()) == 4707
     assert sum(len(v.codes) for v in found.value_sets.values()) == 3878  # 3880 rows, two codes listed twice
-    assert (len(found.documents), len(found.oids), len(found.services)) == (73, 341, 70)
+    assert (len(found.documents), len(found.oids), len(found.services)) == (73, 341, 96)
     assert sum(len(d.sections) for d in found.documents.values()) == 530
     assert sum(len(d.elements) for d in found.documents.values()) == 3334
     assert sum(len(s.fields) for s in found.services.values()) >= 2300

@@ -113,7 +113,7 @@ def test_a_number_that_changes_to_another_trusted_one_parts_the_registrations() 
     assert one[1] == two[1]
     assert again[0] == two[0]
     assert again[1] != one[1]
-    assert Decision.objects.filter(verb="split", registration_ids=[two[0]]).exists()
+    assert Decision.objects.filter(verb="part", registration_ids=[two[0]]).exists()
 
 
 @pytest.mark.feature("A22")

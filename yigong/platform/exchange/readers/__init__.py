@@ -12,22 +12,21 @@ from yigong.platform.exchange.batch import Batch
 #: rows of one batch, so that memory stays flat however long the source is
 BATCH_ROWS = 100_000
 
+#: kinds that the extraction reads, at the centre and at a node alike
+EXTRACTED = (
+    "csv", "excel", "xml", "text", "parquet", "postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite", "database",
+)  # fmt: skip
 #: kind of source -> module with the functions of Reader
-READERS = {
-    "csv": "yigong.platform.exchange.readers.delimited",
-    "excel": "yigong.platform.exchange.readers.workbook",
-    "parquet": "yigong.platform.exchange.readers.columnar",
-    "postgresql": "yigong.platform.exchange.readers.postgresql",
-    "sqlite": "yigong.platform.exchange.readers.sqlite",
-    "database": "yigong.platform.exchange.readers.database",
+READERS = dict.fromkeys(EXTRACTED, "yigong.platform.exchange.readers.extracted") | {
     "cda": "yigong.platform.exchange.readers.cda",
     "hl7v2": "yigong.platform.exchange.readers.hl7v2",
+    "edge": "yigong.platform.exchange.readers.edge",
     "fhir": "yigong.platform.fhir.quarantined",
 }
 
 
 class Reader(Protocol):
-    """What a reader module offers."""
+    """What a reader offers."""
 
     def read(self, config: Mapping[str, Any], *, since: str | None, size: int) -> Iterator[Batch]:
         """Batches of at most *size* rows, in a stable order; only what is newer than *since* where it is given.
@@ -43,4 +42,5 @@ def reader(kind: str) -> Reader:
     """The reader for a kind of source. Raises Refused exchange.reader_unknown."""
     if kind not in READERS:
         raise Refused("exchange.reader_unknown", kind=kind, known=sorted(READERS))
-    return cast(Reader, importlib.import_module(READERS[kind]))
+    module = importlib.import_module(READERS[kind])
+    return cast(Reader, module.Extracted(kind) if kind in EXTRACTED else module)

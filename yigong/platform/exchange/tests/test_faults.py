@@ -17,7 +17,7 @@ import pytest
 from django.db import connection
 
 from yigong.kit import ctx as actors
-from yigong.platform.exchange import pipeline, services
+from yigong.platform.exchange import pipeline, running, services
 from yigong.platform.exchange.models import BatchRun, FeedState, Job
 from yigong.platform.exchange.tests import lab
 
@@ -106,7 +106,7 @@ def test_a_killed_process_leaves_whole_batches_and_the_next_run_goes_on(feed: An
         rows, keys, accounted = state(db)
         assert 200 <= rows < ROWS and rows == keys == accounted and rows % 50 == 0
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and services._is_running(feed):  # the server notices the dead client
+        while time.monotonic() < deadline and feed.pk in running.running_ids():  # the server notices the dead client
             time.sleep(0.05)
         job = services.run(actors.system(), feed, size=50)
         dead = Job.objects.exclude(pk=job.pk).get()

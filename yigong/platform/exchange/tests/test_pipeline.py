@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def test_increments_begin_where_the_last_run_ended(tmp_path: Path) -> None:
     run(lab.source(tmp_path / "lis.db", rows), config=config, mode="incremental")
     late = lab.row(20, XGSJ="2026-03-06 09:00:00")  # written in the very moment the last run ended at
     job = run(lab.source(tmp_path / "lis.db", [*rows, late, lab.row(26)]), config=config, mode="incremental")
-    assert counts(job) == (3, 0, 0, 2, 0, 1) and job.watermark == "2026-03-27 09:00:00"
+    assert counts(job) == (3, 0, 0, 2, 0, 1) and json.loads(job.watermark) == {"mark": "2026-03-27 09:00:00"}
 
 
 @pytest.mark.feature("C10")

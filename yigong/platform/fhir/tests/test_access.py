@@ -35,7 +35,12 @@ def test_another_institution_sees_nothing_until_it_is_granted() -> None:
     hospital, clinic = two()
     patient = hospital.post("Patient", desk.PATIENT)["id"]
     result = hospital.post("Observation", desk.observation(patient))["id"]
-    hidden = [f"Patient/{patient}", f"Observation/{result}", f"Observation/{result}/_history", f"Patient/{patient}/$everything"]
+    hidden = [
+        f"Patient/{patient}",
+        f"Observation/{result}",
+        f"Observation/{result}/_history",
+        f"Patient/{patient}/$everything",
+    ]
     for path in hidden:
         clinic.get(path, 404)
     for search in ("Patient", "Observation?code=2339-0", "Observation?subject:Patient.name=王", "Patient?_has:Observation:patient:code=2339-0",
@@ -119,9 +124,20 @@ def test_signed_assertion() -> None:
     url = "http://testserver/fhir/r4/auth/token"
 
     def ask(signer: Any, **facts: Any) -> Any:
-        claims = {"iss": app.client_id, "sub": app.client_id, "aud": url, "exp": int(time.time()) + 200, "jti": str(uuid.uuid4()), **facts}
+        claims = {
+            "iss": app.client_id,
+            "sub": app.client_id,
+            "aud": url,
+            "exp": int(time.time()) + 200,
+            "jti": str(uuid.uuid4()),
+            **facts,
+        }
         assertion = jwt.encode(claims, signer, algorithm="RS384", headers={"kid": "k1"})
-        form = {"grant_type": "client_credentials", "client_assertion_type": access.ASSERTION_TYPE, "client_assertion": assertion}
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": access.ASSERTION_TYPE,
+            "client_assertion": assertion,
+        }
         return Client().post("/fhir/r4/auth/token", form)
 
     assert ask(key).status_code == 200
@@ -135,4 +151,9 @@ def test_what_a_client_learns_first() -> None:
     """The CapabilityStatement and the SMART configuration are open, and name the token endpoint."""
     said = Client().get("/fhir/r4/metadata").json()
     assert said["fhirVersion"] == "4.0.1" and len(said["rest"][0]["resource"]) > 140
-    assert Client().get("/fhir/r4/.well-known/smart-configuration").json()["token_endpoint"].endswith("/fhir/r4/auth/token")
+    assert (
+        Client()
+        .get("/fhir/r4/.well-known/smart-configuration")
+        .json()["token_endpoint"]
+        .endswith("/fhir/r4/auth/token")
+    )

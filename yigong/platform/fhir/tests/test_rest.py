@@ -83,7 +83,10 @@ def test_transaction_resolves_and_is_all_or_nothing(api: desk.Api) -> None:
     place = done["entry"][1]["response"]["location"].partition("/_history")[0]
     assert api.get(done["entry"][0]["response"]["location"].partition("/_h")[0])["subject"]["reference"] == place
     assert done["entry"][2]["resource"]["total"] == 1
-    bad = {"resource": {"resourceType": "Observation", "status": "no"}, "request": {"method": "POST", "url": "Observation"}}
+    bad = {
+        "resource": {"resourceType": "Observation", "status": "no"},
+        "request": {"method": "POST", "url": "Observation"},
+    }
     api.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [patient, bad]}, 422)
     assert api.get("Patient")["total"] == 1
     batch = api.post("", {"resourceType": "Bundle", "type": "batch", "entry": [patient, bad]}, 200)
@@ -118,7 +121,9 @@ def test_refusals_say_what_and_why(api: desk.Api, method: str, path: str, body: 
     """Each refusal is an OperationOutcome with its rule, a Chinese and an English sentence."""
     issue = api.ask(method, path, body, status=status)["issue"][0]
     assert issue["details"]["coding"][0]["code"] == rule
-    assert issue["details"]["text"] != issue["diagnostics"] and "{" not in issue["details"]["text"] + issue["diagnostics"]
+    assert (
+        issue["details"]["text"] != issue["diagnostics"] and "{" not in issue["details"]["text"] + issue["diagnostics"]
+    )
 
 
 @pytest.mark.feature("C15")
@@ -140,6 +145,8 @@ def test_every_reading_is_audited(api: desk.Api) -> None:
     made = api.post("Patient", desk.PATIENT)
     api.get(f"Patient/{made['id']}")
     api.get("Patient?gender=female")
-    lines = list(Audit.objects.filter(action__startswith="fhir.").order_by("id").values_list("action", "registration_id"))
+    lines = list(
+        Audit.objects.filter(action__startswith="fhir.").order_by("id").values_list("action", "registration_id")
+    )
     assert [a for a, _ in lines] == ["fhir.write", "fhir.read", "fhir.search"]
     assert len({r for _, r in lines}) == 1 and None not in {r for _, r in lines}

@@ -92,14 +92,21 @@ def test_sql_answers_as_reading_by_hand(caller: Caller, data: st.DataObject) -> 
         prefix, day = draw(st.sampled_from(sorted(PREFIXES))), draw(st.sampled_from(DAYS))
         narrow(("date", f"{prefix}{day}"), lambda r: PREFIXES[prefix](date.fromisoformat(r["effectiveDateTime"]), day))
     if draw(st.booleans()):
-        prefix, value, unit = draw(st.sampled_from(sorted(NUMBERS))), draw(st.sampled_from(["5", "5.4", "5.60", "6"])), draw(st.sampled_from(["", "mmol/L"]))
+        prefix, value, unit = (
+            draw(st.sampled_from(sorted(NUMBERS))),
+            draw(st.sampled_from(["5", "5.4", "5.60", "6"])),
+            draw(st.sampled_from(["", "mmol/L"])),
+        )
         half = 10 ** -len(value.partition(".")[2]) / 2
         text = f"{prefix}{value}" + (f"|http://unitsofmeasure.org|{unit}" if unit else "")
         narrow(("value-quantity", text), lambda r: NUMBERS[prefix](r["valueQuantity"]["value"], float(value), half)
                and unit in ("", r["valueQuantity"]["code"]))  # fmt: skip
     if draw(st.booleans()):
         who = draw(st.sampled_from(sorted(patients)))
-        narrow((draw(st.sampled_from(["patient", "subject:Patient"])), who), lambda r: r["subject"]["reference"] == f"Patient/{who}")
+        narrow(
+            (draw(st.sampled_from(["patient", "subject:Patient"])), who),
+            lambda r: r["subject"]["reference"] == f"Patient/{who}",
+        )
     if draw(st.booleans()):
         sex = draw(st.sampled_from(["male", "female"]))
         narrow(("patient.gender", sex), lambda r: patients[r["subject"]["reference"][8:]]["gender"] == sex)
@@ -135,13 +142,19 @@ def test_text_of_names(caller: Caller) -> None:
     assert found(caller, "Patient", ("name", "o'neil")) == {"p4"}
     assert found(caller, "Patient", ("name", "%")) == set()
     assert found(caller, "Observation", ("code:text", "项目1")) == {f"o{n}" for n in range(24) if n % 4 == 1}
-    assert found(caller, "Patient", ("_has:Observation:patient:code", "718-7"), ("gender", "male")) == {"p0", "p2", "p4"}
+    assert found(caller, "Patient", ("_has:Observation:patient:code", "718-7"), ("gender", "male")) == {
+        "p0",
+        "p2",
+        "p4",
+    }
 
 
 @pytest.mark.feature("C15")
 def test_composites_are_of_one_part(caller: Caller) -> None:
     """A code and a value are found together only where one component holds both."""
-    parts = [{"code": {"coding": [{"code": c}]}, "valueQuantity": {"value": v}} for c, v in (("8480-6", 150), ("8462-4", 80))]
+    parts = [
+        {"code": {"coding": [{"code": c}]}, "valueQuantity": {"value": v}} for c, v in (("8480-6", 150), ("8462-4", 80))
+    ]
     pressure = desk.observation("p", id="bp", component=parts)
     del pressure["valueQuantity"]
     acts.commit(caller, [acts.change(caller, "Observation", "bp", pressure)])
@@ -178,13 +191,23 @@ def test_what_goes_along_and_what_is_left_out(db: Any) -> None:
     with_patient = api.get("Observation?_id=o0&_include=Observation:patient&_include=Observation:encounter")
     assert desk.ids(with_patient, "include") == ["p0"]
     assert len(desk.ids(api.get("Patient?_id=p0&_revinclude=Observation:patient"), "include")) == 5
-    assert api.get("Observation?_summary=count") ["total"] == 24 and "entry" not in api.get("Observation?_count=0")
-    assert api.get("Observation?_count=2&_total=accurate")["total"] == 24 and "total" not in api.get("Observation?_count=2")
+    assert api.get("Observation?_summary=count")["total"] == 24 and "entry" not in api.get("Observation?_count=0")
+    assert api.get("Observation?_count=2&_total=accurate")["total"] == 24 and "total" not in api.get(
+        "Observation?_count=2"
+    )
     part = api.get("Observation?_id=o0&_elements=valueQuantity")["entry"][0]["resource"]
     assert set(part) == {"resourceType", "id", "meta", "valueQuantity", "status", "code"} and part["meta"]["tag"]
     assert "referenceRange" not in api.get("Observation/o0?_summary=true")
-    form = api.ask("POST", "Observation/_search", "code=718-7&status=final", content_type="application/x-www-form-urlencoded", status=200)
+    form = api.ask(
+        "POST",
+        "Observation/_search",
+        "code=718-7&status=final",
+        content_type="application/x-www-form-urlencoded",
+        status=200,
+    )
     assert form["total"] == 4
-    assert api.get("Patient/p0/Observation?code=2339-0")["total"] == len([n for n in range(24) if n % 5 == 0 and n % 3 == 0])
+    assert api.get("Patient/p0/Observation?code=2339-0")["total"] == len(
+        [n for n in range(24) if n % 5 == 0 and n % 3 == 0]
+    )
     lenient = api.get("Observation?_id=o0&nonsense=1", 200, prefer="handling=lenient")
     assert lenient["entry"][-1]["resource"]["resourceType"] == "OperationOutcome"

@@ -44,9 +44,13 @@ def _judge(
 ) -> None:
     key, severity, human, expression = constraint
     try:
-        answer = _computed(expression)(ResourceNode.create_node(value, kind), {"resource": resource, "rootResource": resource, "context": value})
+        answer = _computed(expression)(
+            ResourceNode.create_node(value, kind), {"resource": resource, "rootResource": resource, "context": value}
+        )
     except Exception as error:  # noqa: BLE001  - the library raises what it likes; the rule is then told as not computed
-        out.append(found("uncomputed", place, "information", key=key, name=key, value=f"{type(error).__name__} {error}"))
+        out.append(
+            found("uncomputed", place, "information", key=key, name=key, value=f"{type(error).__name__} {error}")
+        )
         return
     if answer == [False]:
         grade = severity if severity in ("error", "warning") else "error"

@@ -1,0 +1,7 @@
+"""``python -m yigong.edge``, and ``yigong-edge`` of the small installation."""
+
+import sys
+
+from yigong.edge.command import main
+
+sys.exit(main())

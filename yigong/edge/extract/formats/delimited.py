@@ -1,0 +1,126 @@
+"""CSV and other delimited files: encoding and separator found out, lines that do not decode kept apart."""
+
+from __future__ import annotations
+
+import codecs
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import polars as pl
+
+from yigong.edge.extract.frames import TROUBLE, placed
+from yigong.kit.errors import Refused
+
+CHUNK = 4 << 20
+#: the encodings of Chinese systems, likeliest first
+ENCODINGS = ("utf-8", "gb18030")
+SEPARATORS = ",\t;|"
+OVERFLOW = "_overflow"
+REPLACED = "\ufffd"
+
+
+def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.DataFrame]:
+    """Frames of the file; ``encoding`` and ``separator`` are found out unless given."""
+    encoding, clean = detect(path) if not config.get("encoding") else (str(config["encoding"]), True)
+    with tempfile.TemporaryDirectory(prefix="yigong-") as folder:
+        text = path
+        if encoding != "utf-8" or not clean:
+            text = Path(folder) / "text.csv"
+            transcode(path, text, encoding)
+        yield from _frames(text, path.name, config, size)
+
+
+def detect(path: Path) -> tuple[str, bool]:
+    """The encoding of a file and whether every byte of it decodes; the one with the fewest broken signs otherwise."""
+    broken = {}
+    for encoding in ENCODINGS:
+        broken[encoding] = _broken(path, encoding)
+        if not broken[encoding]:
+            return encoding, True
+    best = min(ENCODINGS, key=lambda e: broken[e])
+    return best, False
+
+
+def _broken(path: Path, encoding: str, limit: int = 10_000) -> int:
+    """Signs that do not decode, counted up to *limit*."""
+    decoder, count = codecs.getincrementaldecoder(encoding)(errors="replace"), 0
+    with path.open("rb") as source:
+        while chunk := source.read(CHUNK):
+            if encoding == "utf-8" and chunk.isascii():
+                decoder.reset()
+                continue
+            count += decoder.decode(chunk).count(REPLACED)
+            if count >= limit:
+                return limit
+    return count + decoder.decode(b"", final=True).count(REPLACED)
+
+
+def transcode(path: Path, target: Path, encoding: str) -> None:
+    """A copy in UTF-8; what does not decode becomes the replacement sign."""
+    with path.open("r", encoding=encoding, errors="replace", newline="") as source, _new(target) as out:
+        while chunk := source.read(CHUNK):
+            out.write(chunk)
+
+
+def _new(target: Path) -> IO[str]:
+    return target.open("w", encoding="utf-8", newline="")
+
+
+def _header(path: Path, config: Mapping[str, Any]) -> tuple[list[str], str]:
+    with path.open("r", encoding="utf-8-sig", errors="replace", newline="") as source:
+        line = source.readline()
+    separator = str(config.get("separator") or max(SEPARATORS, key=line.count))
+    if not line.strip():
+        return [], separator
+    head = pl.read_csv(line.encode(), separator=separator, has_header=False, infer_schema=False)
+    return [str(name or "").strip() for name in head.row(0)], separator
+
+
+def _frames(path: Path, name: str, config: Mapping[str, Any], size: int) -> Iterator[pl.DataFrame]:
+    columns, separator = _header(path, config)
+    if not columns:
+        return
+    if len(set(columns)) != len(columns):
+        raise Refused("exchange.columns_twice", columns=sorted({c for c in columns if columns.count(c) > 1}))
+    lines = pl.scan_csv(
+        path,
+        separator=separator,
+        has_header=False,
+        skip_rows=1,
+        schema=dict.fromkeys([*columns, OVERFLOW], pl.String),
+        truncate_ragged_lines=True,
+        missing_columns="insert",
+        encoding="utf8-lossy",
+    )
+    first = 2  # the header is line 1
+    for frame in _even(lines.collect_batches(chunk_size=size, maintain_order=True), size):
+        yield placed(_marked(frame, columns), name, first)
+        first += frame.height
+
+
+def _even(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
+    """The same rows in batches of exactly *size*, so that a run can be compared with another."""
+    held: list[pl.DataFrame] = []
+    rows = 0
+    for frame in frames:
+        held.append(frame)
+        rows += frame.height
+        while rows >= size:
+            whole = pl.concat(held)
+            yield whole.head(size)
+            held, rows = [whole.slice(size)], rows - size
+    if rows:
+        yield pl.concat(held)
+
+
+def _marked(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """Empty text as null, and ``_trouble`` for rows with too many columns or signs that did not decode."""
+    trouble = pl.when(pl.col(OVERFLOW).is_not_null()).then(pl.lit("ragged"))
+    text = pl.concat_str([pl.col(c).fill_null("") for c in columns])
+    garbled = trouble.when(text.str.contains(REPLACED, literal=True)).then(pl.lit("encoding")).alias(TROUBLE)
+    found = frame.with_columns(garbled)
+    empty = [pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c in columns]
+    plain = not found.get_column(TROUBLE).null_count() < found.height
+    return found.select(*empty, *([] if plain else [TROUBLE]))

@@ -1,0 +1,73 @@
+"""Text files of lines: fixed places (``widths``), a pattern with named groups (``pattern_of_line``), else delimited."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from yigong.edge.extract.formats import delimited
+from yigong.edge.extract.frames import PLACE, TROUBLE, as_text
+from yigong.kit.errors import Refused
+
+
+def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.DataFrame]:
+    """Frames of the lines.
+
+    ``widths`` is ``{column: [first, last]}`` counted from 1 in signs; ``pattern_of_line`` a regular expression whose
+    groups are the columns. A line that does not fit comes with ``_trouble``. Without both the file is read as delimited.
+    """
+    if not config.get("widths") and not config.get("pattern_of_line"):
+        yield from delimited.read(path, config, size=size)
+        return
+    encoding = str(config.get("encoding") or delimited.detect(path)[0])
+    skip = int(config.get("skip_lines") or 0)
+    with path.open("r", encoding=encoding, errors="replace") as source:
+        held: list[tuple[int, str]] = []
+        for number, line in enumerate(source, start=1):
+            if number <= skip or not line.strip():
+                continue
+            held.append((number, line.rstrip("\r\n")))
+            if len(held) >= size:
+                yield _frame(held, path.name, config)
+                held = []
+        if held:
+            yield _frame(held, path.name, config)
+
+
+def _frame(held: list[tuple[int, str]], name: str, config: Mapping[str, Any]) -> pl.DataFrame:
+    lines = pl.DataFrame({"at": [at for at, _ in held], "line": [line for _, line in held]})
+    cut = _by_widths(config["widths"]) if config.get("widths") else _by_pattern(str(config["pattern_of_line"]))
+    columns = lines.select(*cut).with_columns(pl.all().str.strip_chars())
+    place = (pl.lit(f"{name} 第 ") + pl.col("at").cast(pl.String) + pl.lit(" 行")).alias(PLACE)
+    garbled = pl.col("line").str.contains(delimited.REPLACED, literal=True)
+    unfit = (
+        pl.Series([all(v is None for v in row) for row in columns.iter_rows()])
+        if columns.height
+        else pl.Series([], dtype=pl.Boolean)
+    )
+    trouble = pl.when(garbled).then(pl.lit("encoding")).when(unfit).then(pl.lit("ragged")).alias(TROUBLE)
+    told = lines.select(place, trouble)
+    out = as_text(columns).hstack(told)
+    return out.drop(TROUBLE) if out.get_column(TROUBLE).null_count() == out.height else out
+
+
+def _by_widths(widths: Mapping[str, Any]) -> list[pl.Expr]:
+    return [
+        pl.col("line").str.slice(int(first) - 1, int(last) - int(first) + 1).alias(column)
+        for column, (first, last) in widths.items()
+    ]
+
+
+def _by_pattern(pattern: str) -> list[pl.Expr]:
+    try:
+        names = list(re.compile(pattern).groupindex)
+    except re.error as error:
+        raise Refused("exchange.pattern_wrong", pattern=pattern, reason=str(error)) from error
+    if not names:
+        raise Refused("exchange.pattern_wrong", pattern=pattern, reason="(?P<name>…)")
+    groups = pl.col("line").str.extract_groups(pattern)
+    return [groups.struct.field(name).alias(name) for name in names]

@@ -1,0 +1,1 @@
+"""Databases by SQLAlchemy, one module for each way of reading them."""

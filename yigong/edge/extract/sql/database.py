@@ -1,0 +1,227 @@
+"""A database of a hospital: opened, its rows streamed as text, its own clock and columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from yigong.edge.extract.frames import as_text, from_rows
+from yigong.kit.errors import Fault, Refused
+
+#: kind of a configuration -> driver of SQLAlchemy that speaks to it
+DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "mssql": "mssql+pymssql",
+    "oracle": "oracle+oracledb",
+    "sqlite": "sqlite",
+}
+CLOCK = {
+    "postgresql": "select to_char(localtimestamp, 'YYYY-MM-DD HH24:MI:SS')",
+    "mysql": "select date_format(now(), '%Y-%m-%d %H:%i:%S')",
+    "mariadb": "select date_format(now(), '%Y-%m-%d %H:%i:%S')",
+    "mssql": "select convert(varchar(19), getdate(), 120)",
+    "oracle": "select to_char(systimestamp, 'YYYY-MM-DD HH24:MI:SS') from dual",
+    "sqlite": "select datetime('now', 'localtime')",
+}
+_TIME_OIDS, _NUMBER_OIDS = {1082, 1114, 1184}, {20, 21, 23, 700, 701, 1700}
+
+
+class Database:
+    """One source database. Its statements raise Fault exchange.source_away when it does not answer."""
+
+    def __init__(self, kind: str, url: str, place: str, *, readonly: bool = True) -> None:
+        self.place = place
+        self.readonly = readonly
+        self.engine = _engine(kind, url, place, readonly)
+        self.dialect = self.engine.dialect.name
+        self.kinds: dict[str, str] = {}  # of the columns last streamed: text number time
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            raise self._away(getattr(error, "orig", None) or error) from error
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            raise self._away(error) from error
+
+    def _away(self, error: BaseException) -> Fault:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return Fault("exchange.source_away", permanent=False, place=self.place, reason=reason[:300])
+
+    def stream(self, sql: str, values: Mapping[str, Any] | None = None, *, size: int) -> Iterator[pl.DataFrame]:
+        """The rows of a statement as text, *size* at a time, in one snapshot where the database has such."""
+        with self._answering(), self.engine.connect() as db:
+            if self.dialect == "postgresql":
+                yield from self._copied(db, _inlined(sql, values or {}), size)
+            else:
+                yield from self._fetched(db, sql, values or {}, size)
+
+    def _fetched(self, db: sa.Connection, sql: str, values: Mapping[str, Any], size: int) -> Iterator[pl.DataFrame]:
+        result = db.execution_options(stream_results=True, yield_per=size).execute(_bound(sql, values), dict(values))
+        columns, self.kinds = list(result.keys()), {}
+        for rows in result.partitions(size):
+            self._learn(columns, rows)
+            yield from_rows(columns, rows)
+
+    def _learn(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        for at, column in enumerate(columns):
+            if column not in self.kinds:
+                value = next((row[at] for row in rows if row[at] is not None), None)
+                if value is not None:
+                    self.kinds[column] = _kind(value)
+
+    def _copied(self, db: sa.Connection, sql: str, size: int) -> Iterator[pl.DataFrame]:
+        """By COPY: the server writes text, nothing is made of it here but columns."""
+        driver: Any = db.connection.driver_connection
+        cursor = driver.cursor()
+        cursor.execute(f"select * from ({sql}) s limit 0")
+        described = cursor.description or ()
+        columns = [c.name for c in described]
+        self.kinds = {c.name: _oid_kind(c.type_code) for c in described}
+        held: list[Any] = []
+        with cursor.copy(f"copy ({sql}) to stdout (format csv)") as rows:
+            for row in rows:  # the server sends one row in each message
+                held.append(row)
+                if len(held) >= size:
+                    yield _from_csv(held, columns)
+                    held = []
+        if held:
+            yield _from_csv(held, columns)
+
+    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Sequence[Any]]:
+        """All rows of a small answer."""
+        with self._answering(), self.engine.connect() as db:
+            return list(db.execute(_bound(sql, values or {}), dict(values or {})).fetchall())
+
+    def value(self, sql: str, values: Mapping[str, Any] | None = None) -> Any:
+        """The first value of the answer."""
+        found = self.rows(sql, values)
+        return found[0][0] if found else None
+
+    def run(self, statements: Sequence[str], values: Mapping[str, Any] | None = None) -> None:
+        """Change the source, all statements in one transaction where the database can."""
+        with self._answering(), self.engine.begin() as db:
+            for statement in statements:
+                if values is None:
+                    db.exec_driver_sql(statement.replace("%", "%%") if self._percents else statement)
+                else:
+                    db.execute(_bound(statement, values), dict(values))
+
+    @property
+    def _percents(self) -> bool:
+        return self.engine.dialect.paramstyle in ("format", "pyformat") and self.dialect != "postgresql"
+
+    def columns(self, query: str) -> list[str]:
+        """The columns of a query."""
+        with self._answering(), self.engine.connect() as db:
+            return list(db.execute(_bound(f"select * from ({query}) s where 1 = 0", {})).keys())
+
+    def clock(self) -> str:
+        """The time by the source's own clock, its local time."""
+        return str(self.value(CLOCK[self.dialect]))
+
+    def table(self, name: str) -> str:
+        """The table's name as a statement must write it: as it stands in the catalogue if it is there, else as given."""
+        *schema, table = name.split(".")
+        with self._answering():
+            there = sa.inspect(self.engine).has_table(table, schema=schema[-1] if schema else None)
+        return ".".join(map(self.quoted, name.split("."))) if there else name
+
+    def tables(self) -> list[str]:
+        """Tables and views that can be read."""
+        with self._answering():
+            seen = sa.inspect(self.engine)
+            return sorted({*seen.get_table_names(), *seen.get_view_names()})
+
+    def quoted(self, name: str) -> str:
+        """A column's name as a statement must write it."""
+        return str(self.engine.dialect.identifier_preparer.quote(name))
+
+    def named(self, wanted: Sequence[str], columns: Sequence[str]) -> list[str]:
+        """The names as the source spells them. Raises Refused exchange.column_unknown."""
+        by_fold = {c.lower(): c for c in columns}
+        found = [c if c in columns else by_fold.get(c.lower()) for c in wanted]
+        for name, real in zip(wanted, found, strict=True):
+            if real is None:
+                raise Refused("exchange.column_unknown", place=self.place, column=name, known=list(columns))
+        return [c for c in found if c is not None]
+
+
+def _engine(kind: str, url: str, place: str, readonly: bool) -> sa.Engine:
+    try:
+        engine = sa.create_engine(*_address(kind, url, readonly), poolclass=sa.pool.NullPool, **_options(kind, url))
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise Refused("exchange.url_odd", place=place) from error
+    except ModuleNotFoundError as error:
+        raise Refused("exchange.driver_missing", driver=error.name) from error
+    if engine.dialect.name not in CLOCK:
+        raise Refused("exchange.reader_unknown", kind=engine.dialect.name, known=sorted(CLOCK))
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _lenient)
+    return engine
+
+
+def _address(kind: str, url: str, readonly: bool) -> tuple[sa.URL]:
+    """The address with the house's driver; a SQLite address may be a mere path, and is opened for reading only."""
+    if kind == "sqlite" or url.startswith("sqlite:"):
+        path = url.removeprefix("sqlite:///")
+        mode = "ro" if readonly else "rw"
+        return (sa.URL.create("sqlite", database=f"file:{path}", query={"mode": mode, "uri": "true"}),)
+    address = sa.make_url(url)
+    if "+" not in address.drivername:
+        spoken = "postgresql" if address.drivername == "postgres" else address.drivername
+        address = address.set(drivername=DRIVERS.get(spoken, spoken))
+    return (address,)
+
+
+def _options(kind: str, url: str) -> dict[str, Any]:
+    if kind == "postgresql" or url.startswith("postgres"):
+        settings = "-c datestyle=ISO -c timezone=Asia/Shanghai -c standard_conforming_strings=on"
+        return {"connect_args": {"options": settings}}
+    return {}
+
+
+def _lenient(connection: Any, _record: Any) -> None:
+    connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str | bytes | bool):
+        return "text"
+    return "time" if hasattr(value, "isoformat") else "number"
+
+
+def _oid_kind(oid: int) -> str:
+    return "time" if oid in _TIME_OIDS else "number" if oid in _NUMBER_OIDS else "text"
+
+
+def _from_csv(rows: Sequence[Any], columns: Sequence[str]) -> pl.DataFrame:
+    frame = pl.read_csv(b"".join(rows), has_header=False, schema=dict.fromkeys(columns, pl.String))
+    return as_text(frame)
+
+
+def _bound(sql: str, values: Mapping[str, Any]) -> sa.TextClause:
+    """The statement with its own names bound; every other colon (in a text, a cast) is the source's."""
+    return sa.text(re.sub(r":(\w*)", lambda m: m[0] if m[1] in values else f"\\:{m[1]}", sql))
+
+
+def _inlined(sql: str, values: Mapping[str, Any]) -> str:
+    """The statement with its values written in, quoted: COPY takes no parameters."""
+
+    def literal(match: re.Match[str]) -> str:
+        value = values[match[1]]
+        return "'" + str(value).replace("\x00", "").replace("'", "''") + "'"
+
+    return re.sub(r"(?<![:\w]):(\w+)", lambda m: literal(m) if m[1] in values else m[0], sql)

@@ -1,0 +1,147 @@
+"""What changed since the last time, written down by triggers in a change table of ours in the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from yigong.edge.extract.frames import DELETE, OP, UPSERT, acted, placed
+from yigong.edge.extract.source import Chunk, State
+from yigong.edge.extract.sql import triggers
+from yigong.edge.extract.sql.full import Full
+from yigong.kit.errors import Refused
+
+
+class Trigger(Full):
+    """Changes by trigger; the first reading is of the whole table.
+
+    State: ``{"done": [[first, last], …]}``, the numbers of changes that are stored; they are removed from the change table when the
+    state comes back. Numbers are given before a transaction ends, so a smaller one may appear later than a greater: what
+    is read is therefore everything that still stands in the change table, never "from the greatest number on".
+    """
+
+    @cached_property
+    def captured(self) -> triggers.Captured:
+        """The table with the types of its key."""
+        seen = sa.inspect(self.db.engine)
+        *schema, table = self.settings.table.split(".")
+        described = {c["name"]: c["type"] for c in seen.get_columns(table, schema=schema[-1] if schema else None)}
+        dialect = self.db.engine.dialect
+        key = [
+            (self.db.quoted(c), _type(described[c], dialect)) for c in self.db.named(self.settings.key, list(described))
+        ]
+        return triggers.Captured(self.db.table(self.settings.table), key)
+
+    def preparation(self) -> list[str]:
+        return triggers.install(self.db.dialect, self.captured)
+
+    def removal(self) -> list[str]:
+        return triggers.removal(self.db.dialect, self.captured)
+
+    def prepare(self) -> None:
+        """Make change table and triggers, unless they are there."""
+        if not self._is_prepared():
+            self.db.run(self.preparation())
+
+    def remove(self) -> None:
+        self.db.run(self.removal())
+
+    def _is_prepared(self) -> bool:
+        *schema, table = self.captured.changes.replace('"', "").replace("`", "").split(".")
+        return bool(sa.inspect(self.db.engine).has_table(table, schema=schema[-1] if schema else None))
+
+    def read(self, state: State, *, size: int) -> Iterator[Chunk]:
+        if not self._is_prepared():
+            raise Refused("exchange.not_prepared", place=self.place)
+        if "done" not in state:
+            yield from self._whole(size)
+            return
+        self.confirm(state)
+        done: list[list[int]] = []
+        last, first = 0, 1
+        while (changes := self._changes(last, size)) is not None:
+            numbers = changes.get_column("seq").cast(pl.Int64)
+            last = int(numbers[-1])
+            done = joined(done, numbers.to_list())
+            frame = self._rows(changes, int(numbers[0]), last)
+            yield Chunk(placed(frame, self.place, first), {"done": list(done)}, self.place)
+            first += frame.height
+
+    def _whole(self, size: int) -> Iterator[Chunk]:
+        """The table as it stands; changes meanwhile wait in the change table and are read next time."""
+        held: Chunk | None = None
+        for chunk in super().read({}, size=size):
+            if held is not None:
+                yield held
+            held = chunk
+        if held is not None:
+            yield Chunk(held.frame, {"done": []}, held.place)
+
+    def _changes(self, after: int, size: int) -> pl.DataFrame | None:
+        sql = f"select seq, op, {self.captured.columns} from {self.captured.changes} where seq > :after order by seq"
+        frames = self.db.stream(sql, {"after": after}, size=size)
+        found = next(frames, None)
+        frames.close()  # type: ignore[attr-defined]
+        return found
+
+    def _rows(self, changes: pl.DataFrame, lo: int, hi: int) -> pl.DataFrame:
+        """The rows as they stand now, and those gone with their key alone."""
+        keys = [c for c in changes.columns if c not in ("seq", "op")]
+        last = changes.unique(keys, keep="last", maintain_order=True)
+        gone = last.filter(pl.col("op") == "D").select(keys)
+        on = " and ".join(f"s.{c} = c.{c}" for c, _ in self.captured.key)
+        sql = (
+            f"select s.* from {self.captured.table} s join (select distinct {self.captured.columns} from {self.captured.changes}"
+            f" where seq between {lo} and {hi}) c on {on}"
+        )
+        parts = [acted(f, self.settings.deleted_when, UPSERT) for f in self.db.stream(sql, size=1_000_000)]
+        parts = [f.join(gone, on=keys, how="anti") for f in parts]
+        return (
+            pl.concat([*parts, void(gone, self.column_names)], how="diagonal")
+            if parts
+            else void(gone, self.column_names)
+        )
+
+    def expected(self, state: State) -> int | None:
+        if "done" not in state:
+            return super().expected(state)
+        distinct = f"select distinct {self.captured.columns} from {self.captured.changes}"
+        return int(self.db.value(f"select count(*) from ({distinct}{_outside(state)}) s"))
+
+    def confirm(self, state: State) -> None:
+        if ranges := state.get("done"):
+            table = self.captured.changes
+            self.db.run([f"delete from {table} where seq between {int(lo)} and {int(hi)}" for lo, hi in ranges])
+
+
+def _outside(state: State) -> str:
+    ranges = [f"not seq between {int(lo)} and {int(hi)}" for lo, hi in state.get("done", [])]
+    return f" where {' and '.join(ranges)}" if ranges else ""
+
+
+def void(gone: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Rows that are gone, with all columns of the source, empty outside the key."""
+    empty = [pl.col(c) if c in gone.columns else pl.lit(None, dtype=pl.String).alias(c) for c in columns]
+    return gone.select(*empty, pl.lit(DELETE).alias(OP))
+
+
+def joined(done: list[list[int]], numbers: Sequence[int]) -> list[list[int]]:
+    """The ranges with more numbers: neighbours fall into one, a number never read is never inside."""
+    found = [list(r) for r in done]
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return found
+
+
+def _type(kind: Any, dialect: Any) -> str:
+    """The type of a key column as the dialect writes it, without what belongs to the table it came from."""
+    if dialect.name == "sqlite":
+        return "" if isinstance(kind, sa.types.NullType) else kind.compile(dialect)
+    return str(kind.compile(dialect))

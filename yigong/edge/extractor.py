@@ -1,0 +1,192 @@
+"""Reads the sources of a node, chunk by chunk, into its buffer; the position follows the buffer, never leads it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from yigong.edge import backoff, wire
+from yigong.edge.buffer import Buffer, Part
+from yigong.edge.configuration import Configuration, Feed
+from yigong.edge.extract.api import DELETE, OP, PLACE, Chunk, open_source
+from yigong.edge.sentences import said_of
+from yigong.kit.errors import Fault, Refused
+
+log = logging.getLogger("yigong.edge")
+SERVICE = (PLACE, OP, "_trouble")
+AGAIN = 0.8  # of the bound: extraction goes on once less than this waits
+_STOPS = ("edge.buffer_full", "edge.disk_low", "edge.disk_full")
+
+
+class Extractor:
+    """Reads each feed when its time has come. One thread."""
+
+    def __init__(self, buffer: Buffer, orders: Callable[[], Configuration | None], stopped: threading.Event) -> None:
+        self.buffer, self.orders, self.stopped = buffer, orders, stopped
+        self.stop_code = ""  # why nothing is read now; empty when reading
+        self._due: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._chance = random.SystemRandom()
+
+    def run(self) -> None:
+        """Read until told to stop."""
+        while not self.stopped.is_set():
+            if not self.round():
+                self.stopped.wait(0.3)
+        self.buffer.close()
+
+    def round(self) -> int:
+        """Read every feed that is due; how many were."""
+        orders = self.orders()
+        if orders is None:
+            return 0
+        self.buffer.limit_bytes = orders.limits.buffer_mb * 1024 * 1024
+        due = [f for f in orders.feeds if f.active and time.monotonic() >= self._due.get(f.name, 0.0)]
+        for feed in due:
+            if self.stopped.is_set() or self.orders() is not orders:
+                break
+            self._read(orders, feed)
+        return len(due)
+
+    def _read(self, orders: Configuration, feed: Feed) -> None:
+        """One run of a feed; why it ended early is noted with it."""
+        try:
+            done = self._carry(orders, feed)
+        except (Refused, Fault) as error:
+            self._failed(feed, error.code, error.facts)
+            return
+        except Exception as error:  # a driver's own kinds: the node must live on
+            log.exception("feed %s", feed.name)
+            self._failed(feed, "edge.feed_failed", {"reason": type(error).__name__})
+            return
+        self._failures.pop(feed.name, None)
+        self._due[feed.name] = time.monotonic() + (feed.every_seconds if done else 0.0)
+        if done:
+            self.buffer.note_run(feed.name, ended=now_text())
+
+    def _failed(self, feed: Feed, code: str, facts: dict[str, Any]) -> None:
+        self._failures[feed.name] = self._failures.get(feed.name, 0) + 1
+        wait = backoff.pause(self._failures[feed.name], self._chance, first=2.0)
+        self._due[feed.name] = time.monotonic() + min(wait, max(feed.every_seconds, 5.0))
+        zh, en = said_of(code, facts)
+        log.warning("feed %s: %s", feed.name, en)
+        with contextlib.suppress(Fault):
+            self.buffer.note_run(feed.name, error={"code": code, "zh": zh, "en": en})
+
+    def _carry(self, orders: Configuration, feed: Feed) -> bool:
+        """All chunks from where the feed stands; False when told to stop before its end."""
+        state = self.buffer.feed(feed.name, epoch=feed.epoch)
+        self.buffer.note_run(feed.name, started=now_text())
+        with self._source(feed) as source:
+            source.confirm(state.position)  # an earlier word to the source may have been lost with the power
+            for chunk in source.read(state.position, size=feed.rows):
+                parts = list(bundles(orders, feed, chunk))
+                while not self._kept(orders, feed, state.stream, parts, chunk.state):
+                    if self._is_over(orders):
+                        return False
+                source.confirm(chunk.state)
+                if self._is_over(orders):
+                    return False
+        return True
+
+    @contextlib.contextmanager
+    def _source(self, feed: Feed) -> Iterator[Any]:
+        folder = self.buffer.folder / "sources"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        source = open_source({"store": str(folder / f"{feed.name}.db"), **feed.source})
+        try:
+            yield source
+        finally:
+            source.close()
+
+    def _kept(
+        self, orders: Configuration, feed: Feed, stream: str, parts: Sequence[Part], position: dict[str, Any]
+    ) -> bool:  # fmt: skip
+        """Keep a chunk; False after a while when there is no room. The source stays open, for the whole may be larger than the buffer."""
+        try:
+            self._check_room(orders)
+            self.buffer.add(feed.name, stream, parts, position, now_text())
+        except (Refused, Fault) as error:
+            if error.code not in _STOPS:
+                raise
+            self._stop(feed, error.code, error.facts)
+            self.stopped.wait(0.5)
+            return False
+        if self.stop_code:
+            self.stop_code = ""
+            self.buffer.keep_reserve()
+        return True
+
+    def _check_room(self, orders: Configuration) -> None:
+        """Once it was full, a fifth of the buffer must be free before reading goes on."""
+        if self.stop_code and not self.buffer.has_room(AGAIN):
+            raise Refused("edge.buffer_full", limit_mb=orders.limits.buffer_mb)
+        free_mb = shutil.disk_usage(self.buffer.folder).free // 1024 // 1024
+        if free_mb < orders.limits.free_mb:
+            raise Refused("edge.disk_low", free_mb=free_mb, limit_mb=orders.limits.free_mb)
+
+    def _stop(self, feed: Feed, code: str, facts: dict[str, Any]) -> None:
+        """Say once why nothing is read."""
+        if self.stop_code == code:
+            return
+        self.stop_code = code
+        zh, en = said_of(code, facts)
+        log.warning("feed %s: %s", feed.name, en)
+        with contextlib.suppress(Fault):
+            self.buffer.note_run(feed.name, error={"code": code, "zh": zh, "en": en})
+
+    def _is_over(self, orders: Configuration) -> bool:
+        return self.stopped.is_set() or self.orders() is not orders
+
+
+def bundles(orders: Configuration, feed: Feed, chunk: Chunk) -> Iterator[Part]:
+    """A chunk as bundles, each within the bounds of the wire. Raises Refused edge.columns_missing, edge.row_too_large."""
+    frame = wanted(feed, chunk.frame)
+    if not frame.height:
+        return
+    plain = frame.write_ndjson().encode()
+    packed = wire.pack(plain) if len(plain) <= wire.MAX_PLAIN else b""
+    if packed and len(packed) <= wire.MAX_BODY - wire.MAX_HEAD:
+        yield Part(frame.height, _head(orders, feed, chunk, frame.columns, len(plain)), packed)
+        return
+    if frame.height == 1:
+        raise Refused("edge.row_too_large", limit_mb=wire.MAX_BODY // 1024 // 1024)
+    half = frame.height // 2
+    for part in (frame.head(half), frame.slice(half)):
+        yield from bundles(orders, feed, Chunk(part, chunk.state, chunk.place))
+
+
+def _head(orders: Configuration, feed: Feed, chunk: Chunk, columns: Sequence[str], plain: int) -> dict[str, Any]:
+    return {
+        "columns": list(columns), "plain": plain, "place": chunk.place[:200], "extracted_at": now_text(),
+        "configuration": orders.version,
+    }  # fmt: skip
+
+
+def wanted(feed: Feed, frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns that may leave the institution. Raises Refused edge.columns_missing when the source has changed."""
+    missing = sorted(set(feed.needs) - set(frame.columns))
+    if missing and not _only_deletes(frame):  # a deleted row may bear its key alone
+        raise Refused("edge.columns_missing", columns=missing, place=feed.title)
+    if not feed.only_needed or not feed.needs:
+        return frame
+    keep = {*feed.needs, *SERVICE}
+    return frame.select(c for c in frame.columns if c in keep)
+
+
+def _only_deletes(frame: pl.DataFrame) -> bool:
+    return OP in frame.columns and bool((frame.get_column(OP) == DELETE).all())
+
+
+def now_text() -> str:
+    """The time of this machine, with zone."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,178 @@
+"""Brings bundles to the centre in order, and forgets each only when the centre has signed for it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from yigong.edge import backoff, configuration, identity, wire
+from yigong.edge.buffer import Buffer, Kept
+from yigong.edge.client import Client, body_of
+from yigong.edge.configuration import Configuration
+from yigong.edge.extract.api import KINDS
+from yigong.edge.extractor import now_text
+from yigong.kit.errors import Fault, Refused
+
+log = logging.getLogger("yigong.edge")
+HELD_SECONDS = 60.0  # a feed the centre does not take now is offered again after it
+#: words of the centre after which a feed's numbers begin anew; True: its source is read from the beginning as well
+_RENUMBER = {"edge.number_taken": False, "edge.gap": True}
+_BROKEN = ("edge.broken", "edge.malformed")
+
+
+class Sender:
+    """Beats and bundles, one request at a time. One thread."""
+
+    def __init__(
+        self, folder: Path, who: identity.Identity, buffer: Buffer, *, timeout: float = 30.0,
+        facts: Callable[[Sender], dict[str, Any]] | None = None,
+    ) -> None:  # fmt: skip
+        self.folder, self.who, self.buffer = folder, who, buffer
+        self.client: Client = identity.client(folder, who, timeout=timeout)
+        self.orders: Configuration | None = self._stored()
+        self.facts = facts or (lambda _s: {})
+        self.failures, self.away, self.revoked = 0, "", False
+        self.last_answer = 0.0  # steady clock of the last answer
+        self._beat_due, self._held = 0.0, dict[str, float]()
+        self._chance = random.SystemRandom()
+
+    def _stored(self) -> Configuration | None:
+        found = self.buffer.configuration()
+        return configuration.read_document(found[1]) if found else None
+
+    def step(self) -> float:
+        """Do what is next; seconds to wait before the next step."""
+        try:
+            busy = self._beat_if_due() or self._send_next()
+        except Fault as fault:
+            if fault.code == "edge.disk_full":  # nothing was written; what was kept aside makes room to go on
+                self.buffer.give_reserve()
+            return self._is_away(str(fault.facts.get("reason", fault.code)))
+        except Refused as refused:
+            return self._is_refused(refused)
+        self.failures, self.away = 0, ""
+        return 0.0 if busy else 0.3
+
+    def _is_away(self, reason: str) -> float:
+        self.failures, self.away = self.failures + 1, reason
+        wait = backoff.pause(self.failures, self._chance)
+        log.info("centre away (%s), again in %.0f s", reason, wait)
+        return wait
+
+    def _is_refused(self, refused: Refused) -> float:
+        """The centre answers, and refuses the node as such."""
+        if refused.code == "edge.revoked":
+            self.revoked = True
+            if refused.facts.get("wipe"):
+                self.buffer.destroy()
+        elif refused.code in ("edge.key_unknown", "edge.signature_wrong") and identity.take_new_key(
+            self.folder, self.client
+        ):
+            return 0.0
+        self.failures, self.away = self.failures + 1, refused.code
+        return backoff.pause(self.failures, self._chance, first=5.0)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.client.close()
+        self.buffer.close()
+
+    # ---- beats ----
+
+    def _beat_if_due(self) -> bool:
+        if time.monotonic() < self._beat_due:
+            return False
+        said = self.client.call("POST", "beat", body_of(self.facts(self)))
+        self.last_answer = time.monotonic()
+        self._beat_due = self.last_answer + (self.orders.limits.beat_seconds if self.orders else 10.0)
+        self._obey(said)
+        return True
+
+    def beat_soon(self) -> None:
+        """Let the next step be a beat."""
+        self._beat_due = 0.0
+
+    def _obey(self, said: dict[str, Any]) -> None:
+        version = int(said.get("configuration") or 0)
+        refused_before = json.loads(self.buffer.fact("configuration_refused") or "{}").get("version", 0)
+        if version > (self.orders.version if self.orders else 0) and version != refused_before:
+            self._fetch()
+        if said.get("rotate_key"):
+            identity.rotate(self.folder, self.who, self.client)
+            self.beat_soon()
+
+    def _fetch(self) -> None:
+        """The newest orders, in force as a whole or not at all; what is wrong with them is reported."""
+        said = self.client.call("GET", "configuration")
+        text, signature = str(said.get("document", "")), str(said.get("signature", ""))
+        current = self.orders.version if self.orders else 0
+        try:
+            new = configuration.open_document(
+                text, signature, centre_key=self.who.centre_key, node=self.who.node, newer_than=current
+            )
+            check_kinds(new)
+        except Refused as refused:
+            note = {"version": int(said.get("version") or 0), "code": refused.code, "facts": refused.facts}
+            self.buffer.note("configuration_refused", json.dumps(note, ensure_ascii=False))
+        else:
+            self.buffer.apply(new.version, text, signature, now_text())
+            self.buffer.note("configuration_refused", "{}")
+            self.orders = new
+            self._held.clear()
+        self.beat_soon()  # tell the centre at once
+
+    # ---- bundles ----
+
+    def _send_next(self) -> bool:
+        moment = time.monotonic()
+        held = [name for name, until in self._held.items() if until > moment]
+        kept = self.buffer.next(held)
+        if kept is None:
+            return False
+        try:
+            self._send(kept)
+        except Refused as refused:
+            self._bundle_refused(kept, refused)
+        return True
+
+    def _send(self, kept: Kept) -> None:
+        packed = self.buffer.packed(kept)
+        head = wire.Head(
+            id=kept.id, feed=kept.feed, stream=kept.stream, number=kept.number, rows=kept.rows,
+            sha256=wire.digest(packed), **{**kept.head, "columns": tuple(kept.head["columns"])},
+        )  # fmt: skip
+        said = self.client.call("POST", "bundles", wire.bundle(head, packed))
+        self.last_answer = time.monotonic()
+        receipt = said.get("receipt") or {}
+        if (receipt.get("id"), receipt.get("sha256")) != (head.id, head.sha256):
+            raise Fault("edge.away", permanent=False, reason="receipt of something else")
+        try:
+            self.buffer.receipted(kept)
+        except Fault:  # the disk is full: what was kept aside for this hour makes room
+            self.buffer.give_reserve()
+            self.buffer.receipted(kept)
+
+    def _bundle_refused(self, kept: Kept, refused: Refused) -> None:
+        """Mend what can be mended; else the feed is held back, in order, and its word is shown."""
+        if refused.code in ("edge.revoked", "edge.key_unknown", "edge.signature_wrong"):
+            raise refused
+        log.warning("bundle %s of %s: %s", kept.number, kept.feed, refused.code)
+        if refused.code in _RENUMBER:
+            self.buffer.new_stream(kept.feed, again=_RENUMBER[refused.code])
+        elif refused.code in _BROKEN:
+            self.buffer.drop(kept.feed)
+        else:
+            self.buffer.tried(kept, refused.code)
+            self._held[kept.feed] = time.monotonic() + HELD_SECONDS
+
+
+def check_kinds(orders: Configuration) -> None:
+    """Raises Refused edge.configuration_wrong for a source this version of the node cannot read."""
+    for feed in orders.feeds:
+        if feed.source.get("kind") not in KINDS:
+            raise Refused("edge.configuration_wrong", reason=f"kind {feed.source.get('kind')}")

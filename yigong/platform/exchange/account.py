@@ -1,0 +1,174 @@
+"""The daily reconciliation: one sheet for each feed and day, written after every run, closed once it balances."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from yigong.kit.clock import COUNTY_ZONE, now, today
+from yigong.kit.ctx import Ctx
+from yigong.kit.errors import Refused
+from yigong.platform.exchange.models import Counts, Feed, FeedState, Job, Sheet
+from yigong.security.api import audit
+
+#: what is counted of a job: read, filtered, rejected, and all that came in or went out
+COUNTED = tuple(f.name for f in Counts._meta.get_fields() if f.name in {
+    "read", "filtered", "rejected", "inserted", "updated", "unchanged", "deleted"
+})  # fmt: skip
+LOADED = tuple(name for name in COUNTED if name not in ("read", "filtered", "rejected"))
+FRESH = tuple(name for name in LOADED if name != "unchanged")
+UNDER_WAY = (FeedState.RUNNING, FeedState.WAITING)
+
+
+def day_of(moment: datetime) -> date:
+    """The county's day of a moment."""
+    return moment.astimezone(COUNTY_ZONE).date()
+
+
+def bounds(day: date) -> tuple[datetime, datetime]:
+    """The first moment of a county's day, and that of the next."""
+    begin = datetime.combine(day, datetime.min.time(), COUNTY_ZONE)
+    return begin, begin + timedelta(days=1)
+
+
+def write(job: Job) -> Sheet | None:
+    """Bring the sheet of the day on which *job* began up to date. A closed sheet opens again when more comes."""
+    return None if job.started_at is None else refresh(job.feed, day_of(job.started_at))
+
+
+@transaction.atomic
+def refresh(feed: Feed, day: date) -> Sheet:
+    """The sheet of one feed and day, counted anew from its runs."""
+    begin, end = bounds(day)
+    jobs = list(Job.objects.filter(feed=feed, started_at__gte=begin, started_at__lt=end).order_by("id"))
+    facts = summed(jobs)
+    sheet = Sheet.objects.select_for_update().filter(feed=feed, day=day).first() or Sheet(feed=feed, day=day)
+    changed = any(getattr(sheet, name) != value for name, value in facts.items())
+    for name, value in facts.items():
+        setattr(sheet, name, value)
+    if changed and sheet.closed_at:
+        sheet.closed_at, sheet.closed_by = None, ""
+    sheet.save()
+    return sheet
+
+
+def summed(jobs: list[Job]) -> dict[str, Any]:
+    """The facts of a sheet from the runs of its day.
+
+    A failed run that a later one made good does not trouble the account; its rows are counted, its source is not.
+    """
+    asked = [j for j in jobs if j.kind == "run" and j.expected is not None and _went_through(j)]
+    hours = [0] * 24
+    for job in jobs:
+        assert job.started_at is not None
+        hours[job.started_at.astimezone(COUNTY_ZONE).hour] += sum(getattr(job, n) for n in FRESH)
+    runs = [j for j in jobs if j.kind == "run"]
+    last = runs[-1] if runs else None
+    trouble = ""
+    if any(j.state in UNDER_WAY for j in jobs):
+        trouble = "running"
+    elif last is not None and last.state == FeedState.FAILED:
+        trouble = "failed"
+    return {
+        "runs": len(jobs),
+        "failed": sum(j.state == FeedState.FAILED for j in jobs),
+        "source": sum(source_count(j) for j in asked) if asked else None,
+        "source_read": sum(j.read for j in asked),
+        "read": sum(j.read for j in jobs),
+        "filtered": sum(j.filtered for j in jobs),
+        "rejected": sum(j.rejected for j in jobs),
+        "loaded": sum(getattr(j, n) for j in jobs for n in LOADED),
+        "fresh": sum(hours),
+        "hours": hours,
+        "trouble": trouble,
+    }
+
+
+def _went_through(job: Job) -> bool:
+    return job.state in (FeedState.SUCCEEDED, FeedState.PARTIAL)
+
+
+def source_count(job: Job) -> int:
+    """The source's own count of a reading.
+
+    A source that lives gains and loses rows while it is read: any number between the count before and after is right.
+    """
+    before = job.expected or 0
+    if job.recounted is None:
+        return before
+    low, high = sorted((before, job.recounted))
+    return job.read if low <= job.read <= high else job.recounted
+
+
+def sheets(ctx: Ctx, *, day: date | None = None, feed_id: int | None = None) -> QuerySet[Sheet]:
+    """Sheets of the feeds in reach, the newest day first."""
+    from yigong.platform.exchange import selectors
+
+    found = (
+        Sheet.objects.select_related("feed")
+        .filter(feed__in=selectors.feeds(ctx))
+        .order_by("-day", "feed__org_code", "feed__name")
+    )
+    if feed_id:
+        found = found.filter(feed_id=feed_id)
+    return found.filter(day=day) if day else found
+
+
+def latest_day(ctx: Ctx) -> date | None:
+    """The last day that has sheets: today, or the day before until today's first run."""
+    return sheets(ctx).values_list("day", flat=True).first()
+
+
+@transaction.atomic
+def close(ctx: Ctx, sheet_id: int) -> Sheet:
+    """Close a sheet that balances. Raises Refused exchange.sheet_uneven, exchange.sheet_unknown_day."""
+    ctx.must("exchange.run")
+    found = sheets(ctx).filter(pk=sheet_id).first()
+    if found is None:
+        raise Refused("exchange.sheet_unknown_day")
+    sheet = refresh(found.feed, found.day)
+    if not sheet.balances:
+        raise Refused("exchange.sheet_uneven", day=sheet.day.isoformat(), why=why(sheet))
+    if sheet.closed_at is None:
+        sheet.closed_at, sheet.closed_by = now(), ctx.actor_name[:60]
+        sheet.save(update_fields=["closed_at", "closed_by"])
+        audit(ctx, "exchange.run", "sheet", sheet.pk, after={"closed": sheet.day.isoformat()})
+    return sheet
+
+
+def why(sheet: Sheet) -> str:
+    """Why a sheet does not balance, in both languages."""
+    if sheet.trouble == "running":
+        return "有运行未结束 / a run is under way"
+    if sheet.trouble == "failed":
+        return "最后一次运行失败 / the last run failed"
+    if sheet.missing:
+        return f"源库 {sheet.source}，读取 {sheet.source_read} / source {sheet.source}, read {sheet.source_read}"
+    rest = sheet.read - sheet.filtered - sheet.rejected - sheet.loaded
+    return f"有 {rest} 行没有去处 / {rest} rows are unaccounted for" if rest else ""
+
+
+def close_past(ctx: Ctx) -> tuple[int, list[Sheet]]:
+    """Close all sheets of past days that balance: how many, and those that do not."""
+    ctx.must("exchange.run")
+    done, uneven = 0, []
+    open_ones = Sheet.objects.select_related("feed").filter(
+        closed_at=None, day__lt=today(), day__gte=today() - timedelta(days=31)
+    )
+    for sheet in open_ones:
+        fresh = refresh(sheet.feed, sheet.day)
+        if fresh.balances:
+            Sheet.objects.filter(pk=fresh.pk).update(closed_at=now(), closed_by=ctx.actor_name[:60])
+            done += 1
+        else:
+            uneven.append(fresh)
+    return done, uneven
+
+
+def history(feed: Feed, day: date, weeks: int) -> list[Sheet]:
+    """The sheets of the same weekday in the weeks before *day*, the latest first."""
+    days = [day - timedelta(weeks=n) for n in range(1, weeks + 1)]
+    return list(Sheet.objects.filter(Q(feed=feed) & Q(day__in=days)).order_by("-day"))

@@ -1,0 +1,190 @@
+"""Nodes with their history, what each is to read, and the journal of what they sent."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from yigong.platform.exchange.models import Feed, Job, Mapping
+
+
+class NodeState(models.TextChoices):
+    """The states of domain.LIFE, in words."""
+
+    INVITED = "invited", _("待接入")
+    ENROLLED = "enrolled", _("已接入")
+    ACTIVE = "active", _("在线")
+    SILENT = "silent", _("静默")
+    REVOKED = "revoked", _("已注销")
+
+
+class BundleState(models.TextChoices):
+    """How a journalled bundle stands."""
+
+    RECEIVED = "received", _("已接收")
+    CARRIED = "carried", _("已入库")
+    FAILED = "failed", _("等待重试")
+
+
+class Node(models.Model):
+    """A node at an institution."""
+
+    code = models.CharField(max_length=20, unique=True)  # its public sign
+    name = models.CharField(max_length=60)
+    org_code = models.CharField(max_length=10, db_index=True)
+    state = models.CharField(max_length=10, choices=NodeState.choices, default=NodeState.INVITED)
+    invitation = models.CharField(max_length=4, unique=True, null=True)  # the part of the code that is no secret
+    code_key = models.CharField(max_length=64, blank=True)  # made of the secret part; gone once used
+    code_expires_at = models.DateTimeField(null=True)
+    public_key = models.CharField(max_length=64, blank=True)
+    key_since = models.DateTimeField(null=True)
+    rotate_key = models.BooleanField(default=False)  # the clerk asked for a new key
+    count = models.BigIntegerField(default=0)  # of its last request: a request with a lower one is a replay
+    host = models.CharField(max_length=60, blank=True)
+    address = models.CharField(max_length=60, blank=True)
+    facts = models.JSONField(default=dict)  # its last word of itself
+    drift_ms = models.BigIntegerField(null=True)
+    limits = models.JSONField(default=dict)
+    configuration = models.PositiveIntegerField(default=0)  # the newest version made for it
+    applied = models.PositiveIntegerField(default=0)  # the version it says is in force
+    wipe = models.BooleanField(default=False)  # once revoked: what waits there is to be made unreadable
+    invited_at = models.DateTimeField()
+    enrolled_at = models.DateTimeField(null=True)
+    last_seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "edge_node"
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class NodeMove(models.Model):
+    """A move in the life of a node; append-only."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="moves")
+    verb = models.CharField(max_length=12)
+    source = models.CharField(max_length=10)
+    target = models.CharField(max_length=10)
+    by_name = models.CharField(max_length=60, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "edge_move"
+
+    def __str__(self) -> str:
+        return f"{self.node_id} {self.verb}"
+
+
+class Beat(models.Model):
+    """How a node stood in a quarter of an hour."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="beats")
+    slot = models.DateTimeField()
+    rows_waiting = models.BigIntegerField(default=0)
+    bytes_waiting = models.BigIntegerField(default=0)
+    drift_ms = models.BigIntegerField(null=True)
+    disk_free = models.BigIntegerField(null=True)
+    memory = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "edge_beat"
+        constraints = [models.UniqueConstraint(fields=["node", "slot"], name="edge_beat_once")]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} {self.slot}"
+
+
+class Assignment(models.Model):
+    """A feed that a node reads in place of the centre."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="assignments")
+    feed = models.OneToOneField(Feed, on_delete=models.CASCADE, related_name="edge")
+    mapping = models.ForeignKey(Mapping, on_delete=models.PROTECT, null=True)  # empty: always the newest
+    kind = models.CharField(max_length=20)  # reader of the feed before it was assigned
+    every_seconds = models.PositiveIntegerField(default=300)
+    rows = models.PositiveIntegerField(default=2000)
+    epoch = models.PositiveIntegerField(default=0)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "edge_assignment"
+
+    def __str__(self) -> str:
+        return f"{self.node_id} {self.feed_id}"
+
+
+class Configuration(models.Model):
+    """One version of a node's orders, as signed; never changed."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="configurations")
+    version = models.PositiveIntegerField()
+    document = models.TextField()
+    signature = models.CharField(max_length=120)
+    change = models.CharField(max_length=200, blank=True)
+    by_name = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True)
+    refused = models.CharField(max_length=60, blank=True)  # why the node did not take it
+
+    class Meta:
+        db_table = "edge_configuration"
+        constraints = [models.UniqueConstraint(fields=["node", "version"], name="edge_configuration_version")]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} v{self.version}"
+
+
+class Stream(models.Model):
+    """How far the bundles of one stream have come; numbers follow without a gap."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="streams")
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE)
+    stream = models.CharField(max_length=40)
+    number = models.PositiveBigIntegerField(default=0)
+    opened_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "edge_stream"
+        constraints = [models.UniqueConstraint(fields=["node", "feed", "stream"], name="edge_stream_once")]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} {self.feed_id} {self.number}"
+
+
+class Bundle(models.Model):
+    """A bundle in the journal; its rows go once they are in the records."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="bundles")
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE)
+    stream = models.CharField(max_length=40)
+    number = models.PositiveBigIntegerField()
+    bundle_id = models.CharField(max_length=32)
+    sha256 = models.CharField(max_length=64)
+    head = models.JSONField()
+    packed = models.BinaryField(null=True)
+    rows = models.PositiveIntegerField()
+    bytes = models.PositiveIntegerField()
+    received_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=BundleState.choices, default=BundleState.RECEIVED)
+    attempts = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True)
+    error = models.JSONField(null=True)  # code, zh, en
+
+    class Meta:
+        db_table = "edge_bundle"
+        constraints = [
+            models.UniqueConstraint(fields=["node", "feed", "stream", "number"], name="edge_bundle_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["feed", "id"], name="edge_bundle_open", condition=models.Q(state__in=["received", "failed"])
+            ),
+            models.Index(fields=["node", "-id"], name="edge_bundle_node"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feed_id}/{self.number}"

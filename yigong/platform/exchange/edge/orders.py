@@ -1,0 +1,175 @@
+"""What nodes are to read: feeds given to them, and the signed versions of their orders."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import transaction
+
+from yigong.edge import api as edge
+from yigong.kit.clock import now
+from yigong.kit.ctx import Ctx
+from yigong.kit.errors import Refused
+from yigong.platform.exchange.edge import selectors, signing
+from yigong.platform.exchange.edge.models import Assignment, Configuration, Node
+from yigong.platform.exchange.edge.services import locked, must_be_heard
+from yigong.platform.exchange.mapping import Plan, compile_mapping
+from yigong.platform.exchange.models import Feed, Mapping
+from yigong.platform.exchange.stages import field_kinds
+from yigong.security.api import audit
+
+READER = "edge"  # of a feed that a node reads
+
+
+@transaction.atomic
+def assign(
+    ctx: Ctx, node_id: int, feed_id: int, *, mapping_id: int | None = None, every_seconds: int = 300, rows: int = 2000
+) -> Assignment:  # fmt: skip
+    """Let a node read a feed in place of the centre, under one version of its mapping or always the newest."""
+    ctx.must("exchange.edge.order")
+    found = locked(ctx, node_id)
+    feed = Feed.objects.select_for_update().get(pk=feed_id)
+    _check(found, feed)
+    version = _version(feed, mapping_id)
+    made = Assignment.objects.create(
+        node=found, feed=feed, mapping=version, kind=feed.reader, every_seconds=every_seconds, rows=rows
+    )
+    feed.reader = READER
+    feed.save(update_fields=["reader"])
+    issue(ctx, found, f"+ {feed.name}")
+    return made
+
+
+def _check(found: Node, feed: Feed) -> None:
+    taken = Assignment.objects.select_related("node").filter(feed=feed).first()
+    if taken:
+        raise Refused("edge.feed_taken", feed=feed.name, node=taken.node.name)
+    if feed.org_code != found.org_code:
+        raise Refused("edge.feed_elsewhere", feed=feed.name)
+    if feed.reader not in selectors.KINDS:
+        raise Refused("edge.feed_unfit", feed=feed.name, kind=feed.reader)
+    if not feed.mappings.exists():
+        raise Refused("edge.mapping_needed", feed=feed.name)
+
+
+def _version(feed: Feed, mapping_id: int | None) -> Mapping | None:
+    if mapping_id is None:
+        return None
+    found = feed.mappings.filter(pk=mapping_id).first()
+    if found is None:
+        raise Refused("edge.mapping_elsewhere")
+    return found
+
+
+@transaction.atomic
+def change(ctx: Ctx, node_id: int, feed_id: int, *, mapping_id: int | None, every_seconds: int, rows: int) -> None:
+    """Read a feed under another version, more or less often, in other portions."""
+    found, line = _line(ctx, node_id, feed_id)
+    line.mapping = _version(line.feed, mapping_id)
+    line.every_seconds, line.rows = every_seconds, rows
+    line.save(update_fields=["mapping", "every_seconds", "rows"])
+    issue(ctx, found, f"= {line.feed.name}")
+
+
+@transaction.atomic
+def steer(ctx: Ctx, node_id: int, feed_id: int, *, active: bool) -> None:
+    """Let a feed rest at its node, or read on."""
+    found, line = _line(ctx, node_id, feed_id)
+    line.active = active
+    line.save(update_fields=["active"])
+    issue(ctx, found, f"{'>' if active else '||'} {line.feed.name}")
+
+
+@transaction.atomic
+def reread(ctx: Ctx, node_id: int, feed_id: int) -> None:
+    """Have a feed read from its beginning; what is in already is recognised as unchanged."""
+    found, line = _line(ctx, node_id, feed_id)
+    line.epoch += 1
+    line.save(update_fields=["epoch"])
+    issue(ctx, found, f"<< {line.feed.name}")
+
+
+@transaction.atomic
+def release(ctx: Ctx, node_id: int, feed_id: int) -> None:
+    """Let the centre read a feed again. Raises Refused edge.queue_waits while rows of it are under way."""
+    found, line = _line(ctx, node_id, feed_id)
+    theirs = next((f for f in found.facts.get("feeds") or () if f.get("name") == str(feed_id)), {})
+    rows = (theirs.get("waiting") or {}).get("rows", 0)
+    rows += sum(found.bundles.filter(feed_id=feed_id, state__in=selectors.OPEN).values_list("rows", flat=True))
+    if rows and found.state != "revoked":
+        raise Refused("edge.queue_waits", rows=rows)
+    Feed.objects.filter(pk=feed_id).update(reader=line.kind)
+    name = line.feed.name
+    line.delete()
+    issue(ctx, found, f"- {name}")
+
+
+@transaction.atomic
+def save_limits(ctx: Ctx, node_id: int, **limits: int) -> None:
+    """Bounds of the node: buffer, free disk, beat."""
+    ctx.must("exchange.edge.order")
+    found = locked(ctx, node_id)
+    found.limits = {**found.limits, **limits}
+    found.save(update_fields=["limits"])
+    issue(ctx, found, "limits")
+
+
+def _line(ctx: Ctx, node_id: int, feed_id: int) -> tuple[Node, Assignment]:
+    ctx.must("exchange.edge.order")
+    found = locked(ctx, node_id)
+    return found, selectors.assignment(ctx, node_id, feed_id)
+
+
+def issue(ctx: Ctx, found: Node, what: str) -> Configuration:
+    """The next version of a node's orders, signed; the node takes it with its next word."""
+    found.configuration += 1
+    text = json.dumps(document(found), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    made = Configuration.objects.create(
+        node=found, version=found.configuration, document=text, signature=signing.sign(edge.document_base(text)),
+        change=what[:200], by_name=ctx.actor_name, created_at=now(),
+    )  # fmt: skip
+    found.save(update_fields=["configuration"])
+    audit(ctx, "exchange.edge.order", "edge_node", found.pk, after={"version": made.version, "change": made.change})
+    return made
+
+
+def document(found: Node) -> dict[str, Any]:
+    """A node's orders as they stand."""
+    lines = found.assignments.select_related("feed", "mapping").order_by("feed_id")
+    return {
+        "version": found.configuration, "node": found.code, "issued_at": now().isoformat(),
+        "limits": found.limits, "feeds": [_feed(line) for line in lines],
+    }  # fmt: skip
+
+
+def _feed(line: Assignment) -> dict[str, Any]:
+    version = mapping_of(line)
+    plan = compiled(line.feed, version)
+    return {
+        "name": str(line.feed_id), "title": line.feed.name, "active": line.active,
+        "source": {"kind": selectors.KINDS[line.kind], **line.feed.config}, "every_seconds": line.every_seconds,
+        "rows": line.rows, "epoch": line.epoch, "mapping_version": version.version if version else 0,
+        "needs": sorted(plan.used) if plan else [], "only_needed": bool(plan and not plan.source.keep_unmapped),
+    }  # fmt: skip
+
+
+def mapping_of(line: Assignment) -> Mapping | None:
+    """The version of the mapping under which a feed's rows are carried in."""
+    return line.mapping or line.feed.mappings.order_by("-version").first()
+
+
+def compiled(feed: Feed, version: Mapping | None) -> Plan | None:
+    """A version, ready to be applied."""
+    return compile_mapping(version.text, field_kinds(), f"{feed.name} v{version.version}") if version else None
+
+
+@transaction.atomic
+def mapping_changed(ctx: Ctx, feed: Feed) -> None:
+    """Bring the node of a feed up to a new version of its mapping; nothing where the centre reads it, or a version is fixed."""
+    line = Assignment.objects.select_related("node").filter(feed=feed, mapping=None).first()
+    if line and line.node.state != "revoked":
+        issue(ctx, Node.objects.select_for_update().get(pk=line.node_id), f"= {feed.name}")
+
+
+__all__ = ["assign", "change", "document", "issue", "mapping_changed", "must_be_heard", "release", "reread", "steer"]

@@ -1,0 +1,97 @@
+"""What is read of nodes; a reader sees those of the institutions in reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+
+from yigong.kit.clock import now
+from yigong.kit.ctx import Ctx, Reach
+from yigong.kit.errors import Refused
+from yigong.platform.exchange.edge.models import Assignment, Beat, Bundle, BundleState, Node, NodeState
+from yigong.platform.exchange.models import Feed
+
+OPEN = (BundleState.RECEIVED, BundleState.FAILED)
+#: readers whose feeds a node can read, and the kind of source that extraction knows them by
+KINDS = {
+    "sqlite": "sqlite", "postgresql": "postgresql", "database": "database", "csv": "csv", "excel": "excel",
+    "parquet": "parquet", "mysql": "mysql", "mariadb": "mariadb", "mssql": "mssql", "oracle": "oracle", "xml": "xml",
+    "text": "text",
+}  # fmt: skip
+
+
+def nodes(ctx: Ctx, *, state: str = "", org_code: str = "", q: str = "") -> QuerySet[Node]:
+    """Nodes in reach."""
+    ctx.must("exchange.edge.view")
+    found = Node.objects.annotate(feeds=Count("assignments", filter=Q(assignments__active=True)))
+    if ctx.reach != Reach.COUNTY:
+        found = found.filter(org_code__in=ctx.orgs)
+    wanted = {"state": state, "org_code": org_code}
+    found = found.filter(**{k: v for k, v in wanted.items() if v})
+    return found.filter(Q(name__icontains=q) | Q(code__icontains=q)) if q else found
+
+
+def node(ctx: Ctx, node_id: int) -> Node:
+    """One node. Raises Refused edge.no_such_node."""
+    found = nodes(ctx).filter(pk=node_id).first()
+    if found is None:
+        raise Refused("edge.no_such_node")
+    return found
+
+
+def assignment(ctx: Ctx, node_id: int, feed_id: int) -> Assignment:
+    """What a node reads of a feed. Raises Refused edge.no_such_assignment."""
+    found = Assignment.objects.select_related("node", "feed", "mapping").filter(
+        node=node(ctx, node_id), feed_id=feed_id
+    )
+    if (one := found.first()) is None:
+        raise Refused("edge.no_such_assignment")
+    return one
+
+
+def assignable(ctx: Ctx, found: Node) -> list[Feed]:
+    """Feeds of the node's institution that it could read."""
+    ctx.must("exchange.edge.view")
+    mine = Feed.objects.filter(org_code=found.org_code, reader__in=KINDS, edge__isnull=True, mappings__isnull=False)
+    return list(mine.distinct().order_by("name"))
+
+
+def journal(found: Node) -> dict[int, dict[str, Any]]:
+    """For each feed of a node: bundles and rows received, open, failed, and when the last came."""
+    lines = (
+        Bundle.objects.filter(node=found)
+        .values("feed_id")
+        .annotate(
+            bundles=Count("id"), total=Sum("rows"), open=Count("id", filter=Q(state__in=OPEN)),
+            failed=Count("id", filter=Q(state=BundleState.FAILED)), last_at=Max("received_at"),
+            eldest_at=Min("received_at", filter=Q(state__in=OPEN)),
+        )
+    )  # fmt: skip
+    return {line["feed_id"]: line for line in lines}
+
+
+def last_error(found: Node) -> Bundle | None:
+    """The eldest bundle that could not be carried in."""
+    return Bundle.objects.select_related("feed").filter(node=found, state=BundleState.FAILED).order_by("id").first()
+
+
+def beats(found: Node, *, days: int = 2) -> list[Beat]:
+    """How the node stood lately, the eldest first."""
+    return list(Beat.objects.filter(node=found, slot__gte=now() - timedelta(days=days)).order_by("slot"))
+
+
+def states_by_institution() -> Mapping[str, list[str]]:
+    """The states of the nodes of each institution, for the map; without those revoked."""
+    found: dict[str, list[str]] = {}
+    for org_code, state in Node.objects.exclude(state=NodeState.REVOKED).values_list("org_code", "state"):
+        found.setdefault(org_code, []).append(state)
+    return found
+
+
+def counts(ctx: Ctx) -> dict[str, int]:
+    """Nodes by state."""
+    found = dict(nodes(ctx).order_by().values_list("state").annotate(n=Count("id", distinct=True)))
+    return {s.value: found.get(s.value, 0) for s in NodeState}

@@ -1,0 +1,35 @@
+"""What is refused about nodes, in both languages. The codes that nodes hear are worded again at the node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    "edge.no_such_node": ("没有这个边缘节点。", "There is no such node."),
+    "edge.no_such_assignment": ("这个节点没有这项采集。", "The node has no such feed."),
+    "edge.institution_unknown": ("机构 {org_code} 没有登记。", "Institution {org_code} is not registered."),
+    "edge.feed_taken": (
+        "任务“{feed}”已由节点“{node}”采集：先在该节点解除，再分配。",
+        "Feed {feed} is read by node {node}: release it there first.",
+    ),
+    "edge.feed_elsewhere": (
+        "任务“{feed}”属于另一家机构，不能由这个节点采集。",
+        "Feed {feed} belongs to another institution and cannot be read by this node.",
+    ),
+    "edge.feed_unfit": (
+        "任务“{feed}”的读取方式“{kind}”不能在边缘节点上运行。",
+        "Feed {feed} is read by {kind}, which does not run at a node.",
+    ),
+    "edge.mapping_elsewhere": ("选的映射版本不属于这个任务。", "The mapping chosen belongs to another feed."),
+    "edge.mapping_needed": ("任务“{feed}”没有映射：先写映射再分配。", "Feed {feed} has no mapping: write one first."),
+    "edge.not_heard": ("节点“{node}”{state}，不能这样做。", "Node {node} is {state}: this cannot be done."),
+    "edge.read_at_node": (
+        "任务由边缘节点采集，不能在中心运行：请到节点页面操作。",
+        "The feed is read by an edge node and does not run here: see the page of the node.",
+    ),
+    "edge.queue_waits": (
+        "节点上还有 {rows} 行没有传到：等传完再解除，以免次序颠倒。",
+        "{rows} rows still wait at the node: release the feed once they are here, to keep their order.",
+    ),
+    "edge.code_unknown": ("接入码不存在、已用过或已过期。", "The code is unknown, used or expired."),
+}

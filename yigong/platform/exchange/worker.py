@@ -1,0 +1,110 @@
+"""What is due is run: feeds by their schedules in processes of their own, the buffer cleaned, days closed, alarms judged.
+
+Any number of workers may go at once: a feed is claimed by one of them in the database, and a run holds the feed's lock. A
+worker that is killed loses nothing: its runs go on, and what it had claimed and not begun falls due again.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from yigong.kit.clock import now
+from yigong.kit.ctx import Ctx
+from yigong.platform.exchange import account, alarms, buffer, running, services
+from yigong.platform.exchange.models import Feed, FeedState
+
+PROCESSES = 2  # at a time
+CLAIMED_FOR = timedelta(minutes=2)  # a claim that no run followed falls due again
+HOUSEKEEPING = timedelta(minutes=1)
+CLEANING = timedelta(hours=1)
+
+
+class Worker:
+    """Starts runs and looks after what stands around them; ``turn`` is called again and again."""
+
+    def __init__(self, ctx: Ctx, *, processes: int = PROCESSES) -> None:
+        self.ctx, self.processes = ctx, processes
+        self.under_way: list[subprocess.Popen[bytes]] = []
+        self.kept_at: datetime | None = None
+        self.cleaned_at: datetime | None = None
+
+    def turn(self) -> int:
+        """Start what is due as far as there is room, and keep house now and then; how many runs were started."""
+        self.under_way = [p for p in self.under_way if p.poll() is None]
+        started = 0
+        while len(self.under_way) < self.processes and (feed := claim()) is not None:
+            self.under_way.append(services.launched(feed.name))
+            started += 1
+        self._keep_house()
+        return started
+
+    def wait(self) -> None:
+        """Until the runs that this worker started have ended."""
+        for process in self.under_way:
+            process.wait()
+
+    def _keep_house(self) -> None:
+        moment = now()
+        if self.kept_at is None or moment - self.kept_at >= HOUSEKEEPING:
+            self.kept_at = moment
+            bury_dead()
+            account.close_past(self.ctx)
+            alarms.judge_all(self.ctx)
+        if self.cleaned_at is None or moment - self.cleaned_at >= CLEANING:
+            self.cleaned_at = moment
+            buffer.clean(self.ctx)
+
+
+@transaction.atomic
+def claim() -> Feed | None:
+    """One feed that is due and may run now, taken so that no other worker takes it."""
+    due = (
+        Feed.objects.select_for_update(skip_locked=True, of=("self",))
+        .filter(active=True, due_at__lte=now())
+        .order_by("due_at", "id")
+    )
+    busy = running.running_ids()
+    for feed in due[:50]:
+        if feed.pk in busy or waits_for(feed):
+            continue
+        Feed.objects.filter(pk=feed.pk).update(due_at=now() + CLAIMED_FOR, state=FeedState.WAITING)
+        return feed
+    return None
+
+
+def waits_for(feed: Feed) -> list[Feed]:
+    """The feeds that must run first and have not, or did not go well."""
+    return list(
+        feed.needs.filter(active=True).filter(
+            Q(state__in=[FeedState.RUNNING, FeedState.WAITING])
+            | Q(due_at__lte=now())
+            | Q(failures__gt=0)
+            | Q(good_at=None)
+        )
+    )
+
+
+def bury_dead() -> int:
+    """Close runs whose process is gone, so that no page says they go on; how many."""
+    busy = running.running_ids()
+    limit = now() - timedelta(seconds=30)
+    dead = Feed.objects.filter(
+        jobs__state=FeedState.RUNNING, jobs__kind__in=["run", "range", "buffer"], jobs__started_at__lt=limit
+    )
+    found = [f for f in dead.distinct() if f.pk not in busy]
+    for feed in found:
+        running.close_dead(feed)
+    return len(found)
+
+
+def until_done(ctx: Ctx) -> int:
+    """Run all that is due, and end (``yigong exchange due``)."""
+    worker = Worker(ctx)
+    while worker.turn() or worker.under_way:
+        time.sleep(0.2)
+    return 0

@@ -1,0 +1,125 @@
+"""What several works do alike: persons found and made known, institutions, numbers checked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from django.db import connection
+
+from yigong.kit.ctx import Ctx
+from yigong.kit.errors import Refused
+from yigong.kit.idcard import valid
+from yigong.platform.empi import api as empi
+from yigong.platform.hl7v3.access import institution_of
+from yigong.platform.hl7v3.message import Request
+from yigong.platform.hl7v3.models import Application
+from yigong.platform.registry import api as registry
+from yigong.security.api import persons_in_reach
+
+SEXES = {"0": "未知的性别", "1": "男性", "2": "女性", "9": "未说明的性别"}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A registration with its person."""
+
+    registration_id: int
+    person_id: int
+
+
+def operator(request: Request) -> dict[str, str]:
+    """Who did it at the sender's, for the reply."""
+    names = ("AssignedPersonCode", "OperateCode"), ("AssignedPersonName", "AssignedEntityName", "OperateName")
+    found = [next((v for n in group if (v := request.get(n))), "") for group in names]
+    return {"operator_id": found[0], "operator_name": found[1]}
+
+
+def org_of(application: Application, request: Request, *names: str) -> str:
+    """The institution a message speaks for. Raises Refused v3.other_institution."""
+    said = next(
+        (v for n in (*names, "ProviderOrgCode", "ServiceOrganCode", "ProviderOrganizationId") if (v := request.get(n))),
+        "",
+    )
+    return institution_of(application, said)
+
+
+def checked_id_no(request: Request, name: str = "IDCardNo") -> str:
+    """The identity number of a message. Raises Refused v3.bad_id_no for one that an identity card cannot have."""
+    number = request.get(name).upper()
+    kind = request.get("IDCategoryCode")
+    if number and kind in ("", "01", "1") and not valid(number):
+        raise Refused("v3.bad_id_no", field=request.words(name), place=request.place(name))
+    return number
+
+
+def known(org_code: str, source_system: str, local_id: str) -> Identity | None:
+    """The registration under which an institution's system knows a person."""
+    return _one(
+        "org_code = %(org)s and source_system = %(system)s and local_id = %(local)s",
+        {"org": org_code, "system": source_system, "local": local_id},
+    )
+
+
+def mine(ctx: Ctx, application: Application, local_id: str) -> Identity | None:
+    """The person whom one of the caller's institutions knows under a number."""
+    return _one(
+        "org_code = any(%(orgs)s) and local_id = %(local)s order by (source_system = %(system)s) desc, id",
+        {"orgs": list(ctx.orgs), "system": application.source_system, "local": local_id},
+    )
+
+
+def _one(condition: str, params: dict[str, Any]) -> Identity | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"select id, person_id from empi_registration where {condition} limit 1", params)
+        row = cursor.fetchone()
+    return Identity(*row) if row else None
+
+
+def by_numbers(ctx: Ctx, *, id_no: str = "", health_card_no: str = "", everywhere: bool = False) -> list[Identity]:
+    """Persons with an identity or card number, one registration each; within reach unless *everywhere*."""
+    reach = persons_in_reach(ctx, "r.person_id")
+    condition = "true" if everywhere else reach.sql
+    given = {"id_no": id_no.upper() or None, "card": health_card_no or None}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""select distinct on (r.person_id) r.id, r.person_id from empi_registration r
+                where (r.id_no = %(id_no)s or r.health_card_no = %(card)s) and {condition} order by r.person_id, r.id limit 50""",
+            {**given, **(reach.params if not everywhere else {})},
+        )
+        return [Identity(*row) for row in cursor.fetchall()]
+
+
+def register(ctx: Ctx, application: Application, org_code: str, facts: dict[str, Any]) -> Identity:
+    """Make a person known under the sender's own number."""
+    row = {"org_code": org_code, "source_system": application.source_system, **facts}
+    row["facts"] = json.dumps(row["facts"], ensure_ascii=False) if row.get("facts") else None
+    frame = pl.DataFrame([row], schema={n: t for n, t in empi.REGISTRATION.items() if n in row})
+    found = empi.register(ctx, frame).row(0, named=True)
+    return Identity(found["registration_id"], found["person_id"])
+
+
+def person_of(ctx: Ctx, application: Application, org_code: str, request: Request) -> Identity:
+    """The person a message is about, made known when the institution's system never named them. Raises Refused v3.missing."""
+    request.need("PatientID")
+    local_id = request.fit("PatientID", 60)
+    found = known(org_code, application.source_system, local_id)
+    if found is not None:
+        return found
+    facts = {
+        "local_id": local_id,
+        "full_name": request.fit("PatientName", 50),
+        "id_no": request.fit("IDCardNo", 18),
+        "phone": request.get("PatientTelecom") or request.get("PatientTelcom") or request.get("TelPhone"),
+        "sex_code": next((c for n in ("GenderCode", "PatientGenderCode") if (c := request.get(n)) in SEXES), ""),
+        "born_on": request.day("BirthTime"),
+    }
+    return register(ctx, application, org_code, facts)
+
+
+def org_name(code: str) -> str:
+    """The name of a registered institution, else its code."""
+    found = registry.institution(code)
+    return found.name if found else code

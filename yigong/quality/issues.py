@@ -1,0 +1,114 @@
+"""Issues follow what the rules find: opened, closed, reopened; never deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from django.db import connection, transaction
+
+from yigong.kit.clock import now, today
+from yigong.kit.ctx import Ctx, system
+from yigong.outbox import api as outbox
+from yigong.quality import domain
+from yigong.quality.domain import LIFE, Side, State
+from yigong.quality.events import IssuesFound
+from yigong.quality.models import QualityIssue, QualityMove, QualityRun
+from yigong.standards.quality import api as quality
+
+
+def refresh(ctx: Ctx, record: QualityRun | None, data_set: str, org_code: str, about: Sequence[quality.Rule]) -> None:
+    """Bring the issues of one institution and data set to what is found now; say which are new or back."""
+    sums = _sums(data_set, org_code, [r.code for r in about])
+    known = {
+        i.rule: i
+        for i in QualityIssue.everything.select_for_update().filter(
+            data_set=data_set, org_code=org_code, rule__in=[r.code for r in about]
+        )
+    }
+    news: list[int] = []
+    for rule in about:
+        judged, failing = sums.get(rule.code, (0, 0))
+        issue = known.get(rule.code)
+        if issue is None and failing:
+            news.append(_opened(rule, data_set, org_code, judged, failing).pk)
+        elif issue is not None and _followed(issue, judged, failing):
+            news.append(issue.pk)
+    if news:
+        outbox.say(IssuesFound(record.pk if record else 0, org_code, tuple(news)))
+
+
+def _sums(data_set: str, org_code: str, codes: list[str]) -> dict[str, tuple[int, int]]:
+    """Rule -> values judged, rows that fail and are not excused."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """select x.rule, x.judged, x.failed - coalesce(e.n, 0)
+               from (select rule, sum(judged)::bigint judged, sum(failed)::bigint failed from quality_result
+                     where data_set = %(d)s and org_code = %(o)s and rule = any(%(r)s) group by rule) x
+               left join (select rule, count(*) n from quality_failure
+                          where data_set = %(d)s and org_code = %(o)s and rule = any(%(r)s) and failing and excused
+                          group by rule) e using (rule)""",
+            {"d": data_set, "o": org_code, "r": codes},
+        )
+        return {rule: (judged, max(0, failing)) for rule, judged, failing in cursor.fetchall()}
+
+
+def _opened(rule: quality.Rule, data_set: str, org_code: str, judged: int, failing: int) -> QualityIssue:
+    moment = now()
+    return QualityIssue.everything.create(
+        rule=rule.code, data_set=data_set, org_code=org_code, severity=rule.severity.value,
+        dimension=rule.dimension.value, failing=failing, judged=judged, found_at=moment, checked_at=moment,
+        due_on=domain.due(rule.severity.value, today()),
+    )  # fmt: skip
+
+
+def _followed(issue: QualityIssue, judged: int, failing: int) -> bool:
+    """The issue after a check; whether it is back."""
+    verb = domain.after_check(issue.state, failing, waived_until=issue.waived_until, today=today())
+    issue.judged, issue.failing, issue.checked_at = judged, failing, now()
+    back = verb in ("return", "recur", "expire")
+    if verb:
+        moved(system(), issue, verb, {"failing": failing})
+    if verb == "recur":
+        issue.recurred += 1
+    if back:
+        issue.due_on = domain.due(issue.severity, today())
+    issue.save()
+    return back
+
+
+def moved(ctx: Ctx, issue: QualityIssue, verb: str, given: dict[str, object], key: str = "") -> str:
+    """Make a move by the platform or an actor on an issue in hand (not saved); the state before it."""
+    side = Side.PLATFORM if ctx.actor_id == 0 else next(m.side for m in LIFE.moves if m.verb == verb)
+    step = LIFE.move(issue.state, verb, side=side, given=given)
+    before, issue.state = issue.state, step.target
+    issue.version += 1
+    issue.closed_at = now() if step.target is State.CLOSED else None
+    if step.target is not State.WAIVED:
+        issue.waived_until = None
+    if step.target not in (State.ASSIGNED, State.FIXED, State.DISPUTED):
+        issue.assignee = "" if step.target is State.CLOSED else issue.assignee
+    QualityMove.objects.create(
+        issue=issue, verb=verb, source=before, target=step.target, by_id=ctx.actor_id, by_name=ctx.actor_name,
+        org_code=ctx.org_code, at=now(), given={k: _plain(v) for k, v in given.items()}, key=key,
+    )  # fmt: skip
+    return before
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@transaction.atomic
+def expire_waivers(ctx: Ctx) -> int:
+    """Waivers whose time is over: their issues are open again; how many."""
+    ctx.must("quality.run")
+    over = QualityIssue.everything.select_for_update().filter(state=State.WAIVED, waived_until__lt=today())
+    count = 0
+    for issue in over:
+        moved(system(), issue, "expire", {})
+        issue.due_on = domain.due(issue.severity, today())
+        issue.save()
+        outbox.say(IssuesFound(0, issue.org_code, (issue.pk,)))
+        count += 1
+    return count

@@ -1,0 +1,135 @@
+"""Scores by institution, data set, field, dimension and month, each with what it is made of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from yigong.kit.clock import today
+from yigong.quality import domain, selectors
+from yigong.quality.domain import Line, Score
+from yigong.standards.quality import api as quality
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whole months from *start* to before *end*."""
+
+    start: date
+    end: date
+
+    @property
+    def words(self) -> str:
+        """2026-09 – 2026-11."""
+        last = back(self.end, 1)
+        return f"{self.start:%Y-%m}" if last == self.start else f"{self.start:%Y-%m} – {last:%Y-%m}"
+
+
+def back(month: date, number: int) -> date:
+    """The first of the month *number* months before."""
+    count = month.year * 12 + month.month - 1 - number
+    return date(count // 12, count % 12 + 1, 1)
+
+
+LENGTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+def window(name: str, month: date | None = None) -> Window:
+    """The window of that name that ends with *month*, the present one unless told."""
+    last = (month or today()).replace(day=1)
+    return Window(back(last, LENGTHS[name] - 1), back(last, -1))
+
+
+def counted(rule: quality.Rule) -> bool:
+    """Whether a rule counts for scores: a suspicion is no fault, so screening stands beside them."""
+    return rule.dimension is not quality.Dimension.FABRICATION
+
+
+def _lines(
+    found: list[tuple[Any, str, str, int, int]], key: Callable[[Any, quality.Rule, str], Any]
+) -> dict[Any, Score]:
+    rules = {r.code: r for r in quality.rules()}
+    grouped: dict[Any, list[Line]] = defaultdict(list)
+    for by, code, data_set, judged, failed in found:
+        rule = rules.get(code)
+        if rule is not None and counted(rule):
+            grouped[key(by, rule, data_set)].append(Line(rule.weight, judged, failed))
+    return {k: domain.score(lines) for k, lines in grouped.items()}
+
+
+def by_institution(w: Window, orgs: list[str] | None = None) -> dict[str, Score]:
+    """Institution -> its score."""
+    return _lines(selectors.sums(start=w.start, end=w.end, orgs=orgs), lambda by, _r, _d: by)
+
+
+def by_data_set(w: Window, orgs: list[str] | None = None) -> dict[str, Score]:
+    """Data set -> its score."""
+    return _lines(selectors.sums(start=w.start, end=w.end, by="data_set", orgs=orgs), lambda by, _r, _d: by)
+
+
+def by_dimension(w: Window, orgs: list[str] | None = None) -> dict[str, Score]:
+    """Dimension -> its score; one rule is enough for a dimension to be told."""
+    found = selectors.sums(start=w.start, end=w.end, by="rule", orgs=orgs)
+    return _shares(found, lambda rule, _d: rule.dimension.value)
+
+
+def by_field(w: Window, orgs: list[str] | None = None) -> dict[tuple[str, str], Score]:
+    """(data set, field) -> its score."""
+    found = selectors.sums(start=w.start, end=w.end, by="rule", orgs=orgs)
+    return _shares(found, lambda rule, data_set: (data_set, rule.fields[0]))
+
+
+def _shares(found: list[tuple[Any, str, str, int, int]], key: Callable[[quality.Rule, str], Any]) -> dict[Any, Score]:
+    """The weighted share that passes, told when enough values were judged, of however many rules."""
+    rules = {r.code: r for r in quality.rules()}
+    grouped: dict[Any, list[Line]] = defaultdict(list)
+    for _by, code, data_set, judged, failed in found:
+        if (rule := rules.get(code)) is not None:
+            grouped[key(rule, data_set)].append(Line(rule.weight, judged, failed))
+    return {k: domain.score(lines, least_rules=1) for k, lines in grouped.items()}
+
+
+def by_month(orgs: list[str] | None = None, number: int = 12) -> list[tuple[date, Score]]:
+    """The last months with their scores, the oldest first; months without data have a withheld score."""
+    w = Window(back(today().replace(day=1), number - 1), back(today().replace(day=1), -1))
+    found = _lines(selectors.sums(start=w.start, end=w.end, by="month", orgs=orgs), lambda by, _r, _d: by)
+    every = [back(w.end, n) for n in range(number, 0, -1)]
+    return [(m, found.get(m, domain.score([]))) for m in every]
+
+
+def total(w: Window, orgs: list[str] | None = None) -> Score:
+    """One score over all institutions of the window."""
+    found = selectors.sums(start=w.start, end=w.end, by="rule", orgs=orgs)
+    merged: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for _by, code, _d, judged, failed in found:
+        merged[code][0] += judged
+        merged[code][1] += failed
+    rows = [(None, code, "", judged, failed) for code, (judged, failed) in merged.items()]
+    return _lines(rows, lambda *_: "").get("", domain.score([]))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An institution in the ranking; without a score it has no place."""
+
+    org_code: str
+    score: Score
+    place: int | None
+    before: Score  # of the window before
+
+
+def ranking(w: Window) -> list[Place]:
+    """Institutions by score, the best first; those without a score last."""
+    now, length = by_institution(w), (w.end.year - w.start.year) * 12 + w.end.month - w.start.month
+    before = by_institution(Window(back(w.start, length), w.start))
+    told = sorted((o for o, s in now.items() if s.value is not None), key=lambda o: (-float(now[o].value or 0), o))
+    rest = sorted(o for o, s in now.items() if s.value is None)
+    nothing = domain.score([])
+    places: dict[str, int] = {}
+    for at, org in enumerate(told):
+        alike = at and now[org].value == now[told[at - 1]].value
+        places[org] = places[told[at - 1]] if alike else at + 1
+    return [Place(o, now[o], places.get(o), before.get(o, nothing)) for o in (*told, *rest)]

@@ -1,0 +1,315 @@
+"""The engine: all rules of a data set over a frame in one pass, every failing row listed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from yigong.standards.quality import functions, groups  # noqa: F401  - groups enters its functions into the table
+from yigong.standards.quality.language import Scope, Term, compiled
+from yigong.standards.quality.model import Rule
+from yigong.standards.quality.subjects import DTYPES, Subject, subject
+from yigong.standards.quality.terms import ZONE, day_of
+
+FAILURES = {
+    "row": pl.UInt32, "rule": pl.String, "field": pl.String, "severity": pl.String,
+    "value": pl.String, "score": pl.Float64,
+}  # fmt: skip
+ALMOST = 1e-9  # figures are compared with this much patience
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A rule made ready for one data set: which rows it looks at, what passes, what is measured."""
+
+    rule: Rule
+    looked: Term | None
+    passes: Term
+    score: Term | None
+    strict: pl.Expr | None  # what passes under the strictest thresholds the rule allows
+    reads: frozenset[str]
+
+    @property
+    def failed(self) -> pl.Expr:
+        """Whether a row is looked at and does not pass."""
+        return self._within(~self.passes.expr)
+
+    @property
+    def judged(self) -> pl.Expr:
+        """Whether a row is looked at and what is asked is known."""
+        return self._within(self.passes.expr.is_not_null())
+
+    @property
+    def kept(self) -> pl.Expr:
+        """Whether a row would fail under the strictest thresholds."""
+        return self.failed if self.strict is None else self._within(~self.strict)
+
+    def _within(self, condition: pl.Expr) -> pl.Expr:
+        said = condition.fill_null(False)
+        return said if self.looked is None else said & self.looked.expr.fill_null(False)
+
+    def sql(self) -> str | None:
+        """The statement that lists the failing rows; None where SQL cannot say the rule."""
+        if self.passes.sql is None or (self.looked is not None and self.looked.sql is None):
+            return None
+        failing = f"not {self.passes.sql}"
+        return failing if self.looked is None else f"{self.looked.sql} and {failing}"
+
+
+def plan(rule: Rule, data_set: str, context: Mapping[str, Any]) -> Plan:
+    """The rule made ready for a data set. Raises Wrong."""
+    about = subject(data_set)
+    plain = Scope(about, context)
+    looked = _looked(rule, plain)
+    keys = _keys(rule, plain, looked)
+    scope = Scope(about, context, keys)
+    if rule.needs:
+        enough = compiled(f"rows() >= {rule.needs}", scope)
+        looked = enough if looked is None else _and(looked, enough)
+    if not rule.measure:
+        passes = compiled(rule.holds, scope)
+        return Plan(rule, looked, passes, None, None, _reads(passes, looked, keys))
+    score = functions.need(compiled(rule.measure, scope), "number")
+    passes = score.like("flag", _bounded(score.expr, rule, strict=False), _bounded_sql(score.sql, rule))
+    return Plan(rule, looked, passes, score, _bounded(score.expr, rule, strict=True), _reads(passes, looked, keys))
+
+
+def _looked(rule: Rule, scope: Scope) -> Term | None:
+    terms = [compiled(rule.when, scope)] if rule.when else []
+    for said, sign in ((rule.effective_from, ">="), (rule.effective_to, "<=")):
+        if said is not None and scope.subject.kind("event_at"):
+            terms.append(_since(said, sign, scope))
+    if not terms:
+        return None
+    found = terms[0]
+    for term in terms[1:]:
+        found = _and(found, term)
+    return found
+
+
+def _since(day: date, sign: str, scope: Scope) -> Term:
+    """Rows of the time in which the rule holds; a row without a time is looked at."""
+    at = day_of(compiled("event_at", scope))
+    inside = at.expr >= day if sign == ">=" else at.expr <= day
+    return at.like("flag", inside.fill_null(True), f"coalesce({at.sql} {sign} date '{day}', true)")
+
+
+def _keys(rule: Rule, scope: Scope, looked: Term | None) -> list[Term] | None:
+    """The keys of the groups: within one institution, only rows that are looked at."""
+    if not rule.per:
+        return None
+    keys = [compiled(k, scope) for k in dict.fromkeys(("org_code", *rule.per))]
+    return keys if looked is None else [*keys, looked.like("flag", looked.expr, looked.sql and f"({looked.sql})")]
+
+
+def _and(a: Term, b: Term) -> Term:
+    return Term.joined("flag", a.expr & b.expr, f"({a.sql} and {b.sql})" if a.sql and b.sql else None, a, b)
+
+
+def _reads(*terms: Term | Sequence[Term] | None) -> frozenset[str]:
+    flat = [t for term in terms if term is not None for t in ([term] if isinstance(term, Term) else term)]
+    return frozenset().union(*(t.reads for t in flat))
+
+
+def _bounded(score: pl.Expr, rule: Rule, *, strict: bool) -> pl.Expr:
+    parts = []
+    if rule.least is not None:
+        parts.append(score >= (rule.least.highest if strict else rule.least.at) - ALMOST)
+    if rule.most is not None:
+        parts.append(score <= (rule.most.lowest if strict else rule.most.at) + ALMOST)
+    return parts[0] if len(parts) == 1 else parts[0] & parts[1]
+
+
+def _bounded_sql(score: str | None, rule: Rule) -> str | None:
+    if score is None:
+        return None
+    least = [f"{score} >= {rule.least.at:g}"] if rule.least else []
+    most = [f"{score} <= {rule.most.at:g}"] if rule.most else []
+    return f"({' and '.join([*least, *most])})"
+
+
+class Checker:
+    """Rules made ready for one data set; used again for batch after batch."""
+
+    def __init__(self, data_set: str, rules: Iterable[Rule], context: Mapping[str, Any]) -> None:
+        self.subject: Subject = subject(data_set)
+        self.plans = [plan(r, data_set, context) for r in rules]
+        self.reads: frozenset[str] = frozenset().union(*(p.reads for p in self.plans))
+
+    def check(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The failing rows of each rule, in the order of the rules: `row rule field severity value score`."""
+        plans = [p for p in self.plans if not _blind(p, frame)]
+        if frame.is_empty() or not plans:
+            return pl.DataFrame(schema=FAILURES)
+        wanted = [p.failed.alias(f"f{i}") for i, p in enumerate(plans)]
+        wanted += [p.score.expr.alias(f"s{i}") for i, p in enumerate(plans) if p.score]
+        marks = self._ready(frame, frozenset().union(*(p.reads for p in plans))).select(wanted).collect()
+        return _listed(plans, frame, marks, "f")
+
+    def judge(self, frame: pl.DataFrame) -> Judged:
+        """Everything the rules say of the frame: for counts, scores and thresholds."""
+        wanted = []
+        for i, p in enumerate(self.plans):
+            wanted += [p.failed.alias(f"f{i}"), p.judged.alias(f"j{i}"), p.kept.alias(f"k{i}")]
+            wanted += [p.score.expr.alias(f"s{i}")] if p.score else []
+        return Judged(self.plans, frame, self._ready(frame, self.reads).select(wanted).collect())
+
+    def _ready(self, frame: pl.DataFrame, reads: Iterable[str]) -> pl.LazyFrame:
+        given = [e for name in sorted(reads) if (e := _column(name, self.subject, frame)) is not None]
+        return frame.lazy().with_columns(given)
+
+
+def _blind(p: Plan, frame: pl.DataFrame) -> bool:
+    """Whether a rule asks for the registered person and the frame does not bring him along."""
+    return any(name.startswith("person.") and name not in frame.columns for name in p.reads)
+
+
+def _column(name: str, about: Subject, frame: pl.DataFrame) -> pl.Expr | None:
+    """What must be added so that the frame has the column in its kind; None when it is there already."""
+    dtype = DTYPES[about.kind(name) or "text"]
+    had = frame.schema.get(name)
+    if had == dtype:
+        return None
+    if had is not None and had != pl.Null:
+        return _cast(pl.col(name), had, dtype).alias(name)
+    if name == "patient":
+        return _patient(frame).alias(name)
+    if name.startswith("extra.") and frame.schema.get("extra") == pl.String:
+        return pl.col("extra").str.json_path_match(f"$.{name.removeprefix('extra.')}").alias(name)
+    return pl.lit(None, dtype).alias(name)
+
+
+def _cast(column: pl.Expr, had: Any, wanted: Any) -> pl.Expr:
+    if wanted == DTYPES["instant"] and isinstance(had, pl.Datetime) and had.time_zone is None:
+        return column.dt.replace_time_zone(ZONE, ambiguous="earliest", non_existent="null").cast(wanted)
+    if wanted == pl.Date and isinstance(had, pl.Datetime) and had.time_zone is not None:
+        return column.dt.convert_time_zone(ZONE).dt.date()
+    return column.cast(wanted, strict=False)
+
+
+def _patient(frame: pl.DataFrame) -> pl.Expr:
+    if "registration_id" in frame.columns:
+        return pl.col("registration_id").cast(pl.String)
+    if "local_id" in frame.columns:
+        return pl.col("local_id")
+    return pl.lit(None, pl.String)
+
+
+def _listed(plans: Sequence[Plan], frame: pl.DataFrame, marks: pl.DataFrame, mark: str) -> pl.DataFrame:
+    hits = marks.select(pl.col(f"{mark}{i}").sum() for i in range(len(plans))).row(0)
+    parts = [_failing(p, frame, marks, f"{mark}{i}", f"s{i}") for i, p in enumerate(plans) if hits[i]]
+    return pl.concat(parts) if parts else pl.DataFrame(schema=FAILURES)
+
+
+def _failing(p: Plan, frame: pl.DataFrame, marks: pl.DataFrame, mark: str, score: str) -> pl.DataFrame:
+    rows = marks.get_column(mark).arg_true().cast(pl.UInt32)
+    shown = p.rule.fields[0]
+    value = frame.get_column(shown).gather(rows).cast(pl.String) if shown in frame.columns else None
+    measured = marks.get_column(score).gather(rows) if p.score else None
+    return pl.DataFrame({"row": rows}).select(
+        "row",
+        pl.lit(p.rule.code).alias("rule"),
+        pl.lit(shown).alias("field"),
+        pl.lit(p.rule.severity.value).alias("severity"),
+        (pl.lit(None, pl.String) if value is None else value).alias("value"),
+        (pl.lit(None, pl.Float64) if measured is None else measured).alias("score"),
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the rules said of a frame."""
+
+    plans: Sequence[Plan]
+    frame: pl.DataFrame
+    marks: pl.DataFrame
+
+    def failures(self, *, kept: bool = False) -> pl.DataFrame:
+        """The failing rows; with *kept* also those that would fail under the strictest thresholds."""
+        return _listed(self.plans, self.frame, self.marks, "k" if kept else "f")
+
+    def scores(self) -> pl.DataFrame:
+        """The measured value of every row that a measuring rule judged: `row rule score`."""
+        parts = [
+            self.marks.lazy()
+            .select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), rule=pl.lit(p.rule.code), score=f"s{i}")
+            .filter(self.marks.get_column(f"j{i}"))
+            for i, p in enumerate(self.plans)
+            if p.score
+        ]
+        schema = {"row": pl.UInt32, "rule": pl.String, "score": pl.Float64}
+        return pl.concat(parts).collect() if parts else pl.DataFrame(schema=schema)
+
+    def tally(self, by: Sequence[pl.Series]) -> pl.DataFrame:
+        """For each rule and group of *by*: `rule, rows, judged, failed`."""
+        sums = [pl.col(f"{mark}{i}").sum().cast(pl.Int64) for i in range(len(self.plans)) for mark in "jf"]
+        names = [s.name for s in by]
+        counted = self.marks.with_columns(by).group_by(names).agg(pl.len().cast(pl.Int64).alias("rows"), *sums)
+        parts = [
+            counted.select(*names, "rows", rule=pl.lit(p.rule.code), judged=pl.col(f"j{i}"), failed=pl.col(f"f{i}"))
+            for i, p in enumerate(self.plans)
+        ]
+        return pl.concat(parts)
+
+    def spread(self, by: Sequence[pl.Series]) -> pl.DataFrame:
+        """How the measured values fall, from which any threshold on the grid can be counted: `rule, bin, count`.
+
+        With the rule's step, bin 2n is the value n*step itself and 2n+1 what lies between it and the next.
+        """
+        names = [s.name for s in by]
+        parts = [
+            self.marks.with_columns(by)
+            .filter(f"j{i}")
+            .group_by(*names, bin_of(pl.col(f"s{i}"), p.rule.step).alias("bin"))
+            .agg(pl.len().cast(pl.Int64).alias("count"))
+            .select(*names, pl.lit(p.rule.code).alias("rule"), "bin", "count")
+            for i, p in enumerate(self.plans)
+            if p.score
+        ]
+        return pl.concat(parts) if parts else pl.DataFrame()
+
+
+def bin_of(score: pl.Expr, step: float) -> pl.Expr:
+    """The bin of a measured value."""
+    grid = (score / step).round(6)
+    return (grid.floor() * 2 + (grid != grid.floor()).cast(pl.Float64)).cast(pl.Int64)
+
+
+def fails_beyond(rule: Rule, bin_column: str = "bin") -> pl.Expr:
+    """Whether the values of a bin fail under the thresholds of the rule."""
+    edge = pl.lit(False)
+    if rule.most is not None:
+        edge = edge | (pl.col(bin_column) > round(rule.most.at / rule.step) * 2)
+    if rule.least is not None:
+        edge = edge | (pl.col(bin_column) < round(rule.least.at / rule.step) * 2)
+    return edge
+
+
+_PLACES = re.compile(r"\{(value|score|least|most)\}")
+
+
+def sentence(said: str, rule: Rule) -> pl.Expr:
+    """What a rule says of each failing row, over the columns `value` and `score` of the failures."""
+    limits = {"least": rule.least, "most": rule.most}
+    parts: list[pl.Expr] = []
+    for at, text in enumerate(_PLACES.split(said)):
+        if at % 2 == 0:
+            parts.append(pl.lit(text))
+        elif text == "value":
+            parts.append(pl.col("value").fill_null("—"))
+        elif text == "score":
+            parts.append(plain_number(pl.col("score")).fill_null("—"))
+        else:
+            limit = limits[text]
+            parts.append(pl.lit("—" if limit is None else f"{limit.at:g}"))
+    return pl.concat_str(parts)
+
+
+def plain_number(number: pl.Expr) -> pl.Expr:
+    """A figure with at most two decimals and no trailing zeros."""
+    return number.round(2).cast(pl.String).str.strip_suffix(".0")

@@ -1,0 +1,33 @@
+"""Every declared rule says of its own cases what they say of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from yigong.standards.quality import api
+
+CASES = [
+    pytest.param(r, d, c, id=f"{r.code}:{d}:{c.name}")
+    for r in api.rules()
+    for d in r.data_sets
+    for c in r.cases
+    if not c.data_set or c.data_set == d
+]
+
+
+@pytest.mark.feature("C23")
+@pytest.mark.parametrize(("rule", "data_set", "case"), CASES)
+def test_rule_says_what_its_cases_say(rule: api.Rule, data_set: str, case: api.Case) -> None:
+    """Each case of a rule file comes out as written there."""
+    assert api.holds(rule, data_set, case.given) == list(case.holds), f"{rule.file} line {case.line}"
+
+
+@pytest.mark.feature("C23")
+def test_rules_cover_every_dimension_and_show_both_outcomes() -> None:
+    """There are at least sixty rules over all eight dimensions, each with a case that holds and one that does not."""
+    rules = api.rules()
+    assert len(rules) >= 60
+    assert {r.dimension for r in rules} == set(api.Dimension)
+    for rule in rules:
+        said = {h for case in rule.cases for h in case.holds}
+        assert {True, False} <= said, rule.file
