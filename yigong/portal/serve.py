@@ -33,11 +33,12 @@ def work(arguments: list[str]) -> int:
     from yigong.platform.bus.api import process
     from yigong.platform.exchange.api import Worker
     from yigong.platform.exchange.edge.api import work as carry_edge
+    from yigong.platform.fhir.api import work as carry_fhir
 
     once, worker = "--once" in arguments, Worker(system())
     while True:
         try:
-            done = process() + carry_edge() + dispatch() + _forward() + worker.turn()
+            done = process() + carry_edge() + carry_fhir() + dispatch() + _forward() + worker.turn()
         except DatabaseError:  # away: nothing was half done, and it is waited for
             if once:
                 raise
