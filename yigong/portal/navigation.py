@@ -37,6 +37,7 @@ ENTRIES = (
     Entry(_("交换"), "topology-star-3", "exchange:monitor", "exchange.view"),
     Entry(_("服务"), "plug-connected", "bus:messages", "bus.view", "yigong.platform.bus.api:dead_count"),
     Entry(_("质量"), "shield-check", "quality:overview", "quality.view", "yigong.quality.api:waiting"),
+    Entry(_("接入"), "api-app", "fhir-pages:applications", "fhir.applications"),
     Entry(_("监管"), "chart-histogram", "supervision:board", "supervision.view"),
     Entry(_("标准"), "book-2", "registry:standards", "standards.view"),
     Entry(_("机构"), "building-hospital", "institutions:list", "registry.view"),

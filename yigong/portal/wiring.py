@@ -37,6 +37,7 @@ URLS = [
     ("platform/exchange/", "yigong.platform.exchange.urls"),
     ("edge/", "yigong.platform.exchange.edge.node_urls"),
     ("fhir/r4/", "yigong.platform.fhir.urls"),
+    ("platform/fhir/", "yigong.platform.fhir.page_urls"),
     ("persons/", "yigong.sharing.urls"),
     ("collaboration/referral/", "yigong.collaboration.referral.urls"),
     ("supervision/", "yigong.supervision.urls"),
@@ -65,7 +66,7 @@ COMMANDS = {
 PLAIN_COMMANDS = {"empi", "document", "edge"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
-HANDLERS: dict[str, list[str]] = {}
+HANDLERS: dict[str, list[str]] = {"records.loaded": ["yigong.platform.fhir.publishing:on_loaded"]}
 
 #: format of a journalled message -> its handler, called (ctx, messages) in the transaction that marks them
 BUS_HANDLERS = {

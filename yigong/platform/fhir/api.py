@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from yigong.platform.fhir import exporting
 from yigong.platform.fhir.carrying import carry
 from yigong.platform.fhir.subscriptions import deliver
 
@@ -10,4 +11,4 @@ __all__ = ["carry", "work"]
 
 def work() -> int:
     """One step of the worker: standard records, notices to subscribers, exports; how much was done."""
-    return carry() + deliver()
+    return carry() + deliver() + exporting.step()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
@@ -266,16 +266,20 @@ def _write(caller: Caller, chunk: _Chunk, report: Report) -> None:
     report.read += len(chunk.new) + len(chunk.again) + len(chunk.rejected)
     for place, refused in chunk.rejected:
         report.reject(place, refused)
-    with transaction.atomic():
-        _anchor(caller, chunk)
-        _copy(caller, chunk)
-    report.created += len(chunk.new)
+    try:
+        with transaction.atomic():
+            _anchor(caller, chunk)
+            _copy(caller, chunk)
+        report.created += len(chunk.new)
+    except IntegrityError:  # another wrote one of them meanwhile: each by itself then
+        chunk.again += [(f"{d.kind}/{d.fhir_id}", Draft(d.kind, d.resource, d.fhir_id)) for d in chunk.new]
     for place, draft in chunk.again:
         try:
             store.save(caller, [draft])
         except Refused as refused:
             report.reject(place, refused)
         else:
+            report.created += draft.outcome == "created"
             report.updated += draft.outcome == "updated"
             report.unchanged += draft.outcome == "unchanged"
 

@@ -87,6 +87,19 @@ class Carried(models.Model):
         return f"{self.resource_id} {self.outcome}"
 
 
+class Publication(models.Model):
+    """A data set whose rows are published as resources, kept up to date by events."""
+
+    data_set = models.TextField(primary_key=True)
+    since = models.DateTimeField()
+
+    class Meta:
+        db_table = "fhir_publication"
+
+    def __str__(self) -> str:
+        return self.data_set
+
+
 class Application(models.Model):
     """A program that may ask by OAuth2 client credentials; its secret or key is never kept in the clear."""
 

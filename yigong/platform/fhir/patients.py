@@ -10,7 +10,7 @@ import polars as pl
 
 from yigong.platform.empi import api as empi
 from yigong.platform.fhir.callers import Caller
-from yigong.platform.fhir.mapping import Mapping_, mappings
+from yigong.platform.fhir.mapping import Declaration, mappings
 
 ID_CARD = "urn:oid:2.16.156.10011.1.3"  # 居民身份证号
 HEALTH_CARD = "urn:oid:2.16.156.10011.1.19"  # 居民健康卡号
@@ -58,7 +58,7 @@ def registration_facts(patient: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def mapping() -> Mapping_:
+def mapping() -> Declaration:
     """The declared mapping of Patient."""
     return next(m for m in mappings() if m.resource == "Patient")
 

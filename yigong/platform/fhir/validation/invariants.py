@@ -47,7 +47,7 @@ def _judge(
         answer = _computed(expression)(
             ResourceNode.create_node(value, kind), {"resource": resource, "rootResource": resource, "context": value}
         )
-    except Exception as error:  # noqa: BLE001  - the library raises what it likes; the rule is then told as not computed
+    except Exception as error:
         out.append(
             found("uncomputed", place, "information", key=key, name=key, value=f"{type(error).__name__} {error}")
         )
@@ -67,7 +67,7 @@ def _walk(
     for part in definitions.types[kind].elements.values():
         for name, code in part.json_names.items():
             inner = value.get(name)
-            if inner is None or code in definitions.types and definitions.types[code].kind == "primitive":
+            if inner is None or (code in definitions.types and definitions.types[code].kind == "primitive"):
                 continue
             many = inner if isinstance(inner, list) else [inner]
             for number, one in enumerate(many):
