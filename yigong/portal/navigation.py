@@ -39,6 +39,7 @@ ENTRIES = (
     Entry(_("接口"), "api", "hl7v3:services", "hl7v3.view"),
     Entry(_("质量"), "shield-check", "quality:overview", "quality.view", "yigong.quality.api:waiting"),
     Entry(_("影像"), "photo-scan", "dicom:archives", "dicom.list"),
+    Entry(_("接入"), "api-app", "fhir-pages:applications", "fhir.applications"),
     Entry(_("监管"), "chart-histogram", "supervision:board", "supervision.view"),
     Entry(_("标准"), "book-2", "registry:standards", "standards.view"),
     Entry(_("机构"), "building-hospital", "institutions:list", "registry.view"),
