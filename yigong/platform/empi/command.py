@@ -71,7 +71,12 @@ def _link(said: argparse.Namespace) -> int:
 
 
 def _here(
-    said: argparse.Namespace, files: Files, model: Model, train: bool | None, progress: Progress | None, names: str | None
+    said: argparse.Namespace,
+    files: Files,
+    model: Model,
+    train: bool | None,
+    progress: Progress | None,
+    names: str | None,
 ) -> tuple[int, int, Model]:
     keep_little()
     linked = run(files, model, train=train, progress=progress, names=names)
@@ -82,7 +87,12 @@ def _here(
 
 
 def _on_spark(
-    said: argparse.Namespace, files: Files, model: Model, train: bool | None, progress: Progress | None, names: str | None
+    said: argparse.Namespace,
+    files: Files,
+    model: Model,
+    train: bool | None,
+    progress: Progress | None,
+    names: str | None,
 ) -> tuple[int, int, Model]:
     try:
         from yigong.platform.empi.engine import spark

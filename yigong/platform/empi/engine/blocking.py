@@ -178,7 +178,7 @@ def share_print(prints, i, j, first, last):  # type: ignore[no-untyped-def]
 def met_before(prints, count, a, b, spaces, space, void):  # type: ignore[no-untyped-def]
     """Whether two rows already meet in an earlier space."""
     barred = void[a] | void[b]
-    for s in range(space):  # noqa: SIM110  - kernels know no generators
+    for s in range(space):
         if (barred >> s) & 1 == 0 and share_print(prints, a * count, b * count, spaces[s], spaces[s + 1]):
             return True
     return False

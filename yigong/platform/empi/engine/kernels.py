@@ -34,7 +34,19 @@ C_TYPES: dict[str, Any] = {"I64": ctypes.c_int64, "F64": ctypes.c_double}
 POINTERS = {
     "I64s": np.int64, "I32s": np.int32, "U32s": np.uint32, "I16s": np.int16, "U8s": np.uint8, "F64s": np.float64,
 }  # fmt: skip
-MODULES = ("hashing", "names", "dates", "address", "parse", "compare", "blocking", "score", "cluster", "train", "lookup")
+MODULES = (
+    "hashing",
+    "names",
+    "dates",
+    "address",
+    "parse",
+    "compare",
+    "blocking",
+    "score",
+    "cluster",
+    "train",
+    "lookup",
+)
 PACKAGE = __package__ or "yigong.platform.empi.engine"
 THREADS = max(1, min(8, os.cpu_count() or 1))
 

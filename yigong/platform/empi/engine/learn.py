@@ -41,9 +41,7 @@ class Sample:
         return seen, np.bincount(where, self.total, seen.size).astype(np.int64)
 
 
-def counts_of(
-    levels: NDArray[np.int64], good: NDArray[np.float64], total: NDArray[np.int64] | None = None
-) -> Counts:
+def counts_of(levels: NDArray[np.int64], good: NDArray[np.float64], total: NDArray[np.int64] | None = None) -> Counts:
     """Equal patterns counted together; *good* and *total* say how many pairs each entry stands for (one when left out)."""
     held = np.ones(levels.size) if total is None else total.astype(np.float64)
     return _merged(Counts(levels, good, held))

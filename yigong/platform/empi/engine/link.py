@@ -62,9 +62,7 @@ def _called(names: list[pa.Array]) -> pa.Array:
     return pa.concat_arrays(names if len(kinds) == 1 else [part.cast(pa.string()) for part in names])
 
 
-def reasons(
-    model: Model, levels: NDArray[np.int64], best: NDArray[np.uint32]
-) -> tuple[NDArray[np.int32], list[str]]:
+def reasons(model: Model, levels: NDArray[np.int64], best: NDArray[np.uint32]) -> tuple[NDArray[np.int32], list[str]]:
     """What spoke for the best pair of every record, ``name same_rare; born same; number same_trusted``: codes and texts."""
     held = pa.array(np.append(levels, -1)[best.astype(np.int64) - 1]).dictionary_encode()
     return held.indices.to_numpy(), [_spoke_for(model, p) if p >= 0 else "" for p in held.dictionary.to_pylist()]

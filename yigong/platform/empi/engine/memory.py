@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from yigong.platform.empi.engine import blocking, lookup, pairs, tables
+from yigong.platform.empi.engine import lookup, pairs, tables
 from yigong.platform.empi.engine.model import Model
 from yigong.platform.empi.engine.score import UNIT
 

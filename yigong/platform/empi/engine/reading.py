@@ -170,7 +170,11 @@ def days_of(column: pa.Array) -> NDArray[np.int32] | None:
     if not pa.types.is_date32(column.type):
         return None
     days = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column)]
-    return np.where(column.is_null().to_numpy(zero_copy_only=False), np.int32(-(1 << 31)), days) if column.null_count else days
+    return (
+        np.where(column.is_null().to_numpy(zero_copy_only=False), np.int32(-(1 << 31)), days)
+        if column.null_count
+        else days
+    )
 
 
 def keep_little() -> None:

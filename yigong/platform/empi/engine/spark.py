@@ -90,12 +90,16 @@ def _rows(column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def _batch(**columns: Any) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pydict({name: pa.array(c) if isinstance(c, np.ndarray) else c for name, c in columns.items()})
+    return pa.RecordBatch.from_pydict(
+        {name: pa.array(c) if isinstance(c, np.ndarray) else c for name, c in columns.items()}
+    )
 
 
 def _with_signs(rows: DataFrame, model: Model) -> Model:
     """The model with how rare each sign is, counted in the partitions."""
-    counted = rows.mapInArrow(partial(_signs, model), "sign int, times long").groupBy("sign").agg(functions.sum("times"))
+    counted = (
+        rows.mapInArrow(partial(_signs, model), "sign int, times long").groupBy("sign").agg(functions.sum("times"))
+    )
     counts = np.zeros(2 * tables.SIZE, np.int64)
     for sign, times in counted.collect():
         counts[sign] = times
@@ -119,10 +123,18 @@ def _marked(model: Model, batches: Batches) -> Batches:
 def _blocks(rows: DataFrame, model: Model) -> tuple[DataFrame, DataFrame]:
     """Rows with the rules they are left out of because too many meet there, and the blocks: ``row, space, key, first``."""
     keys = _keep(rows.mapInArrow(partial(_keys, model), KEYS))
-    sizes = _keep(keys.groupBy("space", "key").agg(functions.count("row").alias("size"), functions.min("row").alias("first")).filter("size > 1"))
+    sizes = _keep(
+        keys.groupBy("space", "key")
+        .agg(functions.count("row").alias("size"), functions.min("row").alias("first"))
+        .filter("size > 1")
+    )
     large = keys.join(sizes.filter(col("size") > model.cap), ["space", "key"])
     void = large.groupBy("row").agg(functions.bit_or(functions.expr("shiftleft(1, space)")).alias("void"))
-    told = _keep(rows.join(void, "row", "left").select("row", "facts", functions.coalesce("void", functions.lit(0)).alias("void")))
+    told = _keep(
+        rows.join(void, "row", "left").select(
+            "row", "facts", functions.coalesce("void", functions.lit(0)).alias("void")
+        )
+    )
     small = sizes.filter(col("size") <= model.cap).select("space", "key", "first")
     return told, _keep(keys.join(small, ["space", "key"]))
 
@@ -165,7 +177,13 @@ def _compare(model: Model, floor: int, rules: bool, batches: Batches) -> Batches
         void = np.concatenate([batch.column(c).to_numpy().astype(np.uint32) for c in ("u", "v")])
         met = pairs.meetings(pairs.Runs(rows, [], void), model, made) if rules else np.zeros(n, np.int64)
         keep = made.scores >= floor
-        columns = {"left": batch.column("left").to_numpy(), "right": batch.column("right").to_numpy(), "levels": made.levels, "score": made.scores, "met": met}
+        columns = {
+            "left": batch.column("left").to_numpy(),
+            "right": batch.column("right").to_numpy(),
+            "levels": made.levels,
+            "score": made.scores,
+            "met": met,
+        }
         if "space" in batch.schema.names:
             columns["space"] = batch.column("space").to_numpy()
         yield _batch(**{name: np.ascontiguousarray(c[keep]) for name, c in columns.items()})
@@ -177,13 +195,19 @@ def _sample(rows: DataFrame, blocks: DataFrame, model: Model) -> learn.Sample:
     chosen = blocks.filter(f"shiftright(first * 2654435761L, 7) % {nth} = 0") if nth > 1 else blocks
     scored = _scored(rows, _meetings(chosen), model, pairs.EVERYTHING, rules=True)
     first = scored.filter("(met & (shiftleft(1L, space) - 1)) = 0")
-    counted = first.groupBy("levels", "met").agg(functions.count("left").alias("total")).orderBy("levels", "met").toArrow()
+    counted = (
+        first.groupBy("levels", "met").agg(functions.count("left").alias("total")).orderBy("levels", "met").toArrow()
+    )
     return learn.Sample(*(counted.column(c).to_numpy() for c in ("levels", "met", "total")))
 
 
 def _components(edges: DataFrame) -> DataFrame:
     """``row, component``: every row that an edge ends in, and the smallest row that it hangs together with."""
-    ends = _keep(edges.select(col("left").alias("row"), col("right").alias("other")).union(edges.select("right", "left")).distinct())
+    ends = _keep(
+        edges.select(col("left").alias("row"), col("right").alias("other"))
+        .union(edges.select("right", "left"))
+        .distinct()
+    )
     known = _keep(ends.groupBy("row").agg(functions.least(col("row"), functions.min("other")).alias("component")))
     while True:
         there = known.select(col("row").alias("other"), col("component").alias("near"))
@@ -221,7 +245,12 @@ def _grow(model: Model, held: pa.Table, ties: pa.Table) -> pa.Table:
     left, right = (np.searchsorted(row, ties.column(c).to_numpy()).astype(np.uint32) for c in ("left", "right"))
     levels, scores = (np.ascontiguousarray(ties.column(c).to_numpy()) for c in ("levels", "score"))
     made = clusters(_rows(held.column("facts")).copy(), model, pairs.Pairs(left, right, levels, scores)).frame()
-    columns = {"row": row, "cluster": row[made["cluster"].to_numpy()], "score": made["score"].to_numpy(), "reason": made["reason"].to_arrow().cast(pa.string())}
+    columns = {
+        "row": row,
+        "cluster": row[made["cluster"].to_numpy()],
+        "score": made["score"].to_numpy(),
+        "reason": made["reason"].to_arrow().cast(pa.string()),
+    }
     return pa.table(columns)
 
 
@@ -237,7 +266,9 @@ def numbered(parts: list[DataFrame]) -> DataFrame:
         first = functions.create_map(*[functions.lit(x) for pair in starts.items() for x in pair]) if starts else None
         if first is None:
             continue
-        row = functions.element_at(first, functions.expr("shiftright(_mark, 33)")) + functions.expr("_mark & 8589934591")
+        row = functions.element_at(first, functions.expr("shiftright(_mark, 33)")) + functions.expr(
+            "_mark & 8589934591"
+        )
         placed = marked.withColumn("row", row.cast("long")).drop("_mark")
         whole = placed if whole is None else whole.unionByName(placed, allowMissingColumns=True)
         start = total

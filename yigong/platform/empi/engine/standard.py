@@ -49,7 +49,9 @@ def read(
 ) -> tuple[Rows, list[pa.Array]]:
     """The standard rows, and the column *extra* as it stands there."""
     if not isinstance(records, Files) and is_standard(records, model):
-        return np.ascontiguousarray(records.select(model.columns).to_numpy().astype(np.int64, copy=False)).reshape(-1), []
+        return np.ascontiguousarray(records.select(model.columns).to_numpy().astype(np.int64, copy=False)).reshape(
+            -1
+        ), []
     source = records if isinstance(records, Files) else Frame(records)
     columns = [(f, c) for f in model.fields if (c := next((c for c in f.columns if c in source.names), None))]
     if not columns:
@@ -73,7 +75,12 @@ def no_columns(model: Model, names: list[str]) -> str:
 
 
 def _read_all(
-    batches: Iterator[Batch], columns: list[tuple[Field, str]], rows: Rows, model: Model, extra: str | None, kept: list[pa.Array]
+    batches: Iterator[Batch],
+    columns: list[tuple[Field, str]],
+    rows: Rows,
+    model: Model,
+    extra: str | None,
+    kept: list[pa.Array],
 ) -> int:
     """Parses all batches into their rows, side by side; how many records there were."""
     height = 0

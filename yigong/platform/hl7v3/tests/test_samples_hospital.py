@@ -111,8 +111,18 @@ WORDS = {
 @pytest.mark.feature("C14", "C15")
 def test_an_encounter_and_its_orders_become_standard_records_and_are_kept_whole(caller: Caller) -> None:
     """Admission, order, transfer and discharge of one stay: rows of the data sets, events of the person, every field kept."""
-    said = {**SAID, "EncounterTime": "20260301080000", "DischargeTime": "20260305100000", "TransOutTime": "20260302090000"}
-    said |= {"TransInTime": "20260302100000", "TransInDeptName": "外科", "TransOutDeptName": "内科", "OrderTime": "20260301090000"}
+    said = {
+        **SAID,
+        "EncounterTime": "20260301080000",
+        "DischargeTime": "20260305100000",
+        "TransOutTime": "20260302090000",
+    }
+    said |= {
+        "TransInTime": "20260302100000",
+        "TransInDeptName": "外科",
+        "TransOutDeptName": "内科",
+        "OrderTime": "20260301090000",
+    }
     said["AdmTypeCode"] = "3"
     for key in ("H0707", "H0801", "H0710", "H0713"):
         reply = caller(key, example(specs()[key], key, AT, said, _groups(key)))

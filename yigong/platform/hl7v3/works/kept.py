@@ -327,7 +327,10 @@ def _rows(ctx: Ctx, application: Application, request: Request, kind: Kind, aske
     if local_id := asked.get("PatientID"):
         found = found.filter(local_id=local_id, org_code__in=ctx.orgs)
     if (id_no := asked.get("IDCardNo")) or asked.get("PatientName"):
-        found = found.extra(where=[THEIRS], params=[id_no or "", id_no or "", asked.get("PatientName", ""), asked.get("PatientName", "")])  # noqa: S610
+        found = found.extra(
+            where=[THEIRS],
+            params=[id_no or "", id_no or "", asked.get("PatientName", ""), asked.get("PatientName", "")],
+        )
     for name in EXACT:
         if (value := asked.get(name)) and name not in kind.numbers:
             found = found.filter(**{f"fields__{name}": value})
