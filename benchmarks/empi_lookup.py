@@ -65,15 +65,16 @@ def postgres(file: Path) -> dict[str, float]:
         from yigong.portal.cli import setup
 
         setup()
-        frame = _registrations(pl.read_parquet(file))
-        _fill(frame)
-        made = _doors(frame)
         from django.db import connections
 
-        connections.close_all()
-        connections["default"].close_pool()
-        use_database(own)
-    return made
+        try:
+            frame = _registrations(pl.read_parquet(file))
+            _fill(frame)
+            return _doors(frame)
+        finally:
+            connections.close_all()
+            connections["default"].close_pool()
+            use_database(own)
 
 
 def _registrations(raw: pl.DataFrame) -> pl.DataFrame:
