@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, SparkSession, functions
+from pyspark.sql import DataFrame, SparkSession, Window, functions
 from pyspark.sql.functions import col
 
 from yigong.platform.empi.engine import learn, pairs, standard, tables
@@ -147,10 +147,11 @@ def _keys(model: Model, batches: Batches) -> Batches:
 
 
 def _meetings(blocks: DataFrame) -> DataFrame:
-    """``left, right, space`` for each block in which two rows meet."""
+    """``left, right, space, first, print`` for each block in which two rows meet."""
+    told = functions.expr("greatest(1L, shiftrightunsigned(key, 33))").alias("print")
+    one = blocks.select("space", "key", col("row").alias("left"), "first", told)
     other = blocks.select("space", "key", col("row").alias("right"))
-    met = blocks.withColumnRenamed("row", "left").join(other, ["space", "key"]).filter("left < right")
-    return met.select("left", "right", "space")
+    return one.join(other, ["space", "key"]).filter("left < right").drop("key")
 
 
 def _pairs(blocks: DataFrame) -> DataFrame:
@@ -175,8 +176,15 @@ def _compare(model: Model, floor: int, rules: bool, batches: Batches) -> Batches
         left = np.arange(n, dtype=np.uint32)
         made = pairs.score_between(rows, model, left, left + np.uint32(n))
         void = np.concatenate([batch.column(c).to_numpy().astype(np.uint32) for c in ("u", "v")])
-        met = pairs.meetings(pairs.Runs(rows, [], void), model, made) if rules else np.zeros(n, np.int64)
+        met = (
+            pairs.meetings(pairs.Runs(rows, [], np.empty(0, np.uint32), void), model, made)
+            if rules
+            else np.zeros(n, np.int64)
+        )
         keep = made.scores >= floor
+        if rules:  # of several blocks of one rule that with the smallest print, as blocking.make_pairs chooses
+            barred = ((void[:n] | void[n:]).astype(np.int64) >> batch.column("space").to_numpy()) & 1
+            keep &= batch.column("own").to_numpy(zero_copy_only=False) | (barred == 1)
         columns = {
             "left": batch.column("left").to_numpy(),
             "right": batch.column("right").to_numpy(),
@@ -192,8 +200,10 @@ def _compare(model: Model, floor: int, rules: bool, batches: Batches) -> Batches
 def _sample(rows: DataFrame, blocks: DataFrame, model: Model) -> learn.Sample:
     """The pairs that a run in one process would learn from, as counts of patterns: same blocks, same pairs."""
     nth = learn.share_of(blocks.count())
-    chosen = blocks.filter(f"shiftright(first * 2654435761L, 7) % {nth} = 0") if nth > 1 else blocks
-    scored = _scored(rows, _meetings(chosen), model, pairs.EVERYTHING, rules=True)
+    together = Window.partitionBy("left", "right", "space")
+    met = _meetings(blocks).withColumn("own", col("print") == functions.min("print").over(together))
+    chosen = met.filter(f"shiftright(first * 2654435761L, 7) % {nth} = 0").select("left", "right", "space", "own")
+    scored = _scored(rows, chosen, model, pairs.EVERYTHING, rules=True)
     first = scored.filter("(met & (shiftleft(1L, space) - 1)) = 0")
     counted = (
         first.groupBy("levels", "met").agg(functions.count("left").alias("total")).orderBy("levels", "met").toArrow()
@@ -302,7 +312,9 @@ def _open(made_in: SparkSession, path: Path, wanted: list[str]) -> DataFrame:
     if path.suffix.lower() == ".parquet":
         frame = made_in.read.parquet(place)
     else:
-        frame = made_in.read.csv(place, header=True, multiLine=True, escape='"', encoding=encoding_of(path))
+        frame = made_in.read.csv(
+            place, header=True, multiLine=True, escape='"', encoding=encoding_of(path).replace("utf8", "UTF-8")
+        )
         frame = frame.toDF(*[name.strip() for name in frame.columns])
     return frame.select([col(f"`{name}`").cast("string").alias(name) for name in wanted if name in frame.columns])
 
@@ -321,6 +333,7 @@ def session(master: str | None = None) -> SparkSession:
     """A session on *master*, on what ``spark-submit`` set, or on the processors of this machine."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("yigong empi").config("spark.ui.showConsoleProgress", "false")
+    builder = builder.config("spark.sql.legacy.javaCharsets", "true")  # GB 18030
     made = (builder.master(master) if master else builder).getOrCreate()
     made.sparkContext.setLogLevel("ERROR")
     return made
