@@ -60,7 +60,7 @@ def _stream(height: int, head: np.ndarray, columns: Sequence[_Column]) -> Iterat
         _put_same(out, at, head)
         for column in columns:
             column.put(out, at, first)
-        yield memoryview(out)
+        yield out.data
     yield memoryview(TRAILER)
 
 
