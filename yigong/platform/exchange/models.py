@@ -74,6 +74,7 @@ class Feed(models.Model):
     )  # longest time without a good run; by the schedule when empty
     state = models.CharField(max_length=10, choices=FeedState.choices, default=FeedState.IDLE)
     active = models.BooleanField(default=True)
+    draft = models.TextField(blank=True)  # a mapping under work, until it becomes a version
     created_at = models.DateTimeField()
 
     class Meta:

@@ -186,7 +186,7 @@ def _findings(data_set: str, frame: pl.DataFrame, so_far: pl.DataFrame, institut
         return wrong
     said = frame.get_column(OP)
     ending = frame.select(deletes(frame)).to_series().arg_true().cast(pl.UInt32)
-    mattering = ~pl.col("row").is_in(ending.implode()) | pl.col("field").is_in(KEY)
+    mattering = pl.col("row").is_null() | ~pl.col("row").is_in(ending.implode()) | pl.col("field").is_in(KEY)
     return merged(
         [wrong.filter(mattering), found(OP_UNKNOWN, said.is_not_null() & ~said.is_in(["upsert", "delete"]), said)]
     )

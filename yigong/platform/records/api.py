@@ -16,6 +16,7 @@ from yigong.platform.records.facts import (
     Row,
     Source,
 )
+from yigong.platform.records.given import index_events, unindex_events
 from yigong.platform.records.history import as_known_on, corrections, record_versions
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
 from yigong.platform.records.schema import model
@@ -70,6 +71,7 @@ __all__ = [
     "gaps",
     "index",
     "index_documents",
+    "index_events",
     "last_seen",
     "latest_results",
     "load",
@@ -89,5 +91,6 @@ __all__ = [
     "supply",
     "timeline",
     "trend",
+    "unindex_events",
     "versions",
 ]
