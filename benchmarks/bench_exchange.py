@@ -106,7 +106,6 @@ def _measure(url: str, file: Path, options: argparse.Namespace) -> dict[str, Any
     seconds, job = _ours(file)
     again_seconds, again = _ours(file)
     rate, copy_rate = options.rows / seconds, options.rows / copy_seconds
-    peer = {} if options.no_dlt else _dlt(url, file, file.parent)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"plain COPY        {copy_seconds:7.2f} s  {copy_rate:>10,.0f} rows/s  ({', '.join(f'{p:.2f}' for p in plain)})"
@@ -114,12 +113,10 @@ def _measure(url: str, file: Path, options: argparse.Namespace) -> dict[str, Any
     print(f"exchange, new     {seconds:7.2f} s  {rate:>10,.0f} rows/s  ratio {rate / copy_rate:.3f}")
     print(f"exchange, again   {again_seconds:7.2f} s  {options.rows / again_seconds:>10,.0f} rows/s  (nothing changes)")
     print(f"{rules} rules looked at every row; peak memory of the process {peak:,.0f} MB")
+    peer = {} if options.no_dlt else _dlt(url, file, file.parent)
     told = {}
     if peer:
-        told = {
-            "dlt": round(rate / (peer["rows"] / peer["seconds"]), 2),
-            "dlt_seconds": round(peer["seconds"], 2)
-        }
+        told = {"dlt": round(rate / (peer["rows"] / peer["seconds"]), 2), "dlt_seconds": round(peer["seconds"], 2)}
         print(
             f"dlt               {peer['seconds']:7.2f} s  {peer['rows'] / peer['seconds']:>10,.0f} rows/s  ours is {told['dlt']:.1f} times as fast"
         )
@@ -229,9 +226,11 @@ def _dlt(url: str, file: Path, folder: Path) -> dict[str, Any]:
                 out.write(chunk)
         db.execute("checkpoint")
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.dlt_peer", url, "bench_source", str(folder / "dlt")],
-        check=True, capture_output=True, text=True,
+        [sys.executable, "-m", "benchmarks.dlt_peer", "bench_source", str(folder / "dlt")],
+        check=False, capture_output=True, text=True, env={**os.environ, "DATABASE_URL": url},
     )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -1,6 +1,6 @@
 """dlt as a peer: one table of PostgreSQL into another, sql_table with the arrow backend, loaded by COPY of CSV, nothing checked.
 
-``python -m benchmarks.dlt_peer SOURCE_URL TABLE FOLDER`` prints one line of JSON; dlt, like ours, is loaded before the clock starts.
+``DATABASE_URL=… python -m benchmarks.dlt_peer TABLE FOLDER`` prints one line of JSON; dlt, like ours, is loaded before the clock starts.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import sys
 import time
 
 
-def main(url: str, table: str, folder: str) -> int:
+def main(table: str, folder: str) -> int:
     """Load and print rows and seconds."""
     os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": folder, "RUNTIME__LOG_LEVEL": "WARNING"}
+    url = os.environ["DATABASE_URL"]
     import dlt
     from dlt.sources.sql_database import sql_table
 
