@@ -164,7 +164,7 @@ def _recount(rule: quality.Rule) -> None:
         )
         said = limits(rule)
         cursor.execute(
-            """update quality_failure set failing = coalesce(score > %(most)s + 1e-9, false) or coalesce(score < %(least)s - 1e-9, false)
+            """update quality_failure set failing = coalesce(score > %(most)s::float8 + 1e-9, false) or coalesce(score < %(least)s::float8 - 1e-9, false)
                where rule = %(rule)s""",
             {"rule": rule.code, "least": said["least"], "most": said["most"]},
         )
