@@ -17,6 +17,7 @@ from yigong.kit.errors import Refused
 from yigong.platform.exchange import api as exchange
 from yigong.quality.domain import WAITING, State
 from yigong.quality.models import QualityIssue, QualityRun
+from yigong.quality.stored import NAMED
 from yigong.standards.quality import api as quality
 
 TABS: Mapping[str, Q] = {
@@ -163,6 +164,8 @@ def statement(issue: QualityIssue, rule: quality.Rule, context: Mapping[str, Any
 def listing(data_set: str, condition: str, org_code: str) -> str:
     """A select of the rows of one institution for which a condition holds, over whole groups."""
     about = quality.subject(data_set)
+    for name, said in NAMED.get(data_set, {}).items():
+        condition = condition.replace(f'r."{name}"', said)
     join = "\nleft join empi_registration p on p.id = r.registration_id" if 'p."' in condition else ""
     return (
         f"select x.id from (\n  select r.id, ({condition}) as fails\n  from {about.table} r{join}\n"

@@ -60,7 +60,13 @@ def follow_ups(org: str, rows: list[dict[str, Any]], *, start: int = 0) -> None:
     first = datetime(2026, 1, 5, 2, tzinfo=UTC)
     keys = [f"F{start + i}" for i in range(len(rows))]
     people = pl.DataFrame(
-        {"org_code": org, "source_system": "JW", "local_id": keys, "full_name": [f"居民{k}" for k in keys], "sex_code": "2"}
+        {
+            "org_code": org,
+            "source_system": "JW",
+            "local_id": keys,
+            "full_name": [f"居民{k}" for k in keys],
+            "sex_code": "2",
+        }
     )
     known = empi.register(system(), people)
     usual = {"systolic_blood_pressure_mmhg": 134.0, "diastolic_blood_pressure_mmhg": 82.0, "follow_up_method_code": "1"}

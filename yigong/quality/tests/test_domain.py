@@ -27,7 +27,9 @@ TODAY = date(2026, 11, 26)
         ([Line(1, 1_000_000, 1), Line(1, 1_000_000, 0), Line(1, 1_000_000, 0)], 99.9, ""),
     ],
 )
-def test_a_score_is_the_weighted_mean_or_is_withheld_with_its_reason(lines: list[Line], value: float | None, reason: str) -> None:
+def test_a_score_is_the_weighted_mean_or_is_withheld_with_its_reason(
+    lines: list[Line], value: float | None, reason: str
+) -> None:
     """Too few values or rules give no score; a failing row never gives a hundred."""
     told = domain.score(lines)
     assert (told.value, told.reason) == (value, reason)

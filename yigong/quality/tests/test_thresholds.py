@@ -29,7 +29,13 @@ def state() -> dict[str, Any]:
 @pytest.mark.parametrize("most", [140.0, 145.0, 155.0, 160.0])
 def test_a_threshold_moved_counts_as_if_the_rules_had_run_again(cast: Cast, most: float) -> None:
     """Results, failing rows and issues after the change equal those of a new run; no run took place."""
-    follow_ups(OWN, [{"systolic_blood_pressure_mmhg": 136.0 + i, "hypertension_follow_up_evaluation_result_code": "1"} for i in range(30)])
+    follow_ups(
+        OWN,
+        [
+            {"systolic_blood_pressure_mmhg": 136.0 + i, "hypertension_follow_up_evaluation_result_code": "1"}
+            for i in range(30)
+        ],
+    )
     running.run(system(), data_sets=[FOLLOW_UP])
     runs = QualityRun.objects.count()
     then = services.tried(RULE, least=None, most=most)
