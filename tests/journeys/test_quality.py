@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.journeys.visitor import Visitor
 
+Visit = Callable[..., Visitor]
+
 
 @pytest.mark.journey
 @pytest.mark.feature("C24", "C26", "C30")
-def test_a_quality_clerk_works_on_an_issue_of_the_own_institution(visitor: Visitor) -> None:
+def test_a_quality_clerk_works_on_an_issue_of_the_own_institution(visit: Visit) -> None:
     """The clerk sees own issues only, opens one, sees rows with keys and where they came from, reports it as mended, takes it back."""
-    page = visitor.log_in("linxia").open("/quality/issues/")
+    visitor = visit("linxia")
+    page = visitor.open("/quality/issues/")
     names = set(page.locator("tbody .yg-inst").all_inner_texts())
     assert names == {"县医"}, names
     page.locator("tbody tr[data-href]").first.click()
@@ -32,9 +36,10 @@ def test_a_quality_clerk_works_on_an_issue_of_the_own_institution(visitor: Visit
 
 @pytest.mark.journey
 @pytest.mark.feature("C25", "C27")
-def test_the_data_office_looks_at_scores_and_tries_a_threshold(visitor: Visitor) -> None:
+def test_the_data_office_looks_at_scores_and_tries_a_threshold(visit: Visit) -> None:
     """Scores bear what they are made of; the effect of another threshold is seen before it is set; the report is a PDF."""
-    page = visitor.log_in("fenglei").open("/quality/")
+    visitor = visit("fenglei")
+    page = visitor.open("/quality/")
     expect(page.get_by_text(re.compile(r"[\d,]+ / [\d,]+ 个判定"))).to_be_visible()
     visitor.open("/quality/rules/QC-FU-009/")
     page.locator("#p-most").fill("90")
