@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,13 +56,12 @@ def of_person(ctx: Ctx, person_id: int, *, limit: int = 200) -> list[StudyRow]:
                 order by s.study_at desc limit %(limit)s""",
             {"person": person_id, "limit": limit, **reach.params},
         )
-        return [StudyRow(*row[:3], tuple(_list(row[3])), *row[4:]) for row in cursor.fetchall()]
+        return [_row(row) for row in cursor.fetchall()]
 
 
-def _list(stored: Any) -> list[str]:
-    import json
-
-    return json.loads(stored) if isinstance(stored, str) else list(stored or ())
+def _row(row: Sequence[Any]) -> StudyRow:
+    kinds = json.loads(row[3]) if isinstance(row[3], str) else row[3] or ()
+    return StudyRow(row[0], row[1], row[2], tuple(kinds), row[4], row[5], row[6], row[7], row[8])
 
 
 def study(ctx: Ctx, study_id: int) -> tuple[Study, int]:

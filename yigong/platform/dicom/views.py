@@ -29,6 +29,10 @@ WINDOWS = (
 _WINDOW = re.compile(r"^-?\d{1,5},\d{1,5},linear$")
 
 
+def _said(fault: Fault) -> str:
+    return sentence(Refused(fault.code, pacs=fault.facts.get("pacs", ""), reason=fault.facts.get("reason", "")))
+
+
 def _ctx(request: HttpRequest) -> Ctx:
     return request.ctx  # type: ignore[attr-defined, no-any-return]
 
@@ -46,12 +50,12 @@ def sweep(request: HttpRequest, code: str) -> HttpResponse:
     """Look through an archive now."""
     pacs = Pacs.objects.filter(code=code).first()
     if pacs is None:
-        raise Refused("dicom.no_such_pacs", code=code)
+        raise Refused("dicom.no_such_pacs", name=code)
     back = redirect("dicom:archives")
     try:
         swept = services.sweep(_ctx(request), pacs)
     except Fault as fault:
-        return say(request, back, sentence(Refused(fault.code, **fault.facts)), tone="bad")
+        return say(request, back, _said(fault), tone="bad")
     audit(_ctx(request), "dicom.manage", "dicom_pacs", pacs.pk, after={"found": swept.found, "new": swept.new})
     words = _("已核对 %(found)s 次检查：新增 %(new)s，更新 %(changed)s，撤出 %(gone)s")
     facts = {"found": swept.found, "new": swept.new, "changed": swept.changed, "gone": swept.gone}
@@ -74,7 +78,7 @@ def study(request: HttpRequest, study_id: int) -> HttpResponse:
     try:
         series = selectors.contents(found)
     except Fault as error:
-        fault = sentence(Refused(error.code, **error.facts))
+        fault = _said(error)
     chosen = next((s for s in series if s.uid == request.GET.get("series")), series[0] if series else None)
     context = {
         "study": found, "person": empi.golden(ctx, person_id), "person_id": person_id, "series": series,
@@ -99,7 +103,7 @@ def image(request: HttpRequest, study_id: int, sealed: str) -> HttpResponse:
     try:
         content, media = client.drawn(found.pacs, found.study_uid, series_uid, instance_uid, **how)
     except Fault as fault:
-        return HttpResponse(sentence(Refused(fault.code, **fault.facts)), status=502, content_type="text/plain; charset=utf-8")  # fmt: skip
+        return HttpResponse(_said(fault), status=502, content_type="text/plain; charset=utf-8")  # fmt: skip
     answer = HttpResponse(content, content_type=media if media.startswith("image/") else "application/octet-stream")
     answer["Cache-Control"] = "private, max-age=1800"
     return answer
