@@ -90,7 +90,7 @@ def failing_rows(ctx: Ctx, issue: QualityIssue, *, start: int = 0, size: int = 5
                 order by f.event_at desc nulls last, f.record_id desc limit %(size)s offset %(start)s""",
             {"d": issue.data_set, "o": issue.org_code, "r": issue.rule, "size": size, "start": start},
         )
-        return [FailingRow(*row[:6], row[6:]) for row in cursor.fetchall()]
+        return [FailingRow(a, b, c, d, e, f, tuple(rest)) for a, b, c, d, e, f, *rest in cursor.fetchall()]
 
 
 def shown_fields(rule: quality.Rule) -> list[str]:
@@ -148,11 +148,13 @@ def causes(ctx: Ctx, issue: QualityIssue) -> list[Cause]:
 
 
 def _cause(key: tuple[Any, ...], some: list[tuple[Any, int]]) -> Cause:
+    feed_id, name, version = key
     origins = sorted((o for o, _ in some if o), key=lambda o: o.committed_at)
     rows = sum(n for _, n in some)
     if not origins:
-        return Cause(*key, rows, None, None, None)
-    return Cause(*key, rows, origins[0].committed_at, origins[-1].committed_at, origins[-1].job_id)
+        return Cause(feed_id, name, version, rows, None, None, None)
+    first, last = origins[0], origins[-1]
+    return Cause(feed_id, name, version, rows, first.committed_at, last.committed_at, last.job_id)
 
 
 def statement(issue: QualityIssue, rule: quality.Rule, context: Mapping[str, Any]) -> str:

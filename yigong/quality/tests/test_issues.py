@@ -12,9 +12,9 @@ from yigong.kit import clock
 from yigong.kit.ctx import Ctx, system
 from yigong.kit.errors import Refused
 from yigong.outbox.models import OutboxEvent
-from yigong.quality import issues, running, selectors, services
+from yigong.quality import due, issues, running, selectors, services
 from yigong.quality.domain import State
-from yigong.quality.models import QualityFailure, QualityIssue, QualityMove, QualityResult
+from yigong.quality.models import QualityDue, QualityFailure, QualityIssue, QualityMove, QualityResult
 from yigong.quality.tests.conftest import FOLLOW_UP, OTHER, OWN, Cast, follow_ups
 from yigong.security.models import Audit
 
@@ -101,7 +101,7 @@ def test_a_conceded_dispute_excuses_its_rows_for_good(one: Cast) -> None:
     move(one.clerk, "dispute", reason="仪器如此，已附照片")
     with pytest.raises(Refused) as refused:
         move(one.clerk, "concede", answer="同意")
-    assert refused.value.code == "wrong_side"
+    assert refused.value.code == "quality.wrong_side"
     assert move(one.office, "concede", answer="照片清楚，同意").state == State.CLOSED
     check()
     assert (found().state, found().failing) == (State.CLOSED, 0)
@@ -140,7 +140,7 @@ def test_only_the_institution_sees_and_works_on_its_issue(one: Cast) -> None:
     assert selectors.one(one.office, found().pk).pk == found().pk
     with pytest.raises(Refused) as refused:
         move(one.office, "fix", reason="代改")
-    assert refused.value.code == "wrong_side"
+    assert refused.value.code == "quality.wrong_side"
 
 
 @pytest.mark.feature("C24")
@@ -151,7 +151,7 @@ def test_the_same_key_twice_is_one_move_and_a_stale_version_is_refused(one: Cast
     assert again.assignee == first.assignee == "甲" and QualityMove.objects.count() == 1
     with pytest.raises(Refused) as refused:
         services.move(one.clerk, found().pk, "fix", given={"reason": "x"}, version=1)
-    assert refused.value.code == "stale"
+    assert refused.value.code == "quality.stale"
     assert Audit.objects.filter(action="quality.assign").count() == 1
 
 
@@ -176,3 +176,16 @@ def test_running_twice_changes_nothing(one: Cast) -> None:
     before = facts()
     check()
     assert facts() == before
+
+
+@pytest.mark.feature("C24")
+def test_rows_that_come_in_are_checked_by_the_worker(one: Cast) -> None:
+    """A batch makes its institution due once; when the moment has come the worker runs the rules and the issue closes."""
+    facts = {"data_set": FOLLOW_UP, "counts": [{"org_code": OWN, "inserted": 1, "updated": 0}]}
+    due.loaded(1, facts)
+    due.loaded(2, facts)
+    assert QualityDue.objects.count() == 1 and due.work() == 0
+    follow_ups(OWN, [{}] * 40)
+    with clock.fixed(clock.now() + due.WAIT + timedelta(seconds=1)):
+        assert due.work() == 1
+    assert (found().state, QualityDue.objects.count()) == (State.CLOSED, 0)

@@ -87,6 +87,7 @@ def test_the_office_sees_the_effect_of_a_threshold_before_it_is_set(checked: Qua
     text = client.get(url, {"most": "140"}).content.decode()
     assert "不合规由 <b>0</b> 变为 <b>0</b>（判定 58）" in text and "东河镇中心卫生院" in text
     assert client.get(url, {"most": "999"}).status_code == 409
+    assert client.get(reverse("quality:rule", args=["QC-NONE-1"])).status_code == 404
     assert (
         client.post(reverse("quality:threshold", args=["QC-FU-007"]), {"most": "140", "reason": ""}).status_code == 400
     )

@@ -57,7 +57,7 @@ def test_a_threshold_keeps_within_what_the_rule_allows_and_needs_a_reason(cast: 
     assert refused.value.code == "threshold_out" and "140–160" in str(refused.value.facts["allowed"])
     with pytest.raises(Refused) as refused:
         services.set_threshold(cast.office, RULE, most=145, reason=" ")
-    assert refused.value.code == "missing"
+    assert refused.value.code == "quality.missing"
     assert rulebook.rule(RULE).most == quality.rule(RULE).most
 
 
