@@ -74,7 +74,9 @@ COMMANDS = {
 PLAIN_COMMANDS = {"empi", "document", "edge"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
-HANDLERS: dict[str, list[str]] = {"records.loaded": ["yigong.platform.fhir.publishing:on_loaded"]}
+HANDLERS: dict[str, list[str]] = {
+    "records.loaded": ["yigong.platform.fhir.publishing:on_loaded", "yigong.quality.due:loaded"],
+}
 
 #: what `yigong work` does in turn: functions without arguments that answer how much they did
 WORK = [
@@ -82,6 +84,7 @@ WORK = [
     "yigong.platform.exchange.edge.api:work",
     "yigong.platform.fhir.api:work",
     "yigong.platform.dicom.api:work",
+    "yigong.quality.api:work",
     "yigong.outbox.api:dispatch",
     "yigong.outbox.api:forward",
 ]
