@@ -113,7 +113,7 @@ def save_limits(ctx: Ctx, node_id: int, **limits: int) -> None:
     found = locked(ctx, node_id)
     found.limits = {**found.limits, **limits}
     found.save(update_fields=["limits"])
-    issue(ctx, found, "limits")
+    issue(ctx, found, "参数 limits")
 
 
 def _line(ctx: Ctx, node_id: int, feed_id: int) -> tuple[Node, Assignment]:
