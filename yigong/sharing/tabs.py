@@ -136,6 +136,8 @@ def event_content(ctx: Ctx, person_id: int, event: records.Event) -> dict[str, A
     else:
         rows = []
     content: dict[str, Any] = {"rows": rows, "row_document": found[0] if found else None}
+    if any(row.version > 1 for row in rows):
+        content["corrections"] = records.corrections(ctx, event.data_set, rows)
     if event.kind == "laboratory":
         content["results"] = records.report(ctx, person_id, event.group_key, event.org_code)
     elif event.kind == "prescription" and event.data_set == "western_prescription":

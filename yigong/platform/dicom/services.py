@@ -12,7 +12,7 @@ import polars as pl
 from django.db import connection, transaction
 
 from yigong.kit.clock import now, today
-from yigong.kit.ctx import Ctx
+from yigong.kit.ctx import Ctx, system
 from yigong.kit.errors import Fault
 from yigong.outbox.api import say
 from yigong.platform.dicom import client, reading
@@ -254,6 +254,11 @@ def turn(ctx: Ctx, *, every: timedelta = timedelta(minutes=1)) -> int:
             continue
         done += swept.new + swept.changed + swept.gone
     return done
+
+
+def work() -> int:
+    """A turn of ``yigong work``."""
+    return turn(system())
 
 
 def lines(swept: Swept) -> Iterable[str]:
