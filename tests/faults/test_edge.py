@@ -19,7 +19,7 @@ from tests.faults.proxy import Proxy
 
 pytestmark = pytest.mark.fault
 SECONDS = float(os.environ.get("YIGONG_FAULT_SECONDS") or 12)
-COME = 90  # seconds within which all must have come, on a busy machine
+COME = 240  # seconds within which all must have come, on a machine that others use as well
 
 
 @pytest.fixture(scope="module")
