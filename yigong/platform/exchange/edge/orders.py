@@ -95,7 +95,7 @@ def reread(ctx: Ctx, node_id: int, feed_id: int) -> None:
 def release(ctx: Ctx, node_id: int, feed_id: int) -> None:
     """Let the centre read a feed again. Raises Refused edge.queue_waits while rows of it are under way."""
     found, line = _line(ctx, node_id, feed_id)
-    theirs = next((f for f in found.facts.get("feeds") or () if f.get("name") == str(feed_id)), {})
+    theirs: dict[str, Any] = next((f for f in found.facts.get("feeds") or () if f.get("name") == str(feed_id)), {})
     rows = (theirs.get("waiting") or {}).get("rows", 0)
     rows += sum(found.bundles.filter(feed_id=feed_id, state__in=selectors.OPEN).values_list("rows", flat=True))
     if rows and found.state != "revoked":

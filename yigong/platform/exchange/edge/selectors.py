@@ -67,7 +67,7 @@ def assignable(ctx: Ctx, found: Node) -> list[Feed]:
 
 def journal(found: Node) -> dict[int, dict[str, Any]]:
     """For each feed of a node: bundles and rows received, open, failed, and when the last came."""
-    lines = (
+    lines: Any = (
         Bundle.objects.filter(node=found)
         .values("feed_id")
         .annotate(

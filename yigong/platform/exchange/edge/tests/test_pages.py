@@ -67,12 +67,12 @@ def test_a_feed_is_given_to_a_node_changed_paused_and_released(feed: Feed) -> No
     version = feed.mappings.get()
     page = client.get(reverse("edge:assign", args=[node.pk])).content.decode()
     assert "县医院检验" in page and "v1" in page
-    given = {"feed": feed.pk, "mapping": version.pk, "every_seconds": 60, "rows": 500}
+    given = {"feed": feed.pk, "mapping": version.pk, "every_seconds": 60, "bundle_rows": 500}
     assert client.post(reverse("edge:assign", args=[node.pk]), given).status_code == 302
     feed.refresh_from_db()
     assert (feed.reader, feed.schedule) == ("edge", "")
     url = reverse("edge:order", args=[node.pk, feed.pk])
-    assert client.post(url, {"mapping": "", "every_seconds": 300, "rows": 200}).status_code == 302
+    assert client.post(url, {"mapping": "", "every_seconds": 300, "bundle_rows": 200}).status_code == 302
     for verb in ("pause", "resume", "reread"):
         assert client.post(reverse("edge:steer", args=[node.pk, feed.pk, verb])).status_code == 302
     assert (
