@@ -109,7 +109,16 @@ def _alone(run: _Run, numbered: Iterable[tuple[int, Prepared]]) -> Iterator[Tota
 
 def _two_abreast(run: _Run, numbered: Iterable[tuple[int, Prepared]]) -> Iterator[Totals]:
     """A batch is written while the one before it is, and commits after it."""
-    return side_by_side(numbered, lambda one, turn: _carry(run, *one, turn), lambda one: _turn(one[1]))
+    for totals in side_by_side(numbered, lambda one, turn: _carry(run, *one, turn), lambda one: _turn(one[1])):
+        yield totals
+        _hang_up_if_lost()
+    _hang_up_if_lost()
+
+
+def _hang_up_if_lost() -> None:
+    """The caller's own connection rests meanwhile; where it broke, the next statement opens another."""
+    if connection.connection is not None and not connection.is_usable():
+        connection.close()
 
 
 def _turn(ready: Prepared) -> Turn:

@@ -180,8 +180,8 @@ def close(job: Job, state: FeedState, *, permanent: bool = False) -> None:
         _closed_feed(done, state, permanent)
     note(
         done,
-        f"结束：读取 {done.read}，过滤 {done.filtered}，拒收 {done.rejected}，入库 {done.loaded}",
-        f"ended: read {done.read}, filtered {done.filtered}, rejected {done.rejected}, loaded {done.loaded}",
+        f"结束：读取 {done.read}，过滤 {done.filtered}，拒收 {done.rejected}，入库 {done.loaded}，撤回 {done.deleted}",
+        f"ended: read {done.read}, filtered {done.filtered}, rejected {done.rejected}, loaded {done.loaded}, withdrawn {done.deleted}",
     )
     account.write(done)
 

@@ -14,12 +14,12 @@ from yigong.kit.ctx import Ctx, Reach
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.models import Counts, Feed, FeedState, Finding, Job, Quarantined, RowState, Tally
 
-COUNTS = ("read", "filtered", "rejected", "inserted", "updated", "unchanged")
+COUNTS = ("read", "filtered", "rejected", "inserted", "updated", "unchanged", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One line of a reconciliation: read = filtered + rejected + loaded."""
+    """One line of a reconciliation: read = filtered + rejected + loaded + deleted."""
 
     name: str
     read: int = 0
@@ -28,6 +28,7 @@ class Account:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    deleted: int = 0
 
     @property
     def loaded(self) -> int:
@@ -37,7 +38,7 @@ class Account:
     @property
     def balances(self) -> bool:
         """账平."""
-        return self.read == self.filtered + self.rejected + self.loaded
+        return self.read == self.filtered + self.rejected + self.loaded + self.deleted
 
 
 def feeds(ctx: Ctx) -> QuerySet[Feed]:

@@ -41,7 +41,9 @@ def _accounts(lines: list[selectors.Account], **filters: Any) -> dict[str, Any]:
     def one(line: selectors.Account, word: str) -> Account:
         query = "&".join(f"{k}={v}" for k, v in {**filters, "data_set": line.name}.items() if v)
         url = f"{reverse('exchange:quarantine')}?{query}" if line.rejected else ""
-        return Account(word, line.read, line.filtered, line.rejected, line.loaded, rejected_url=url)
+        return Account(
+            word, line.read, line.filtered, line.rejected, line.loaded, rejected_url=url, withdrawn=line.deleted
+        )
 
     return {
         "rows": [one(line, data_set_word(line.name)) for line in lines],

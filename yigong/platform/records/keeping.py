@@ -14,8 +14,8 @@ GROUPS = {"org_code": pl.String, "source_system": pl.String, "group_key": pl.Str
 NO_GROUPS = pl.DataFrame(schema=GROUPS)
 _COLUMNS = """(data_set, record_id, version, registration_id, org_code, source_system, source_key, row, known_from,
     known_until, withdrawn, batch_id)"""
-_VALUES = """%s, t.id, t.version, t.registration_id, t.org_code, t.source_system, t.source_key, to_jsonb(t), t.loaded_at,
-    %s, {withdrawn}, %s"""
+_VALUES = """%s::text, t.id, t.version, t.registration_id, t.org_code, t.source_system, t.source_key, to_jsonb(t), t.loaded_at,
+    %s::timestamptz, {withdrawn}, %s::bigint"""
 
 
 def keep_old(table: str, new: str, *, until: datetime, batch_id: int | None) -> pl.DataFrame:

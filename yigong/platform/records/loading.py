@@ -153,7 +153,9 @@ def _fates(table: str, rows: pl.DataFrame) -> pl.DataFrame:
         part = part_of(rows, org, system, whole=len(sources) == 1)
         stored = _stored(table, org, system, part)
         if stored.is_empty():
-            parts.append(part.with_columns(pl.lit(None, pl.Int64).alias("_known"), pl.lit(None, pl.Int64).alias("_stored")))
+            parts.append(
+                part.with_columns(pl.lit(None, pl.Int64).alias("_known"), pl.lit(None, pl.Int64).alias("_stored"))
+            )
         else:
             parts.append(part.join(stored, on="source_key", how="left", maintain_order="left"))
     return parts[0] if len(parts) == 1 else pl.concat(parts)

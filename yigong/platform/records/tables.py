@@ -64,9 +64,7 @@ def copy(table: str, frame: pl.DataFrame) -> None:
     send(table, Buffers(frame), frame.columns, {}, {name: column.type for name, column in columns(table).items()})
 
 
-def send(
-    table: str, buffers: Buffers, names: Sequence[str], more: Mapping[str, Any], kinds: Mapping[str, str]
-) -> None:
+def send(table: str, buffers: Buffers, names: Sequence[str], more: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
     """The columns *names* of a frame and those of *more*, which are alike in all rows, into *table* by binary COPY."""
     if buffers.frame.is_empty():
         return

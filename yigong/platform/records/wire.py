@@ -174,7 +174,9 @@ def _numeric(value: float) -> bytes:
     while parts and not parts[-1]:
         parts.pop()
     negative = 0x4000 if sign and parts else 0
-    return struct.pack(f">hhHh{len(parts)}h", len(parts), weight if parts else 0, negative, scale if parts else 0, *parts)
+    return struct.pack(
+        f">hhHh{len(parts)}h", len(parts), weight if parts else 0, negative, scale if parts else 0, *parts
+    )
 
 
 @njit(cache=True, nogil=True)
