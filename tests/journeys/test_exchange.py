@@ -21,7 +21,19 @@ def clinic(tmp_path: Path) -> Path:
     path = tmp_path / "lab.db"
     with sqlite3.connect(path) as db:
         db.execute("create table jyjg (BGDH, XMBH, JG, DW, BGRQ, BRID, XM, ZF)")
-        rows = [(f"J{n}", "GLU", f"{4 + n / 10}", "MMOL/L", f"2026-03-{n + 1:02} 08:30:00", f"B{n}", "测试甲", "1" if n == 9 else "0") for n in range(10)]
+        rows = [
+            (
+                f"J{n}",
+                "GLU",
+                f"{4 + n / 10}",
+                "MMOL/L",
+                f"2026-03-{n + 1:02} 08:30:00",
+                f"B{n}",
+                "测试甲",
+                "1" if n == 9 else "0",
+            )
+            for n in range(10)
+        ]
         db.executemany("insert into jyjg values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     path.chmod(0o644)
     for folder in (tmp_path, *tmp_path.parents[:3]):
