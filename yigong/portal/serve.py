@@ -31,13 +31,14 @@ def work(arguments: list[str]) -> int:
     from yigong.kit.ctx import system
     from yigong.outbox.api import dispatch
     from yigong.platform.bus.api import process
+    from yigong.platform.empi.api import clean_some
     from yigong.platform.exchange.api import Worker
     from yigong.platform.exchange.edge.api import work as carry_edge
 
     once, worker = "--once" in arguments, Worker(system())
     while True:
         try:
-            done = process() + carry_edge() + dispatch() + _forward() + worker.turn()
+            done = process() + carry_edge() + dispatch() + _forward() + clean_some(system()) + worker.turn()
         except DatabaseError:  # away: nothing was half done, and it is waited for
             if once:
                 raise

@@ -105,6 +105,8 @@ def mark(ctx: Ctx, person_id: int, verb: str, *, reason: str) -> int:
 
     Raises Refused empi.no_such_person, wrong_state, wrong_side or missing.
     """
+    if verb not in MARKS:
+        raise Refused("empi.no_such_mark")
     _hold(person_id)
     state = Person.objects.filter(pk=person_id).values_list("state", flat=True).first()
     held = Registration.objects.filter(person_id=person_id).exclude(state="merged").values_list("pk", "state")
