@@ -264,7 +264,8 @@ def _intake(
     born |= dict(zip(rest := [r for r in unborn if r not in born], bulk.ids("empi_person", len(rest)), strict=True))
     persons = {registration: born.get(root, root) for registration, root in roots.items()}
     reviews = one_for_each(settlement.reviews, groups)
-    return Intake(ready, settlement, persons, {-root for root in unborn}, reviews, act, changed, homes)
+    founders = {-root for root in unborn}
+    return Intake(ready, settlement, persons, founders, reviews, act, changed, homes=homes)
 
 
 def _write(ctx: Ctx, intake: Intake, touched: set[int]) -> None:
