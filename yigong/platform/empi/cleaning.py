@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 from django.db import IntegrityError, transaction
 
 from yigong.kit.clock import now
-from yigong.kit.ctx import Ctx
+from yigong.kit.ctx import Ctx, system
 from yigong.kit.errors import Refused
 from yigong.platform.empi import bulk, golden, matching, moves, register, rules, stored
 from yigong.platform.empi.models import Cleaning
@@ -63,7 +65,7 @@ def stop(ctx: Ctx, job_id: int) -> None:
     audit(ctx, "empi.clean", "empi_cleaning", job_id, after={"state": "stopped"})
 
 
-def work(ctx: Ctx) -> int:
+def work() -> int:
     """Carry the run that is under way on by one chunk, in one transaction; how many registrations were gone through."""
     with transaction.atomic():
         job = Cleaning.objects.select_for_update(skip_locked=True).filter(state__in=["queued", "running"]).first()
@@ -71,12 +73,17 @@ def work(ctx: Ctx) -> int:
             return 0
         ids = _next(job.reached)
         if ids:
-            job.mended += _clean(ctx, ids)
+            job.mended += _clean(_actor(job), ids)
             job.done, job.reached, job.state = job.done + len(ids), ids[-1], "running"
         else:
             job.state, job.ended_at, job.after = "done", now(), counts()
         job.save()
         return len(ids)
+
+
+def _actor(job: Cleaning) -> Ctx:
+    """The platform, in the name of who began the run."""
+    return replace(system(), actor_id=job.by_id, actor_name=job.by_name)
 
 
 def _next(reached: int) -> list[int]:

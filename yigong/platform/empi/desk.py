@@ -113,19 +113,19 @@ def rule_book(request: Request) -> HttpResponse:
     """The rules in force, the draft with what it would change, the versions."""
     present, draft = rules.current(), ruling.draft()
     edited = rules.read(draft.version, draft.body) if draft else present
+    change = ruling.preview(request.ctx, edited) if draft else None
     context = {
         "present": present,
         "draft": draft,
         "fields": shown.rule_fields(present, edited),
         "kinds": shown.rule_kinds(present, edited),
-        "change": ruling.preview(request.ctx, edited) if draft else None,
+        "change": change,
+        "examples": [shown.example(one) for one in change.examples] if change else [],
         "said": shown.RULE_SAID,
         "versions": ruling.versions(),
         "note": draft.note if draft else "",
         "kind_words": {kind: words[0] for kind, words in shown.KINDS.items()},
     }
-    if context["change"]:
-        context["examples"] = [shown.example(one) for one in context["change"].examples]
     return page(request, "empi/rules.html", context | shown.desk(request))
 
 

@@ -116,7 +116,7 @@ def mark(ctx: Ctx, person_id: int, verb: str, *, reason: str) -> int:
     states = [[one, before, MARKS[verb]] for one, before in held if before != MARKS[verb]]
     _set_states(states)
     facts: dict[str, Any] = {"from_person": person_id, "to_person": person_id, "states": states, "reason": reason}
-    decision = moves.note(ctx, "mark", [one for one, *_ in states], **facts)
+    decision = moves.note(ctx, "mark", [int(str(one)) for one, _, _ in states], **facts)
     return _done(ctx, f"empi.{verb}", decision, person_id)
 
 
@@ -143,7 +143,7 @@ def confirm(ctx: Ctx, candidate_id: int, *, reason: str = "") -> int:
 
 
 def _proposer(question: Candidate) -> int:
-    return Decision.objects.get(pk=question.decision_id).by_id
+    return Decision.objects.get(pk=question.decision_id or 0).by_id
 
 
 def _answer(

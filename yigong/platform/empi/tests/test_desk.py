@@ -226,10 +226,10 @@ def test_cleaning_applies_todays_form_and_rules_to_what_is_there() -> None:
     with pytest.raises(Refused) as refused:
         cleaning.start(system())
     assert refused.value.code == "empi.cleaning_runs"
-    while cleaning.work(system()):
+    while cleaning.work():
         pass
     job.refresh_from_db()
-    cleaning.work(system())
+    cleaning.work()
     job = Cleaning.objects.get(pk=job.pk)
     assert (job.state, job.done, job.total, job.rule_version) == ("done", 6, 6, draft.version)
     assert job.mended >= 1 and Registration.objects.get(local_id="0-0").name_key == "wangxiulan"
@@ -247,7 +247,7 @@ def test_cleaning_twice_changes_nothing_the_second_time() -> None:
     for _ in range(2):
         job = cleaning.start(system())
         before = exactly()
-        while cleaning.work(system()):
+        while cleaning.work():
             pass
     assert exactly() == before
     assert Cleaning.objects.get(pk=job.pk).mended == 0
