@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import polars as pl
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, system
@@ -16,6 +17,7 @@ from yigong.platform.empi.selectors import ask_rows
 from yigong.security.api import audit
 
 CHUNK = 1000
+log = logging.getLogger("yigong.empi")
 _FORM = ["name_key", "name_initials", "id_no", "id_trust", "phone", "contact_phone"]
 #: what is counted before and after
 _COUNTS = {
@@ -66,7 +68,22 @@ def stop(ctx: Ctx, job_id: int) -> None:
 
 
 def work() -> int:
-    """Carry the run that is under way on by one chunk, in one transaction; how many registrations were gone through."""
+    """Carry the run that is under way on by one chunk, in one transaction; how many registrations were gone through.
+
+    A chunk that fails changes nothing and ends the run, with the kind of error kept for its report.
+    """
+    try:
+        return _chunk()
+    except DatabaseError:
+        raise
+    except Exception as error:
+        log.exception("cleaning of identities ended")
+        under_way = Cleaning.objects.filter(state__in=["queued", "running"])
+        under_way.update(state="failed", ended_at=now(), error=type(error).__name__)
+        return 0
+
+
+def _chunk() -> int:
     with transaction.atomic():
         job = Cleaning.objects.select_for_update(skip_locked=True).filter(state__in=["queued", "running"]).first()
         if job is None:
