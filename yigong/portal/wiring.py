@@ -85,6 +85,7 @@ WORK = [
     "yigong.platform.fhir.api:work",
     "yigong.platform.dicom.api:work",
     "yigong.quality.api:work",
+    "yigong.platform.empi.api:clean_some",
     "yigong.outbox.api:dispatch",
     "yigong.outbox.api:forward",
 ]
