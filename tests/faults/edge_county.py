@@ -127,7 +127,9 @@ class County:
         """Start the database again, as soon as what is left of the old one has gone."""
         code = "from yigong.portal import postgres; postgres.ensure()"
         for _ in range(20):
-            done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=self.env, capture_output=True, check=False)
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=ROOT, env=self.env, capture_output=True, check=False
+            )
             if done.returncode == 0:
                 return
             time.sleep(0.5)
@@ -174,7 +176,9 @@ class County:
         assert set(waiting) == hospital.keys("ZF = '0' and JG = '不详'")
         assert inserted == len(loaded), "a row was inserted twice"
         assert sums[0] == sums[1], "the account does not balance"
-        assert self.ask("select count(*) from edge_bundle where feed_id = %s and state <> 'carried'", feed_id)[0][0] == 0
+        assert (
+            self.ask("select count(*) from edge_bundle where feed_id = %s and state <> 'carried'", feed_id)[0][0] == 0
+        )
         return {"rows": hospital.rows, "loaded": len(loaded), "quarantined": len(waiting), "read": int(sums[0])}
 
 
@@ -187,7 +191,9 @@ class EdgeNode:
 
     def do(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of the node, to its end."""
-        return subprocess.run(self._command(*words), cwd=ROOT, env=self._env(), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            self._command(*words), cwd=ROOT, env=self._env(), capture_output=True, text=True, check=False
+        )
 
     def enrol(self, code: str, url: str = "") -> None:
         """Join the centre."""
@@ -260,13 +266,23 @@ def _prepare(facts: dict[str, Any]) -> dict[str, Any]:
     clerk, org = actors.system(), "100000001X"
     row = {"year": 2026, "code": org, "name": "青禾县人民医院", "short_name": "县医", "kind": "county_hospital"}
     registry.save_institutions(clerk, pl.DataFrame([row]))
-    config = {"url": f"sqlite:///{facts['path']}", "table": "lis", "way": "timestamp", "since_column": "XH", "key": ["XH"]}
+    config = {
+        "url": f"sqlite:///{facts['path']}",
+        "table": "lis",
+        "way": "timestamp",
+        "since_column": "XH",
+        "key": ["XH"],
+    }
     feed = services.save_feed(
         clerk, f"测试 · {facts['system']}"[:4] + facts["system"], org_code=org, reader="sqlite", config=config,
         mapping=facts["mapping"],
     )  # fmt: skip
     node, code = nodes.invite(clerk, name=facts["system"], org_code=org)
-    limits = {"beat_seconds": 1, "free_mb": int(facts.get("free_mb", 10)), "buffer_mb": int(facts.get("buffer_mb", 256))}
+    limits = {
+        "beat_seconds": 1,
+        "free_mb": int(facts.get("free_mb", 10)),
+        "buffer_mb": int(facts.get("buffer_mb", 256)),
+    }
     orders.save_limits(clerk, node.pk, **limits)
     orders.assign(clerk, node.pk, feed.pk, every_seconds=1, rows=int(facts.get("rows", 50)))
     return {"code": code, "feed": feed.pk}

@@ -236,7 +236,9 @@ class Buffer:
     def tried(self, kept: Kept, refused: str = "") -> None:
         """One more attempt, and the word of the centre against it."""
         with self._commit() as db:
-            db.execute("update bundle set attempts = attempts + 1, refused = ? where seq = ?", [refused or None, kept.seq])
+            db.execute(
+                "update bundle set attempts = attempts + 1, refused = ? where seq = ?", [refused or None, kept.seq]
+            )
 
     def receipted(self, kept: Kept) -> None:
         """The centre has it on its own disk: it may leave this one."""
@@ -281,7 +283,9 @@ class Buffer:
 
     def waiting(self) -> dict[str, tuple[int, int, str, str]]:
         """For each feed: bundles and rows that wait, the eldest, and the centre's last word against it."""
-        rows = self._db.execute("select feed, count(*), sum(rows), min(made_at), max(refused) from bundle group by feed")
+        rows = self._db.execute(
+            "select feed, count(*), sum(rows), min(made_at), max(refused) from bundle group by feed"
+        )
         return {r[0]: (r[1], r[2], r[3], r[4] or "") for r in rows}
 
     # ---- configuration and facts ----

@@ -40,7 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="yigong edge", description=HELP, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="yigong edge", description=HELP, formatter_class=argparse.RawTextHelpFormatter
+    )
     home = os.environ.get("YIGONG_EDGE_HOME") or str(Path.home() / ".yigong-edge")
     parser.add_argument("--home", type=Path, default=Path(home), help="folder of the node / 节点目录")
     parser.add_argument("--timeout", type=float, default=30.0, help="seconds to wait for the network / 网络超时秒数")
@@ -48,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     enrol = acts.add_parser("enrol")
     enrol.add_argument("--centre", required=True, help="https://…")
     enrol.add_argument("--code", required=True, help="20 signs / 20 位接入码")
-    enrol.add_argument("--authority", default="", help="certificate of a county's own authority / 自建证书机构的证书文件")
+    enrol.add_argument(
+        "--authority", default="", help="certificate of a county's own authority / 自建证书机构的证书文件"
+    )
     enrol.set_defaults(act=_enrol)
     acts.add_parser("run").set_defaults(act=lambda o: nodes.run(o.home, timeout=o.timeout))
     status = acts.add_parser("status")
@@ -60,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _enrol(options: argparse.Namespace) -> int:
-    found = identity.enrol(options.home, options.centre, options.code, authority=options.authority, timeout=options.timeout)
+    found = identity.enrol(
+        options.home, options.centre, options.code, authority=options.authority, timeout=options.timeout
+    )
     print(f"已接入：{found.name}（{found.org_code}），节点 {found.node}\nenrolled: {found.name}, node {found.node}")
     return 0
 
@@ -78,7 +84,9 @@ def _status(options: argparse.Namespace) -> int:
     print(f"待传 {queue['bundles']} 包 {queue['rows']} 行 {queue['bytes']} 字节，最早 {queue['eldest_at'] or '—'}")
     for feed in facts["feeds"]:
         wrong = (feed["error"] or {}).get("zh", "") or feed["waiting"]["refused"]
-        print(f"  {feed['name']}: 已读 {feed['rows']} 行，末次 {feed['ended_at'] or '—'}，待传 {feed['waiting']['rows']} 行 {wrong}")
+        print(
+            f"  {feed['name']}: 已读 {feed['rows']} 行，末次 {feed['ended_at'] or '—'}，待传 {feed['waiting']['rows']} 行 {wrong}"
+        )
     return 0
 
 

@@ -34,7 +34,11 @@ def look(folder: Path, *, timeout: float = 10.0) -> list[Line]:
         orders = read_document(stored[1]) if stored else None
     except (Refused, Fault, OSError) as error:
         return [*found, Line(False, f"缓存打不开：{error}", f"the buffer does not open: {error}")]
-    found += [_line(lambda: _buffer(buffer)), _line(lambda: _disk(folder, orders)), _line(lambda: _centre(folder, timeout))]
+    found += [
+        _line(lambda: _buffer(buffer)),
+        _line(lambda: _disk(folder, orders)),
+        _line(lambda: _centre(folder, timeout)),
+    ]
     found += [_line(lambda f=f: _source(f.title, dict(f.source))) for f in (orders.feeds if orders else ()) if f.active]  # type: ignore[misc]
     return found
 
@@ -62,7 +66,9 @@ def _buffer(buffer: Buffer) -> Line:
 def _disk(folder: Path, orders: Configuration | None) -> Line:
     limit = (orders.limits if orders else Limits()).free_mb
     free = shutil.disk_usage(folder).free // 1024 // 1024
-    return Line(free >= limit, f"磁盘剩余 {free} MB（下限 {limit}）", f"{free} MB of the disk are free (at least {limit})")
+    return Line(
+        free >= limit, f"磁盘剩余 {free} MB（下限 {limit}）", f"{free} MB of the disk are free (at least {limit})"
+    )
 
 
 def _centre(folder: Path, timeout: float) -> Line:

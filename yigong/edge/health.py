@@ -19,7 +19,9 @@ from yigong.edge.configuration import Configuration
 _STARTED = time.monotonic()
 
 
-def facts(buffer: Buffer, orders: Configuration | None, *, stop_code: str = "", drift_ms: int | None = None) -> dict[str, Any]:
+def facts(
+    buffer: Buffer, orders: Configuration | None, *, stop_code: str = "", drift_ms: int | None = None
+) -> dict[str, Any]:
     """Everything the centre is told of a node."""
     queue = buffer.queue()
     return {
@@ -85,7 +87,9 @@ def feeds(buffer: Buffer, orders: Configuration | None) -> list[dict[str, Any]]:
     known = {f.name: f for f in buffer.feeds()}
     waiting = buffer.waiting()
     names = [f.name for f in orders.feeds] if orders else []
-    return [_feed(name, known.get(name), waiting.get(name, (0, 0, "", ""))) for name in dict.fromkeys([*names, *waiting])]
+    return [
+        _feed(name, known.get(name), waiting.get(name, (0, 0, "", ""))) for name in dict.fromkeys([*names, *waiting])
+    ]
 
 
 def _feed(name: str, state: FeedState | None, waiting: tuple[int, int, str, str]) -> dict[str, Any]:

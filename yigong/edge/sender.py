@@ -70,7 +70,9 @@ class Sender:
             self.revoked = True
             if refused.facts.get("wipe"):
                 self.buffer.destroy()
-        elif refused.code in ("edge.key_unknown", "edge.signature_wrong") and identity.take_new_key(self.folder, self.client):
+        elif refused.code in ("edge.key_unknown", "edge.signature_wrong") and identity.take_new_key(
+            self.folder, self.client
+        ):
             return 0.0
         self.failures, self.away = self.failures + 1, refused.code
         return backoff.pause(self.failures, self._chance, first=5.0)

@@ -73,8 +73,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "edge.key_unknown": ("中心不认识本节点的密钥。", "The centre does not know the key of this node."),
     "edge.signature_wrong": ("签名不符。", "The signature does not fit."),
-    "edge.configuration_unsigned": ("配置没有中心的签名，未采用。", "The orders are not signed by the centre; not applied."),
-    "edge.configuration_foreign": ("配置是发给节点 {node} 的，未采用。", "The orders are for node {node}; not applied."),
+    "edge.configuration_unsigned": (
+        "配置没有中心的签名，未采用。",
+        "The orders are not signed by the centre; not applied.",
+    ),
+    "edge.configuration_foreign": (
+        "配置是发给节点 {node} 的，未采用。",
+        "The orders are for node {node}; not applied.",
+    ),
     "edge.configuration_old": (
         "配置第 {version} 版不比现用的第 {current} 版新，未采用。",
         "Version {version} of the orders is not newer than {current}; not applied.",

@@ -42,7 +42,13 @@ def test_no_bit_of_a_signed_request_can_be_changed(data: st.DataObject) -> None:
     signature = wire.sign(key, wire.request_base(*facts))  # type: ignore[arg-type]
     assert wire.is_signed(wire.public_text(key), signature, wire.request_base(*facts))  # type: ignore[arg-type]
     at = data.draw(st.integers(0, 5))
-    other = data.draw(st.integers(0, 9)) if isinstance(facts[at], int) else "x" if at < 3 else data.draw(st.binary(max_size=9))
+    other = (
+        data.draw(st.integers(0, 9))
+        if isinstance(facts[at], int)
+        else "x"
+        if at < 3
+        else data.draw(st.binary(max_size=9))
+    )
     if other != facts[at]:
         changed = [*facts[:at], other, *facts[at + 1 :]]
         assert not wire.is_signed(wire.public_text(key), signature, wire.request_base(*changed))  # type: ignore[arg-type]
@@ -130,5 +136,3 @@ def test_proofs_of_the_two_sides_differ() -> None:
     key = wire.code_key("7KQ10ABCDEFGHJKMNPQR")
     assert wire.is_proof(key, wire.proof(key, "node", "a", "b"), "node", "a", "b")
     assert not wire.is_proof(key, wire.proof(key, "node", "a", "b"), "centre", "a", "b")
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -20,7 +21,18 @@ from yigong.platform.bus.models import Endpoint, Message, MessageState
 PERSONAL = {"PID": {1, 8}, "NK1": {1}, "GT1": {1}, "IN1": {1}, "IN2": {1}, "MRG": set(), "PD1": set(), "ACC": {1}}
 MASK = "＊＊＊"
 #: of XML messages: attributes and elements that tell nothing about a person
-OPEN_ATTRIBUTES = {"code", "codeSystem", "root", "typeCode", "classCode", "moodCode", "type", "mimeType", "status", "use"}
+OPEN_ATTRIBUTES = {
+    "code",
+    "codeSystem",
+    "root",
+    "typeCode",
+    "classCode",
+    "moodCode",
+    "type",
+    "mimeType",
+    "status",
+    "use",
+}
 OPEN_ELEMENTS = {"creationTime", "interactionId", "low", "high"}
 ELEMENTS_SHOWN = 400
 
@@ -97,12 +109,19 @@ def _elements(raw: bytes) -> list[tuple[str, list[tuple[int, str]]]]:
         return []
     lines: list[tuple[str, list[tuple[int, str]]]] = []
     for element in root.iter("*"):
-        said = [f"{k}={v if k in OPEN_ATTRIBUTES or element.tag in OPEN_ELEMENTS else MASK}" for k, v in element.items()]
+        said = [
+            f"{k}={v if k in OPEN_ATTRIBUTES or element.tag in OPEN_ELEMENTS else MASK}"
+            for k, v in _attributes(element)
+        ]
         if (element.text or "").strip():
             said.append(MASK)
         if said and len(lines) < ELEMENTS_SHOWN:
             lines.append((str(element.tag)[:40], list(enumerate((text[:120] for text in said), start=1))))
     return lines
+
+
+def _attributes(element: Any) -> list[tuple[str, str]]:
+    return [(str(name), str(value)) for name, value in element.items()]
 
 
 def _shown(name: str, fields: list[str]) -> list[tuple[int, str]]:

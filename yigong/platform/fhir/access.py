@@ -121,7 +121,12 @@ def _token(application: Application, asked: str) -> dict[str, Any]:
     if not scopes.within(wanted, held):
         raise Denied("invalid_scope", "more than the application holds")
     Application.objects.filter(pk=application.pk).update(last_used_at=now())
-    claims = {"sub": application.client_id, "scope": str(wanted), "aud": _AUDIENCE, "exp": int(time.time()) + TOKEN_SECONDS}
+    claims = {
+        "sub": application.client_id,
+        "scope": str(wanted),
+        "aud": _AUDIENCE,
+        "exp": int(time.time()) + TOKEN_SECONDS,
+    }
     token = jwt.encode(claims, _key(), algorithm="HS256")
     return {"access_token": token, "token_type": "bearer", "expires_in": TOKEN_SECONDS, "scope": str(wanted)}
 

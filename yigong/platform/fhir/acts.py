@@ -133,7 +133,14 @@ def patched(caller: Caller, kind: str, fhir_id: str, operations: Any, if_match: 
     present = reading.read(caller, kind, fhir_id)
     try:
         made = jsonpatch.JsonPatch(operations).apply(read(present.body))
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError, ValueError, AttributeError) as error:
+    except (
+        jsonpatch.JsonPatchException,
+        jsonpatch.JsonPointerException,
+        TypeError,
+        KeyError,
+        ValueError,
+        AttributeError,
+    ) as error:
         raise Refused("fhir.patch", why=str(error)[:200]) from error
     if not isinstance(made, dict):
         raise Refused("fhir.patch", why="the resource is gone")

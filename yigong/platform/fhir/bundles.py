@@ -69,7 +69,12 @@ def run(caller: Caller, bundle: Mapping[str, Any]) -> dict[str, Any]:
         done = _transaction(caller, [_entry(caller, n, e) for n, e in enumerate(entries)])
     else:
         done = [_alone(caller, n, e) for n, e in enumerate(entries)]
-    return {"resourceType": "Bundle", "id": new_id(), "type": f"{bundle['type']}-response", "entry": [e.answer for e in done]}
+    return {
+        "resourceType": "Bundle",
+        "id": new_id(),
+        "type": f"{bundle['type']}-response",
+        "entry": [e.answer for e in done],
+    }
 
 
 def _entry(caller: Caller, number: int, given: Any) -> Entry:
@@ -178,9 +183,7 @@ def _replaced(value: Any, place: Callable[[str], str], known: set[str]) -> None:
         one = stack.pop()
         if isinstance(one, dict):
             for name, inner in one.items():
-                if name == "reference" and isinstance(inner, str):
-                    one[name] = place(inner)
-                elif isinstance(inner, str) and inner in known:  # Attachment.url, uri
+                if (name == "reference" and isinstance(inner, str)) or (isinstance(inner, str) and inner in known):
                     one[name] = place(inner)
                 elif isinstance(inner, dict | list):
                     stack.append(inner)
@@ -252,5 +255,3 @@ def _read(caller: Caller, entry: Entry) -> dict[str, Any]:
         raise Refused("fhir.bundle", entry=entry.number + 1, why=entry.url[:80])
     audit(caller.ctx, "fhir.read", "fhir", one.place, registration_id=one.registration_id)
     return {"resource": read(one.body), "response": {"status": "200", "etag": f'W/"{one.version}"'}}
-
-

@@ -8,7 +8,17 @@ from typing import Any
 from yigong.platform.fhir.bodies import written
 from yigong.platform.fhir.official import definitions, supported
 
-INTERACTIONS = ("read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type")
+INTERACTIONS = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
 #: operations by level: (name, definition)
 SYSTEM_OPERATIONS = (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),)
 OPERATIONS = {
@@ -83,4 +93,6 @@ def _resource(kind: str) -> dict[str, Any]:
 
 def _parameter(p: Any) -> dict[str, Any]:
     found = {"name": p.code, "type": p.type}
-    return found | ({"definition": p.url} if p.url else {}) | ({"documentation": p.description} if p.description else {})
+    return (
+        found | ({"definition": p.url} if p.url else {}) | ({"documentation": p.description} if p.description else {})
+    )

@@ -24,7 +24,10 @@ FEED = "FHIR 资源服务"
 PERSON = ("org_code", "source_system", "local_id")
 #: sentence of what became of a resource that makes no record
 KEPT = {
-    "no_mapping": ("标准没有这类资源的位置，资源已完整保存", "the standard has no place for it, the resource is kept whole"),
+    "no_mapping": (
+        "标准没有这类资源的位置，资源已完整保存",
+        "the standard has no place for it, the resource is kept whole",
+    ),
     "no_patient": ("资源没有指向已登记的患者", "the resource names no registered patient"),
     "deleted": ("资源已删除", "the resource was deleted"),
 }
@@ -118,11 +121,15 @@ def _batches(by_set: Mapping[str, Sequence[tuple[Waiting, Mapping_, JSON]]]) -> 
         yield batch(data_set, rows, [registration_of(one) for one, _, _ in group])
 
 
-def batch(data_set: str, rows: Sequence[Mapping[str, Any]], people: Sequence[Mapping[str, Any]]) -> exchange.StandardBatch:
+def batch(
+    data_set: str, rows: Sequence[Mapping[str, Any]], people: Sequence[Mapping[str, Any]]
+) -> exchange.StandardBatch:
     """Rows with their persons as the waist takes them."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     numbers = {n for n in names if any(isinstance(r.get(n), int | float) for r in rows)}
-    schema = {n: pl.Datetime("us", "UTC") if n == "event_at" else pl.Float64 if n in numbers else pl.String for n in names}
+    schema = {
+        n: pl.Datetime("us", "UTC") if n == "event_at" else pl.Float64 if n in numbers else pl.String for n in names
+    }
     frame = pl.DataFrame([[row.get(n) for n in names] for row in rows], schema=schema, orient="row")
     registrations = pl.DataFrame(list(people), infer_schema_length=None).unique(list(PERSON), keep="last")
     return exchange.StandardBatch(data_set, frame, registrations.with_columns(_day()), place=FEED)
@@ -210,7 +217,9 @@ def _settle(waiting: Sequence[Waiting]) -> None:
             "versions": [w.version for w in waiting],
             "outcomes": [w.outcome for w in waiting],
             "sets": [w.data_set for w in waiting],
-            "reasons": [json.dumps([{"zh": w.why[0], "en": w.why[1]}] if w.why[0] else [], ensure_ascii=False) for w in waiting],
+            "reasons": [
+                json.dumps([{"zh": w.why[0], "en": w.why[1]}] if w.why[0] else [], ensure_ascii=False) for w in waiting
+            ],
         },
     )
 

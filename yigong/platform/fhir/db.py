@@ -49,7 +49,11 @@ def do(sql: str, params: Mapping[str, Any] | None = None, *, prepare: bool = Tru
 def copy(table: str, columns: Iterable[str], text: bytes | memoryview) -> None:
     """CSV text into a table."""
     names = ", ".join(f'"{name}"' for name in columns)
-    with connection.wrap_database_errors, cursor() as one, one.copy(f"copy {table} ({names}) from stdin (format csv)") as to:
+    with (
+        connection.wrap_database_errors,
+        cursor() as one,
+        one.copy(f"copy {table} ({names}) from stdin (format csv)") as to,
+    ):
         view = memoryview(text)
         for start in range(0, len(view), CHUNK):
             to.write(view[start : start + CHUNK])

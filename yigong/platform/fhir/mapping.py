@@ -277,7 +277,10 @@ def mapping_for(resource: Mapping[str, Any]) -> Mapping_ | None:
 
 def _mapping(name: str, said: Mapping[str, Any]) -> Mapping_:
     codes = {k: {str(a): str(b) for a, b in table.items()} for k, table in said.get("codes", {}).items()}
-    wanted = [(place(k), frozenset(str(v) for v in (vs if isinstance(vs, list) else [vs]))) for k, vs in said.get("when", {}).items()]
+    wanted = [
+        (place(k), frozenset(str(v) for v in (vs if isinstance(vs, list) else [vs])))
+        for k, vs in said.get("when", {}).items()
+    ]
     optional = {k: place(said[k]) if k in said else None for k in ("event_at", "ended_at", "group", "encounter")}
     return Mapping_(
         said.get("name", name), said["resource"], said.get("data_set", ""), tuple(wanted), optional["event_at"],
@@ -291,5 +294,7 @@ def _fields(said: Mapping[str, Any], codes: Mapping[str, Mapping[str, str]]) -> 
     found = []
     for column, where in said.items():
         facts = where if isinstance(where, dict) else {"at": where}
-        found.append(Field(column, place(facts["at"]), codes.get(facts.get("codes", ""), {}), facts.get("kind", "text")))
+        found.append(
+            Field(column, place(facts["at"]), codes.get(facts.get("codes", ""), {}), facts.get("kind", "text"))
+        )
     return tuple(found)

@@ -13,10 +13,36 @@ from yigong.platform.fhir.indexing.values import parameter_number
 
 #: types that speak of no person by themselves: every application with the scope may read them
 PUBLIC = frozenset(
-    "ActivityDefinition CapabilityStatement CodeSystem CompartmentDefinition ConceptMap Endpoint HealthcareService "
-    "ImplementationGuide Library Location Measure Medication MedicationKnowledge NamingSystem OperationDefinition "
-    "Organization OrganizationAffiliation PlanDefinition Practitioner PractitionerRole Questionnaire Schedule "
-    "SearchParameter Slot StructureDefinition StructureMap Substance ValueSet".split()
+    [
+        "ActivityDefinition",
+        "CapabilityStatement",
+        "CodeSystem",
+        "CompartmentDefinition",
+        "ConceptMap",
+        "Endpoint",
+        "HealthcareService",
+        "ImplementationGuide",
+        "Library",
+        "Location",
+        "Measure",
+        "Medication",
+        "MedicationKnowledge",
+        "NamingSystem",
+        "OperationDefinition",
+        "Organization",
+        "OrganizationAffiliation",
+        "PlanDefinition",
+        "Practitioner",
+        "PractitionerRole",
+        "Questionnaire",
+        "Schedule",
+        "SearchParameter",
+        "Slot",
+        "StructureDefinition",
+        "StructureMap",
+        "Substance",
+        "ValueSet",
+    ]
 )
 
 

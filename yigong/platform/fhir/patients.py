@@ -41,7 +41,13 @@ def register(caller: Caller, patients: Sequence[tuple[str, Mapping[str, Any]]]) 
 def _row(caller: Caller, fhir_id: str, patient: Mapping[str, Any]) -> list[Any]:
     facts = registration_facts(patient)
     own = local_id(patient, fhir_id, caller.identifier_system)
-    return [caller.ctx.org_code, caller.source_system, own, *(facts.get(c) for c in _COLUMNS), _day(facts.get("born_on"))]
+    return [
+        caller.ctx.org_code,
+        caller.source_system,
+        own,
+        *(facts.get(c) for c in _COLUMNS),
+        _day(facts.get("born_on")),
+    ]
 
 
 def registration_facts(patient: Mapping[str, Any]) -> dict[str, Any]:

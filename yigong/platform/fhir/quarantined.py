@@ -7,9 +7,9 @@ from typing import Any
 
 from yigong.platform.exchange.api import StandardBatch
 from yigong.platform.fhir import db
-from yigong.platform.fhir.carrying import batch, registration_of, waiting_of, row_of
-from yigong.platform.fhir.mapping import mapping_for
 from yigong.platform.fhir.bodies import read as read_body
+from yigong.platform.fhir.carrying import batch, registration_of, row_of, waiting_of
+from yigong.platform.fhir.mapping import mapping_for
 
 
 def read(config: Mapping[str, Any], *, since: str | None, size: int) -> Iterator[StandardBatch]:

@@ -56,7 +56,7 @@ def _within_scope(caller: Caller, kind: str, resource_id: int) -> bool:
     queries = caller.scopes.queries(kind, "r")
     if not queries:
         return True
-    from yigong.platform.fhir.search.running import matches  # noqa: PLC0415  - a scope is a search
+    from yigong.platform.fhir.search.running import matches
 
     return matches(caller, kind, resource_id, queries)
 

@@ -71,6 +71,9 @@ def parse(text: str, known: Iterable[str] | None = None) -> Scopes:
 def within(asked: Scopes, held: Scopes) -> bool:
     """Whether everything that is asked for is held."""
     return all(
-        any(h.kind in ("*", a.kind) and set(a.acts) <= set(h.acts) and (not h.query or h.query == a.query) for h in held.all)
+        any(
+            h.kind in ("*", a.kind) and set(a.acts) <= set(h.acts) and (not h.query or h.query == a.query)
+            for h in held.all
+        )
         for a in asked.all
     )

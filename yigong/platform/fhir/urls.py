@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern] = [
     re_path(rf"^{TYPE}/{ID}$", views.instance, name="instance"),
     re_path(rf"^{TYPE}/{ID}/_history$", views.instance_history, name="instance-history"),
     re_path(rf"^{TYPE}/{ID}/_history/(?P<number>[^/]+)$", views.instance_version, name="version"),
-    re_path(r"^Patient/(?P<fhir_id>[^/$_][^/$]*)/(?P<kind>[A-Z][A-Za-z]+)$", views.compartment_search, name="compartment"),
+    re_path(
+        r"^Patient/(?P<fhir_id>[^/$_][^/$]*)/(?P<kind>[A-Z][A-Za-z]+)$", views.compartment_search, name="compartment"
+    ),
     re_path(r"^(?P<place>.*)$", views.elsewhere),
 ]

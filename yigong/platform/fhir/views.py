@@ -215,7 +215,9 @@ def _read(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> Http
     found = reading.read(caller, kind, fhir_id)
     audit(caller.ctx, "fhir.read", "fhir", found.place, registration_id=found.registration_id)
     summary, elements = request.GET.get("_summary", ""), request.GET.get("_elements", "")
-    return resource_answer(request, found, projected(found.body, kind, summary, elements) if summary or elements else None)
+    return resource_answer(
+        request, found, projected(found.body, kind, summary, elements) if summary or elements else None
+    )
 
 
 @fhir("fhir.read")

@@ -8,7 +8,11 @@ from functools import cache
 
 from yigong.standards.api import Service, ServiceField, load
 
-SERVED = ("newer", "regional", "local")  # the older edition is served under the regional services that carry its messages
+SERVED = (
+    "newer",
+    "regional",
+    "local",
+)  # the older edition is served under the regional services that carry its messages
 #: services of the older edition whose action names stand for services of the newer one
 LEAF = ("@", "text()")
 #: parts of a message that repeat although no field row says so: service family -> group name -> path
@@ -69,7 +73,9 @@ def specs() -> Mapping[str, Spec]:
     """All services that are served, by key, in the order of the declarations."""
     found = load().services
     served = [s for s in found.values() if s.edition in SERVED]
-    return {s.code: _spec(s, found) for s in sorted(served, key=lambda s: (SERVED.index(s.edition) != 1, s.edition, s.code))}
+    return {
+        s.code: _spec(s, found) for s in sorted(served, key=lambda s: (SERVED.index(s.edition) != 1, s.edition, s.code))
+    }
 
 
 def _spec(service: Service, found: Mapping[str, Service]) -> Spec:
@@ -77,7 +83,9 @@ def _spec(service: Service, found: Mapping[str, Service]) -> Spec:
     own = [f for f in service.fields if f.side == "request"]
     request = own or ([f for f in twin.fields if f.side == "request"] if twin else [])
     response = [f for f in (service.fields or (twin.fields if twin else ())) if f.side == "response"]
-    return Spec(service.code, service, _verb(service.action), request, response, _groups(service, [*request, *response]))
+    return Spec(
+        service.code, service, _verb(service.action), request, response, _groups(service, [*request, *response])
+    )
 
 
 def _verb(action: str) -> str:
@@ -111,8 +119,14 @@ def _names() -> Mapping[str, str]:
             names.setdefault(name.lower(), spec.key)
     for older in load().services.values():
         if older.edition == "older":
-            key = next((s.key for s in specs().values() if s.edition == "regional" and s.service.twin == older.twin != ""), "")
-            key = key or next((s.key for s in specs().values() if s.action == older.twin), "") or OLDER.get(older.action, "")
+            key = next(
+                (s.key for s in specs().values() if s.edition == "regional" and s.service.twin == older.twin != ""), ""
+            )
+            key = (
+                key
+                or next((s.key for s in specs().values() if s.action == older.twin), "")
+                or OLDER.get(older.action, "")
+            )
             if key:
                 names.setdefault(older.action.lower(), key)
     return names

@@ -9,7 +9,7 @@ from lxml import etree
 
 from yigong.platform.hl7v3 import paths
 from yigong.platform.hl7v3.declared import Spec, is_group, tidy
-from yigong.platform.hl7v3.replies import INTERACTION_ROOT, MESSAGE_ROOT, _in_namespace
+from yigong.platform.hl7v3.replies import INTERACTION_ROOT, MESSAGE_ROOT, in_namespace
 from yigong.standards.api import ServiceField
 
 Rows = Sequence[Mapping[str, str]]
@@ -33,7 +33,13 @@ SAID = {
 TIMES = ("Time", "EffectiveTime")
 
 
-def example(spec: Spec, message_id: str, at: datetime, said: Mapping[str, str] | None = None, groups: Mapping[str, Rows] | None = None) -> str:
+def example(
+    spec: Spec,
+    message_id: str,
+    at: datetime,
+    said: Mapping[str, str] | None = None,
+    groups: Mapping[str, Rows] | None = None,
+) -> str:
     """A request of the service that says *said*; without it, an invented one."""
     facts = dict(said) if said is not None else _invented(spec, at)
     facts["MsgID"] = message_id
@@ -41,18 +47,25 @@ def example(spec: Spec, message_id: str, at: datetime, said: Mapping[str, str] |
     if "_IN" in spec.root:
         _head(root, spec, message_id, at)
     of_groups = {name: tidy(path) for name, path in spec.groups.items()}
-    rows = groups if groups is not None else {} if said is not None else {n: [_inside(spec, n, facts)] for n in of_groups}
+    rows = (
+        groups if groups is not None else {} if said is not None else {n: [_inside(spec, n, facts)] for n in of_groups}
+    )
     for f in spec.request:
         path = tidy(f.xpath)
         grouped = any(path.startswith(group + "/") for group in of_groups.values())
-        if (value := facts.get(f.name)) and not grouped and not is_group(f, spec.request) and f.name not in ("MsgID", "CreateTime"):
+        if (
+            (value := facts.get(f.name))
+            and not grouped
+            and not is_group(f, spec.request)
+            and f.name not in ("MsgID", "CreateTime")
+        ):
             paths.put(root, _written(spec, path, f.name), value, f.name, label=_label(spec, f))
     for name, listed in rows.items():
         for row in listed:
             _put_row(root, spec, of_groups[name], row)
     if "_IN" not in spec.root:
         _identify(root, spec, message_id)
-    return etree.tostring(_in_namespace(root), encoding="unicode", pretty_print=True)
+    return etree.tostring(in_namespace(root), encoding="unicode", pretty_print=True)
 
 
 def _head(root: etree._Element, spec: Spec, message_id: str, at: datetime) -> None:
@@ -120,4 +133,8 @@ def _inside(spec: Spec, name: str, facts: Mapping[str, str]) -> dict[str, str]:
     group = tidy(spec.groups[name])
     if name == "ChineseReason":
         return {}
-    return {f.name: facts[f.name] for f in spec.request if tidy(f.xpath).startswith(group + "/") and f.name in facts and not f.name.startswith("Chinese")}
+    return {
+        f.name: facts[f.name]
+        for f in spec.request
+        if tidy(f.xpath).startswith(group + "/") and f.name in facts and not f.name.startswith("Chinese")
+    }

@@ -84,7 +84,11 @@ class CallList(ListPage):
     )
     filters = (
         Choice("type_code", _("应答"), [(n, w) for n, (_t, w) in ANSWERS.items()]),
-        Choice("service", _("服务"), lambda c: [(s.key, f"{s.key} {s.name}") for s in selectors.services(c) if s.calls]),
+        Choice(
+            "service",
+            _("服务"),
+            lambda c: [(s.key, f"{s.key} {s.name}") for s in (selectors.services(c) if c else ()) if s.calls],
+        ),
     )
     order = ("-id",)
     empty_title = _("还没有调用")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from lxml import etree
@@ -86,7 +86,9 @@ def read(
         values = [value for place in places if (value := _leaf(place, leaf))]
         return values[number] if number < len(values) else ""
     marked = [place for place in places if _marked(place, name)] if name in MARKS else []
-    chosen = marked or ([] if shared and name in MARKS else [place for place in places if not shared or not _mark(place)])
+    chosen = marked or (
+        [] if shared and name in MARKS else [place for place in places if not shared or not _mark(place)]
+    )
     return next((value for place in chosen if (value := _leaf(place, leaf))), "")
 
 
@@ -130,7 +132,7 @@ def _leaf(place: Element, leaf: str) -> str:
         return (place.text or place.get("value", "")).strip()
     value = place.get(leaf[1:])
     if value is None and leaf == "@value" and len(place) == 0:
-        value = place.text
+        value = place.text or ""
     return (value or "").strip()
 
 
@@ -188,7 +190,9 @@ def _place(root: Element, way: Sequence[str], leaf: str, name: str, *, anew: boo
     if not _taken(node, leaf, name) and not (anew and (len(node.attrib) or len(node))):
         return node
     around = [i for i, step in enumerate(way) if step in OUTER]
-    again = around[-1] if around else next((i for i in range(len(way) - 1, -1, -1) if way[i] in REPEATABLE), len(way) - 1)
+    again = (
+        around[-1] if around else next((i for i in range(len(way) - 1, -1, -1) if way[i] in REPEATABLE), len(way) - 1)
+    )
     node = trail[again]
     for step in way[again:]:
         node = etree.SubElement(node, step)
@@ -200,17 +204,6 @@ def _taken(node: Element, leaf: str, name: str) -> bool:
         return bool(node.text)
     mark = _attribute(name, leaf) if name in MARKS else ""
     return node.get(leaf[1:]) is not None or bool(mark and node.get(mark) not in (None, MARKS[name][0]))
-
-
-def flat(root: Element) -> Mapping[str, str]:
-    """Every value of a small tree under its path, for keeping."""
-    found: dict[str, str] = {}
-    for element in root.iter(etree.Element):
-        path = root.getroottree().getelementpath(element)
-        found |= {f"{path}/@{k}": str(v) for k, v in element.attrib.items()}
-        if element.text and element.text.strip():
-            found[path] = element.text.strip()
-    return found
 
 
 #: ends of paths in the newer writing -> in the older

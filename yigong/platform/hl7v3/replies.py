@@ -51,12 +51,12 @@ def write(spec: Spec | None, head: Head, answer: Answer, own_id: str, at: dateti
         _document_reply(root, head, answer, own_id)
     else:
         _interaction(root, spec, head, answer, own_id, at)
-    return etree.tostring(_in_namespace(root), encoding="unicode")
+    return etree.tostring(in_namespace(root), encoding="unicode")
 
 
-def _in_namespace(root: etree._Element) -> etree._Element:
+def in_namespace(root: etree._Element) -> etree._Element:
     """The same tree in the namespace of HL7 v3."""
-    whole = etree.Element(f"{{{NAMESPACE}}}{root.tag}", nsmap={None: NAMESPACE, "xsi": forms.XSI})
+    whole = etree.Element(f"{{{NAMESPACE}}}{root.tag}", nsmap={None: NAMESPACE, "xsi": forms.XSI})  # type: ignore[dict-item]
     whole.attrib.update(root.attrib)
     whole.extend(list(root))
     whole.text = root.text
@@ -119,7 +119,9 @@ def _newer(spec: Spec | None, head: Head, root: str) -> bool:
 
 
 def _device(root: etree._Element, name: str, code: str, edition: str, number: str) -> None:
-    device = etree.SubElement(etree.SubElement(root, name, typeCode=code), "device", classCode="DEV", determinerCode="INSTANCE")
+    device = etree.SubElement(
+        etree.SubElement(root, name, typeCode=code), "device", classCode="DEV", determinerCode="INSTANCE"
+    )
     identifier = etree.SubElement(device, "id")
     if edition == "newer":
         etree.SubElement(identifier, "item", root="2.16.156.10011.2.5.1.3", extension=number)
@@ -163,7 +165,13 @@ def _declared(root: etree._Element, spec: Spec, answer: Answer) -> None:
             paths.put(root, f.xpath, forms.text_of(facts[f.name]))
 
 
-def _result(subject: etree._Element, spec: Spec, row: Mapping[str, object], content: Sequence[ServiceField], shared: Mapping[str, int]) -> None:
+def _result(
+    subject: etree._Element,
+    spec: Spec,
+    row: Mapping[str, object],
+    content: Sequence[ServiceField],
+    shared: Mapping[str, int],
+) -> None:
     """One result below its own subject; groups are rows under the name of their group."""
     head, act = "/controlActProcess/subject", _act(content)
     for f in content:
@@ -173,11 +181,13 @@ def _result(subject: etree._Element, spec: Spec, row: Mapping[str, object], cont
             paths.put(subject, path[len(head) :], value, f.name, label=label)
     for name, group in spec.groups.items():
         below = tidy(group)[len(head) :]
-        for part in row.get(name) or ():  # type: ignore[union-attr]
+        for part in row.get(name) or ():  # type: ignore[attr-defined]
             _part(subject, below, part, [f for f in content if tidy(f.xpath).startswith(tidy(group) + "/")], len(head))
 
 
-def _part(subject: etree._Element, group: str, part: Mapping[str, object], fields: Sequence[ServiceField], cut: int) -> None:
+def _part(
+    subject: etree._Element, group: str, part: Mapping[str, object], fields: Sequence[ServiceField], cut: int
+) -> None:
     *around, last = paths.steps(group)
     node = subject
     for step in around:

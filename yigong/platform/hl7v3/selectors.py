@@ -44,7 +44,9 @@ def services(ctx: Ctx, *, q: str = "", edition: str = "", state: str = "") -> li
     ctx.must("hl7v3.view")
     states = {e.code.removeprefix("v3/"): e.state for e in bus.endpoints_of("hl7v3")}
     counted = _counts(ctx)
-    rows = [_standing(spec, states.get(spec.key, "open"), counted.get(spec.key, {})) for spec in declared.specs().values()]
+    rows = [
+        _standing(spec, states.get(spec.key, "open"), counted.get(spec.key, {})) for spec in declared.specs().values()
+    ]
     text = q.lower()
     return [
         r for r in rows

@@ -77,9 +77,7 @@ def answer(application: Application, action: str, data: bytes, *, service: str =
     return call.reply
 
 
-def _service(
-    application: Application, action: str, data: bytes, service: str
-) -> tuple[declared.Spec, Refused | None]:
+def _service(application: Application, action: str, data: bytes, service: str) -> tuple[declared.Spec, Refused | None]:
     """The service that is meant, by address, action or message; and why it is not served."""
     by_address, by_action = declared.by_name(service), declared.by_name(action)
     head = carrying.head_of(data)
@@ -149,7 +147,7 @@ def envelope(application: Application, kind: str, data: bytes) -> bus.Envelope:
     key = f"{application.org_code}|{local}" if local else digest
     facts = [sender, head.message_id, kind, "utf-8", application.org_code, local[:80], order[:80], key[:200]]
     clean = [fact.replace("\x00", "") for fact in facts]
-    return bus.Envelope(data, digest, *clean)
+    return bus.Envelope(data, digest, *clean)  # type: ignore[arg-type]
 
 
 NUMBERS = ("AppInfoID", "ExamAppInfoID", "OrderId", "DocumentId", "AdmID", "HealthRecordCode")

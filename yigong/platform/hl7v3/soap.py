@@ -92,7 +92,8 @@ def fault(version: str, sentence: str, *, sender: bool = True) -> bytes:
     said = escape(sentence)
     if version == "1.1":
         return _envelope(
-            version, f"<e:Fault><faultcode>e:{'Client' if sender else 'Server'}</faultcode><faultstring>{said}</faultstring></e:Fault>"
+            version,
+            f"<e:Fault><faultcode>e:{'Client' if sender else 'Server'}</faultcode><faultstring>{said}</faultstring></e:Fault>",
         )
     code = "Sender" if sender else "Receiver"
     return _envelope(
@@ -120,7 +121,9 @@ def call(version: str, action: str, message: str, user: str = "", secret: str = 
     if user:
         wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
         token = f"<w:Username>{escape(user)}</w:Username><w:Password>{escape(secret)}</w:Password>"
-        head = f'<e:Header><w:Security xmlns:w="{wsse}"><w:UsernameToken>{token}</w:UsernameToken></w:Security></e:Header>'
+        head = (
+            f'<e:Header><w:Security xmlns:w="{wsse}"><w:UsernameToken>{token}</w:UsernameToken></w:Security></e:Header>'
+        )
     body = f"<action>{escape(action)}</action><message>{escape(message)}</message>"
     inside = f'<e:Body><{OPERATION} xmlns="{NAMESPACE}">{body}</{OPERATION}></e:Body>'
     return (

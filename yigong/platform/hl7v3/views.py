@@ -75,7 +75,9 @@ def try_it(request: HttpRequest, key: str) -> HttpResponse:
 
 def _visitor(ctx: Ctx) -> Application:
     """An application that stands for the person at the page; it is never saved."""
-    org_code = ctx.org_code if registry.institution(ctx.org_code) else next((i.code for i in registry.institutions()), "")
+    org_code = (
+        ctx.org_code if registry.institution(ctx.org_code) else next((i.code for i in registry.institutions()), "")
+    )
     return Application(
         code="sandbox", name=ctx.actor_name, org_code=org_code, orgs=[], aliases={}, source_system="SANDBOX", services=["*"], sandbox=True,
     )  # fmt: skip
@@ -108,10 +110,17 @@ class ApplicationForm(Form):
     code = forms.SlugField(label=_("应用名（英文、数字、连字符）"), max_length=40)
     name = forms.CharField(label=_("名称"), max_length=60)
     org_code = forms.ChoiceField(label=_("所属机构"))
-    orgs = forms.MultipleChoiceField(label=_("另可代表的机构"), required=False, widget=forms.SelectMultiple({"size": 5}))
-    source_system = forms.CharField(label=_("来源系统"), max_length=40, required=False, help_text=_("与其他采集方式相同时患者号相通，如 HIS-QH"))
+    orgs = forms.MultipleChoiceField(
+        label=_("另可代表的机构"), required=False, widget=forms.SelectMultiple({"size": 5})
+    )
+    source_system = forms.CharField(
+        label=_("来源系统"), max_length=40, required=False, help_text=_("与其他采集方式相同时患者号相通，如 HIS-QH")
+    )
     services = forms.CharField(
-        label=_("可调用的服务"), initial="EHR-PL-* H0*", help_text=_("编号或通配，以空格分开，如 EHR-PL-* H02* YG-EHR-*"), max_length=400
+        label=_("可调用的服务"),
+        initial="EHR-PL-* H0*",
+        help_text=_("编号或通配，以空格分开，如 EHR-PL-* H02* YG-EHR-*"),
+        max_length=400,
     )
     aliases = forms.CharField(
         label=_("机构代码对照"), required=False, max_length=2000, widget=forms.Textarea({"rows": 2}),
@@ -157,19 +166,27 @@ def new(request: HttpRequest) -> HttpResponse:
 def edit(request: HttpRequest, application_id: int) -> HttpResponse:
     """Change an application."""
     row = selectors.application(request.ctx, application_id)  # type: ignore[attr-defined]
-    initial = {f: getattr(row, f) for f in ("code", "name", "org_code", "orgs", "source_system", "per_minute", "sandbox")}
+    initial = {
+        f: getattr(row, f) for f in ("code", "name", "org_code", "orgs", "source_system", "per_minute", "sandbox")
+    }
     initial |= {"services": " ".join(row.services), "aliases": "\n".join(f"{k}={v}" for k, v in row.aliases.items())}
     form = ApplicationForm(request.POST or None, initial=initial, new=False)
     if request.method == "POST" and form.is_valid():
         _saved(request, form, new=False)
-        return say(request, redirect("hl7v3:application", application_id=row.pk), _now("已保存 %(name)s") % {"name": row.name})
+        return say(
+            request, redirect("hl7v3:application", application_id=row.pk), _now("已保存 %(name)s") % {"name": row.name}
+        )
     return _form_page(request, form, row)
 
 
 def _saved(request: HttpRequest, form: ApplicationForm, *, new: bool) -> tuple[Application, str]:
     given = {n: v for n, v in form.cleaned_data.items() if n not in ("code", "services")}
     return applications.save_application(
-        request.ctx, form.cleaned_data["code"], services=form.cleaned_data["services"].split(), new=new, **given  # type: ignore[attr-defined]
+        request.ctx,  # type: ignore[attr-defined]
+        form.cleaned_data["code"],
+        services=form.cleaned_data["services"].split(),
+        new=new,
+        **given,
     )
 
 

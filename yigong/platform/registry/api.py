@@ -1,5 +1,7 @@
 """The doors of the registry: institutions, divisions, staff."""
 
+from yigong.platform.registry.departments import find_departments, save_department, save_institution
+from yigong.platform.registry.models import Department, Staff
 from yigong.platform.registry.selectors import (
     Institution,
     division_names,
@@ -8,8 +10,6 @@ from yigong.platform.registry.selectors import (
     staff_counts,
     staff_names,
 )
-from yigong.platform.registry.departments import find_departments, save_department, save_institution
-from yigong.platform.registry.models import Department, Staff
 from yigong.platform.registry.services import save_divisions, save_institutions, save_staff
 from yigong.platform.registry.staff import find_staff, masked, register_staff, staff_by_id_no, update_staff
 from yigong.platform.registry.terms import Code, codes_of, find_version, register_terms, waiting_count

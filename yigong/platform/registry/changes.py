@@ -40,4 +40,8 @@ def history(kind: str, key: object) -> list[Change]:
 def differences(change: Change) -> list[tuple[str, Any, Any]]:
     """The fields in which a change made a difference: name, before, after."""
     before, after = change.before or {}, change.after or {}
-    return [(n, before.get(n), after.get(n)) for n in {**before, **after} if before.get(n) != after.get(n) and n != "version"]
+    return [
+        (n, before.get(n), after.get(n))
+        for n in {**before, **after}
+        if before.get(n) != after.get(n) and n != "version"
+    ]

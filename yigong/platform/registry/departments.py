@@ -34,7 +34,9 @@ def save_department(ctx: Ctx, org_code: str, code: str, facts: Mapping[str, Any]
     row.version += 1
     row.save()
     verb = "register" if new else "update"
-    changes.record(ctx, "department", f"{org_code}|{code}", verb, before=before, after=changes.facts(row), version=row.version)
+    changes.record(
+        ctx, "department", f"{org_code}|{code}", verb, before=before, after=changes.facts(row), version=row.version
+    )
     audit(ctx, "registry.save", "registry_department", row.pk, after={"verb": verb})
     say(DepartmentChanged(org_code, code, verb))
     return row

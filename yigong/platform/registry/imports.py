@@ -78,7 +78,9 @@ def _sheet(data: bytes) -> list[list[str]]:
 
 
 def take_rows(
-    rows: Sequence[Mapping[str, str]], name_of: Callable[[Mapping[str, str]], str], save: Callable[[Mapping[str, str]], str]
+    rows: Sequence[Mapping[str, str]],
+    name_of: Callable[[Mapping[str, str]], str],
+    save: Callable[[Mapping[str, str]], str],
 ) -> Imported:
     """Save each row by itself; *save* says ``new changed same`` or refuses."""
     found = Imported(read=len(rows))

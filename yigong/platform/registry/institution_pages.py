@@ -69,7 +69,10 @@ def one(request: HttpRequest, code: str) -> HttpResponse:
     """One institution: facts by year, departments, history."""
     ctx: Ctx = request.ctx  # type: ignore[attr-defined]
     row = _newest(code)
-    history = [(c, [(WORDS.get(n, n), a, b) for n, a, b in changes.differences(c)]) for c in changes.history("institution", code)]
+    history = [
+        (c, [(WORDS.get(n, n), a, b) for n, a, b in changes.differences(c)])
+        for c in changes.history("institution", code)
+    ]
     context = {
         "row": row, "parent": institution(row.parent_code), "division": division_names().get(row.division_code, row.division_code),
         "years": list(Institution.objects.filter(code=code).order_by("-year")), "departments": departments.departments(code),
@@ -120,7 +123,11 @@ def years(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         source, target = (int(request.POST.get(n, "") or 0) for n in ("source", "target"))
         copied = departments.copy_year(ctx, source, target)
-        return say(request, redirect("institutions:years"), _now("已复制 %(n)s 家机构到 %(year)s 年度") % {"n": copied, "year": target})
+        return say(
+            request,
+            redirect("institutions:years"),
+            _now("已复制 %(n)s 家机构到 %(year)s 年度") % {"n": copied, "year": target},
+        )
     newest = counts[0]["year"] if counts else today().year
     context = {"counts": counts, "source": newest, "target": max(newest + 1, today().year), "may_save": True}
     return page(request, "registry/institutions/years.html", context)
@@ -138,7 +145,13 @@ def take(request: HttpRequest) -> HttpResponse:
             raise Refused("registry.no_rows")
         rows = imports.read_table(str(sent.name), sent.read(), {**COLUMNS, **{n: n for n in COLUMNS.values()}})
         found = imports.take_rows(rows, lambda r: r.get("name", ""), lambda r: _save(ctx, r))
-        audit(ctx, "registry.save", "registry_institution", "import", after={"rows": found.read, "errors": len(found.errors)})
+        audit(
+            ctx,
+            "registry.save",
+            "registry_institution",
+            "import",
+            after={"rows": found.read, "errors": len(found.errors)},
+        )
     context = {
         "found": found, "columns": list(COLUMNS), "title": _("机构导入"), "back": reverse("institutions:list"),
         "template": reverse("institutions:template"),

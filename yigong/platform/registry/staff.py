@@ -70,7 +70,9 @@ def _check(facts: Mapping[str, Any]) -> None:
 
 
 def _changed(ctx: Ctx, row: Staff, verb: str, before: Mapping[str, Any] | None, reason: str) -> Staff:
-    changes.record(ctx, "staff", row.pk, verb, before=before, after=changes.facts(row), version=row.version, reason=reason)
+    changes.record(
+        ctx, "staff", row.pk, verb, before=before, after=changes.facts(row), version=row.version, reason=reason
+    )
     audit(ctx, "registry.save", "registry_staff", row.pk, after={"verb": verb})
     say(StaffChanged(row.pk, row.org_code, verb))
     return row

@@ -38,7 +38,13 @@ COLUMNS = {
     "工号": "staff_no", "专业类别": "profession", "职称": "title", "职称有效期至": "title_ends_on", "执业证书号": "license_no",
     "执业有效期至": "license_ends_on", "电话": "phone",
 }  # fmt: skip
-WORDS = {**{name: word for word, name in COLUMNS.items()}, "state": "状态", "sites": "多点执业", "title_code": "职称代码", "department_code": "科室代码"}
+WORDS = {
+    **{name: word for word, name in COLUMNS.items()},
+    "state": "状态",
+    "sites": "多点执业",
+    "title_code": "职称代码",
+    "department_code": "科室代码",
+}
 DAYS = ("born_on", "title_ends_on", "license_ends_on")
 
 
@@ -189,11 +195,19 @@ def edit(request: HttpRequest, staff_id: int) -> HttpResponse:
 
 def _edit(request: HttpRequest, row: Staff | None) -> HttpResponse:
     ctx: Ctx = request.ctx  # type: ignore[attr-defined]
-    initial = {f: getattr(row, f) for f in StaffForm.base_fields} if row else {"state": State.ACTIVE, "org_code": ctx.org_code}
+    initial = (
+        {f: getattr(row, f) for f in StaffForm.base_fields}
+        if row
+        else {"state": State.ACTIVE, "org_code": ctx.org_code}
+    )
     form = StaffForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            saved = staff.update_staff(ctx, row.pk, form.cleaned_data) if row else staff.register_staff(ctx, form.cleaned_data)
+            saved = (
+                staff.update_staff(ctx, row.pk, form.cleaned_data)
+                if row
+                else staff.register_staff(ctx, form.cleaned_data)
+            )
         except Refused as refused:
             from yigong.web.http import sentence
 

@@ -26,7 +26,14 @@ from yigong.web.parts import Tab
 
 TONES = {TermState.DRAFT: "idle", TermState.SUBMITTED: "wait", TermState.PUBLISHED: "ok", TermState.RETIRED: "hold"}
 STATES = {s.value: (TONES[s], s.label) for s in TermState}
-VERBS = {"submit": _("提交审核"), "return": _("退回"), "publish": _("审核并发布"), "retire": _("停用"), "replace": _("被新版本代替"), "codes": _("写入代码")}
+VERBS = {
+    "submit": _("提交审核"),
+    "return": _("退回"),
+    "publish": _("审核并发布"),
+    "retire": _("停用"),
+    "replace": _("被新版本代替"),
+    "codes": _("写入代码"),
+}
 SIDES = {"submit": Side.EDITOR, "return": Side.REVIEWER, "publish": Side.REVIEWER, "retire": Side.REVIEWER}
 COLUMNS = {"代码": "code", "名称": "name", "上级代码": "parent_code", "状态": "active"}
 
@@ -79,7 +86,10 @@ class VersionForm(Form):
     kind = forms.ChoiceField(label=_("类别"), choices=TermKind.choices)
     version = forms.CharField(label=_("版本号"), max_length=50)
     codes = forms.CharField(
-        label=_("代码（每行：代码 制表符或逗号 名称）"), widget=forms.Textarea({"rows": 8}), required=False, max_length=400_000
+        label=_("代码（每行：代码 制表符或逗号 名称）"),
+        widget=forms.Textarea({"rows": 8}),
+        required=False,
+        max_length=400_000,
     )
     file = forms.FileField(label=_("或 CSV / XLSX 文件（列：代码、名称、上级代码、状态）"), required=False)
     pairs = (("code", "name"), ("kind", "version"))
@@ -119,7 +129,9 @@ def _moves(ctx: Ctx, version: TermVersion | None) -> list[tuple[str, object, boo
 def new(request: HttpRequest) -> HttpResponse:
     """Write a version as a draft."""
     ctx: Ctx = request.ctx  # type: ignore[attr-defined]
-    form = VersionForm(request.POST or None, request.FILES or None, initial={"kind": "dictionary", **request.GET.dict()})
+    form = VersionForm(
+        request.POST or None, request.FILES or None, initial={"kind": "dictionary", **request.GET.dict()}
+    )
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
@@ -142,7 +154,12 @@ def _codes(text: str, file: Any) -> list[terms.Code]:
     if file is not None:
         rows = imports.read_table(file.name, file.read(), {**COLUMNS, **{n: n for n in COLUMNS.values()}})
         return [
-            terms.Code(r.get("code", ""), r.get("name", ""), r.get("active", "") not in ("0", "停用", "否"), r.get("parent_code", ""))
+            terms.Code(
+                r.get("code", ""),
+                r.get("name", ""),
+                r.get("active", "") not in ("0", "停用", "否"),
+                r.get("parent_code", ""),
+            )
             for r in rows
         ]
     lines = [line.strip() for line in text.splitlines() if line.strip()]

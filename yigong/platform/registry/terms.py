@@ -140,7 +140,13 @@ def _replace(ctx: Ctx, row: TermVersion) -> None:
 def _moved(ctx: Ctx, row: TermVersion, verb: str, before: str, reason: str) -> None:
     facts = {"version": row.code, "state": row.state}
     changes.record(
-        ctx, "term_set", row.term_set.code, verb, before={"version": row.code, "state": before}, after=facts, reason=reason
+        ctx,
+        "term_set",
+        row.term_set.code,
+        verb,
+        before={"version": row.code, "state": before},
+        after=facts,
+        reason=reason,
     )
     audit(ctx, f"terms.{verb}" if verb != "replace" else "terms.publish", "registry_term_version", row.pk, after=facts)
     if verb == "publish":
@@ -182,4 +188,9 @@ def waiting_count(_ctx: Ctx) -> int:
 
 def as_facts(version: TermVersion) -> Mapping[str, Any]:
     """What a reply says of a version."""
-    return {"code": version.term_set.code, "name": version.term_set.name, "version": version.code, "state": version.state}
+    return {
+        "code": version.term_set.code,
+        "name": version.term_set.name,
+        "version": version.code,
+        "state": version.state,
+    }

@@ -89,7 +89,9 @@ def _carried(feed: Feed, bundles: Sequence[Bundle]) -> None:
     batches = [_batch(b) for b in bundles]
     totals = pipeline.carry_all(system(), job.pk, batches, orders.compiled(feed, version))
     moment, ids = now(), [b.pk for b in bundles]
-    Bundle.objects.filter(pk__in=ids).update(state=BundleState.CARRIED, packed=None, done_at=moment, job=job, error=None)
+    Bundle.objects.filter(pk__in=ids).update(
+        state=BundleState.CARRIED, packed=None, done_at=moment, job=job, error=None
+    )
     state = FeedState.PARTIAL if totals.rejected or job.state == FeedState.PARTIAL else FeedState.SUCCEEDED
     Job.objects.filter(pk=job.pk).update(ended_at=moment, state=state)
     Feed.objects.filter(pk=feed.pk).update(state=state)
@@ -106,7 +108,13 @@ def _job_of_today(feed: Feed, version: Mapping | None) -> Job:
     today = Job.objects.filter(feed=feed, kind="edge", mapping=version, started_at__gte=today_start())
     moment = now()
     return today.order_by("id").first() or Job.objects.create(
-        feed=feed, mapping=version, kind="edge", state=FeedState.SUCCEEDED, started_at=moment, beat_at=moment, ended_at=moment
+        feed=feed,
+        mapping=version,
+        kind="edge",
+        state=FeedState.SUCCEEDED,
+        started_at=moment,
+        beat_at=moment,
+        ended_at=moment,
     )
 
 

@@ -102,7 +102,12 @@ def enrol(facts: Mapping[str, Any], address: str) -> dict[str, Any]:
         _take_in(node, given, address)
     elif node.public_key != given["public_key"]:
         raise Refused("edge.code_unknown")
-    said = {"node": node.code, "centre_key": signing.public_key(), "org_code": node.org_code, "name": _institution(node)}
+    said = {
+        "node": node.code,
+        "centre_key": signing.public_key(),
+        "org_code": node.org_code,
+        "name": _institution(node),
+    }
     return {**said, "proof": edge.proof(secret, "centre", given["nonce"], given["public_key"], *said.values())}
 
 

@@ -44,7 +44,9 @@ def node(ctx: Ctx, node_id: int) -> Node:
 
 def assignment(ctx: Ctx, node_id: int, feed_id: int) -> Assignment:
     """What a node reads of a feed. Raises Refused edge.no_such_assignment."""
-    found = Assignment.objects.select_related("node", "feed", "mapping").filter(node=node(ctx, node_id), feed_id=feed_id)
+    found = Assignment.objects.select_related("node", "feed", "mapping").filter(
+        node=node(ctx, node_id), feed_id=feed_id
+    )
     if (one := found.first()) is None:
         raise Refused("edge.no_such_assignment")
     return one

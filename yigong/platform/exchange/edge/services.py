@@ -26,7 +26,9 @@ def invite(ctx: Ctx, *, name: str, org_code: str) -> tuple[Node, str]:
     ctx.must("exchange.edge.invite")
     if registry.institution(org_code) is None:
         raise Refused("edge.institution_unknown", org_code=org_code)
-    made = Node.objects.create(code=f"n{secrets.token_hex(6)}", name=name.strip()[:60], org_code=org_code, invited_at=now())
+    made = Node.objects.create(
+        code=f"n{secrets.token_hex(6)}", name=name.strip()[:60], org_code=org_code, invited_at=now()
+    )
     code = _new_code(made)
     NodeMove.objects.create(node=made, verb="invite", source="", target=made.state, by_name=ctx.actor_name, at=now())
     audit(ctx, "exchange.edge.invite", "edge_node", made.pk, after={"name": made.name, "org_code": org_code})

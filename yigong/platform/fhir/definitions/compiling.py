@@ -123,7 +123,9 @@ def _parameters(path: Path, types: dict[str, Any]) -> dict[str, Any]:
         if not one.get("expression") or one["type"] == "special":
             continue
         for base in one["base"]:
-            expression = one["expression"] if base in ("Resource", "DomainResource") else _share(one["expression"], base)
+            expression = (
+                one["expression"] if base in ("Resource", "DomainResource") else _share(one["expression"], base)
+            )
             if expression:
                 found.setdefault(base, {})[one["code"]] = {
                     "type": one["type"],

@@ -9,7 +9,17 @@ from typing import Any
 
 from yigong.platform.fhir.definitions.model import MANY, Definitions, Element, Parameter
 from yigong.platform.fhir.indexing import values
-from yigong.platform.fhir.indexing.expressions import At, Field, NotFalse, NotUnderstood, OfType, Path, PointsTo, Where, paths
+from yigong.platform.fhir.indexing.expressions import (
+    At,
+    Field,
+    NotFalse,
+    NotUnderstood,
+    OfType,
+    Path,
+    PointsTo,
+    Where,
+    paths,
+)
 from yigong.platform.fhir.indexing.values import WRITERS, Sink, parameter_number, system_number
 
 Extractor = Callable[[Mapping[str, Any], Sink], None]
@@ -139,7 +149,16 @@ def _useful(w: _Writing, p: Parameter, code: str, rest: Path) -> bool:
 
 
 def _one_name(
-    w: _Writing, p: Parameter, var: str, json_name: str, code: str, element: Element, rest: Path, *, depth: int, part: str
+    w: _Writing,
+    p: Parameter,
+    var: str,
+    json_name: str,
+    code: str,
+    element: Element,
+    rest: Path,
+    *,
+    depth: int,
+    part: str,
 ) -> None:
     inner = w.fresh()
     w.say(depth, f'{inner} = {var}.get("{json_name}")')

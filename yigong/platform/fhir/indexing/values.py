@@ -111,7 +111,9 @@ class Sink:
         self.reference: list[tuple[int, int, str]] = []  # id, param, target
         self.string: list[tuple[int, int, str, str]] = []  # id, param, plain, exact
         self.date: list[tuple[int, int, int, int]] = []  # id, param, low, high
-        self.quantity: list[tuple[int, int, int, int, str, str, float, float]] = []  # … part, system, code, unit, low, high
+        self.quantity: list[
+            tuple[int, int, int, int, str, str, float, float]
+        ] = []  # … part, system, code, unit, low, high
         self.uri: list[tuple[int, int, str]] = []  # id, param, uri
 
     def tables(self) -> dict[str, list[Any]]:
@@ -143,7 +145,9 @@ def token_boolean(s: Sink, n: int, v: Any, part: int, system: int) -> None:
 def token_coding(s: Sink, n: int, v: Any, part: int, system: int) -> None:
     code = v.get("code")
     if code is not None or v.get("system"):
-        s.token.append((s.resource_id, n, part, system_number(v.get("system")), (code or "")[:LONGEST], v.get("display")))
+        s.token.append(
+            (s.resource_id, n, part, system_number(v.get("system")), (code or "")[:LONGEST], v.get("display"))
+        )
 
 
 def token_concept(s: Sink, n: int, v: Any, part: int, system: int) -> None:
@@ -202,7 +206,11 @@ def string_name(s: Sink, n: int, v: Any, part: int, system: int) -> None:
 
 
 def string_address(s: Sink, n: int, v: Any, part: int, system: int) -> None:
-    said = [v.get("text"), *v.get("line", ()), *(v.get(k) for k in ("city", "district", "state", "postalCode", "country"))]
+    said = [
+        v.get("text"),
+        *v.get("line", ()),
+        *(v.get(k) for k in ("city", "district", "state", "postalCode", "country")),
+    ]
     for text in dict.fromkeys(t for t in said if t):
         string(s, n, text, part, system)
 
@@ -253,8 +261,16 @@ def quantity_range(s: Sink, n: int, v: Any, part: int, system: int) -> None:
 def quantity_sampled(s: Sink, n: int, v: Any, part: int, system: int) -> None:
     origin = v.get("origin", {})
     if "lowerLimit" in v or "upperLimit" in v:
-        row = (s.resource_id, n, part, system_number(origin.get("system")), origin.get("code") or origin.get("unit") or "")
-        s.quantity.append((*row, origin.get("unit", ""), float(v.get("lowerLimit", "-inf")), float(v.get("upperLimit", "inf"))))
+        row = (
+            s.resource_id,
+            n,
+            part,
+            system_number(origin.get("system")),
+            origin.get("code") or origin.get("unit") or "",
+        )
+        s.quantity.append(
+            (*row, origin.get("unit", ""), float(v.get("lowerLimit", "-inf")), float(v.get("upperLimit", "inf")))
+        )
 
 
 def number(s: Sink, n: int, v: Any, part: int, system: int) -> None:

@@ -151,7 +151,9 @@ def _chain(known: Parameter, modifier: str, rest: str, value: str) -> Chain:
         raise Refused("fhir.parameter_unknown", name=f"{known.code}.{rest}", type=known.base, known=[])
     targets = (modifier,) if modifier else known.targets
     code = rest.partition(".")[0].partition(":")[0]
-    kinds = [t for t in targets if t in definitions().parameters and (code in ("_id", "_lastUpdated") or _answers(t, rest))]
+    kinds = [
+        t for t in targets if t in definitions().parameters and (code in ("_id", "_lastUpdated") or _answers(t, rest))
+    ]
     if not kinds:
         raise Refused("fhir.parameter_unknown", name=f"{known.code}.{rest}", type=known.base, known=sorted(targets))
     return Chain(known, tuple(kinds), tuple(clause(k, rest, value) for k in kinds))
@@ -224,7 +226,9 @@ def _sort(kind: str, text: str) -> tuple[str, bool]:
     code = text.lstrip("-")
     known = parameter(kind, code)
     if known is None or known not in supported(kind) or known.type == "composite":
-        raise Refused("fhir.parameter_unknown", name=f"_sort={code}", type=kind, known=[p.code for p in supported(kind)])
+        raise Refused(
+            "fhir.parameter_unknown", name=f"_sort={code}", type=kind, known=[p.code for p in supported(kind)]
+        )
     return code, text.startswith("-")
 
 

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
@@ -220,7 +219,13 @@ def _included(caller: Caller, front: Sequence[Stored], wanted: Sequence[Include]
                 join fhir_resource r on r.type = split_part(f.target, '/', 1) and r.fhir_id = split_part(f.target, '/', 2)
                 where f.resource_id = any(%(ids)s) and f.param = any(%(numbers)s) and not r.deleted
                     and r.type = any(%(kinds)s) {of_type} and {scope.sql} limit {MOST_ALONG}"""
-            params = {"ids": ids, "numbers": numbers, "target": include.target, "kinds": _readable(caller), **scope.params}
+            params = {
+                "ids": ids,
+                "numbers": numbers,
+                "target": include.target,
+                "kinds": _readable(caller),
+                **scope.params,
+            }
             found += [stored(row) for row in db.rows(sql, params, raw_text=True)]
     return [f for f in found if _allowed(caller, f)]
 
@@ -250,5 +255,7 @@ def _readable(caller: Caller) -> list[str]:
 
 
 def _numbers(include: Include) -> list[int]:
-    codes = [p.code for p in supported(include.kind) if p.type == "reference"] if include.code == "*" else [include.code]
+    codes = (
+        [p.code for p in supported(include.kind) if p.type == "reference"] if include.code == "*" else [include.code]
+    )
     return [parameter_number(f"{include.kind}.{code}") for code in codes]

@@ -29,7 +29,14 @@ def county() -> None:
 def application(org_code: str = HOSPITAL, held: str = "system/*.cruds", **facts: Any) -> Application:
     """An application of an institution; its secret is SECRET."""
     access.forget()
-    given = {"name": "检验系统", "source_system": "LIS", "secret_hash": SECRET_HASH, "made_by": 1, "made_at": now(), **facts}
+    given = {
+        "name": "检验系统",
+        "source_system": "LIS",
+        "secret_hash": SECRET_HASH,
+        "made_by": 1,
+        "made_at": now(),
+        **facts,
+    }
     client_id = given.pop("client_id", f"app-{org_code}-{Application.objects.count()}")
     return Application.objects.create(client_id=client_id, org_code=org_code, scopes=held, **given)
 
@@ -37,7 +44,14 @@ def application(org_code: str = HOSPITAL, held: str = "system/*.cruds", **facts:
 def caller(org_code: str = HOSPITAL, held: str = "system/*.cruds", **facts: Any) -> Caller:
     """The caller that an application of the institution makes."""
     found = access.caller(application(org_code, held, **facts), held)
-    return Caller(found.ctx, scopes.parse(held), "LIS", found.identifier_system, found.application_id, "http://testserver/fhir/r4/")
+    return Caller(
+        found.ctx,
+        scopes.parse(held),
+        "LIS",
+        found.identifier_system,
+        found.application_id,
+        "http://testserver/fhir/r4/",
+    )
 
 
 def token(app: Application) -> str:

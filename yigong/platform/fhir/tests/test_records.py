@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from yigong.kit.ctx import system
 from yigong.platform.empi import api as empi
 from yigong.platform.empi.models import Registration
 from yigong.platform.fhir import acts
@@ -13,7 +14,6 @@ from yigong.platform.fhir.carrying import carry
 from yigong.platform.fhir.models import Carried, Pending, Resource
 from yigong.platform.fhir.tests import desk
 from yigong.platform.records import api as records
-from yigong.kit.ctx import system
 
 
 def write(caller: Any, resource: dict[str, Any]) -> Any:
@@ -48,7 +48,12 @@ def test_what_the_standard_has_no_place_for_is_kept() -> None:
     desk.county()
     caller = desk.caller()
     patient = write(caller, desk.PATIENT)
-    plan = {"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": f"Patient/{patient.fhir_id}"}}
+    plan = {
+        "resourceType": "CarePlan",
+        "status": "active",
+        "intent": "plan",
+        "subject": {"reference": f"Patient/{patient.fhir_id}"},
+    }
     kept = write(caller, plan)
     timeless = desk.observation(patient.fhir_id)
     del timeless["effectiveDateTime"]

@@ -75,11 +75,19 @@ def test_synthea_bundles_are_transactions(caller: Caller) -> None:
         codes = {o["code"]["coding"][0]["code"] for o in mine}
         for code in sorted(codes)[:5]:
             wanted = [o for o in mine if o["code"]["coding"][0]["code"] == code]
-            assert count(caller, asked("Observation", [("patient", patient), ("code", f"http://loinc.org|{code}")])) == len(wanted)
+            assert count(
+                caller, asked("Observation", [("patient", patient), ("code", f"http://loinc.org|{code}")])
+            ) == len(wanted)
 
 
 def test_every_supported_parameter_is_official(db: Any) -> None:
     """What the server says it can search by has a definition, and the types of the issue have a rich set."""
-    for kind, least in (("Patient", 20), ("Observation", 25), ("Encounter", 20), ("DocumentReference", 20), ("Task", 18)):
+    for kind, least in (
+        ("Patient", 20),
+        ("Observation", 25),
+        ("Encounter", 20),
+        ("DocumentReference", 20),
+        ("Task", 18),
+    ):
         assert len(supported(kind)) >= least
         assert all(p.url.startswith("http://hl7.org/fhir/SearchParameter/") for p in supported(kind))

@@ -18,7 +18,11 @@ RULES = {
     "format": ("value", "{name} 的值 {value} 不符合 {type} 的格式", "{value} of {name} is no {type}"),
     "code": ("code-invalid", "{name} 的代码 {value} 不在值集 {set} 中", "the code {value} of {name} is not in {set}"),
     "target": ("value", "{name} 不能引用 {value}，应为 {set}", "{name} may not refer to {value}, only to {set}"),
-    "contained": ("not-found", "{name} 引用的 {value} 不在 contained 中", "{value}, referred to by {name}, is not contained"),
+    "contained": (
+        "not-found",
+        "{name} 引用的 {value} 不在 contained 中",
+        "{value}, referred to by {name}, is not contained",
+    ),
     "resource_type": ("structure", "没有资源类型 {value}", "there is no resource type {value}"),
     "invariant": ("invariant", "不满足规则 {name}：{value}", "the rule {name} does not hold: {value}"),
     "uncomputed": ("informational", "规则 {name} 无法计算：{value}", "the rule {name} could not be computed: {value}"),

@@ -69,7 +69,10 @@ class Checker:
                 codes = self.definitions.value_sets.get(element.value_set) if element.value_set else None
                 allowed = frozenset(targets.get(code, ())) - {"Resource"}
                 many = element.most == MANY or element.most > 1
-                yield name, _Member(element, code, primitive, many, allowed if code == "Reference" else frozenset(), codes)
+                yield (
+                    name,
+                    _Member(element, code, primitive, many, allowed if code == "Reference" else frozenset(), codes),
+                )
 
     def _object(self, value: Mapping[str, Any], kind: str, place: str, out: list[Finding], contained: set[Any]) -> None:
         members = self._of(kind)
@@ -84,7 +87,9 @@ class Checker:
                 self._other(value, name, inner, kind, members, place, out, contained)
                 continue
             if member.element.choice and seen.setdefault(member.element.name, name) != name:
-                out.append(found("choice", place, name=member.element.name, found=f"{seen[member.element.name]}, {name}"))
+                out.append(
+                    found("choice", place, name=member.element.name, found=f"{seen[member.element.name]}, {name}")
+                )
             self._value(value, name, inner, member, place, out, contained)
             if len(out) > ENOUGH:
                 return
@@ -106,7 +111,9 @@ class Checker:
                 if isinstance(one, dict):
                     self._object(one, "Element", f"{place}.{name[1:]}", out, contained)
                 else:
-                    out.append(found("type", f"{place}.{name[1:]}", name=name, type="Element", value=type(one).__name__))
+                    out.append(
+                        found("type", f"{place}.{name[1:]}", name=name, type="Element", value=type(one).__name__)
+                    )
 
     def _value(
         self, owner: Mapping[str, Any], name: str, inner: Any, member: _Member, place: str, out: list[Finding],
@@ -129,7 +136,13 @@ class Checker:
             out.append(found("many", at, name=name, most=most, count=len(inner)))
         beside = owner.get(f"_{name}")
         for number, one in enumerate(inner):
-            if one is None and member.primitive and isinstance(beside, list) and number < len(beside) and beside[number]:
+            if (
+                one is None
+                and member.primitive
+                and isinstance(beside, list)
+                and number < len(beside)
+                and beside[number]
+            ):
                 continue
             self._one(one, name, member, f"{at}[{number}]", out, contained)
 
@@ -145,7 +158,9 @@ class Checker:
             out.append(found("type", at, name=name, type=kind, value=type(one).__name__))
             return
         if kind == "Resource":
-            self._resource(one, at, out, {c.get("id") for c in _list(one.get("contained")) if isinstance(c, dict)} | contained)
+            self._resource(
+                one, at, out, {c.get("id") for c in _list(one.get("contained")) if isinstance(c, dict)} | contained
+            )
             return
         if kind == "Reference":
             self._reference(one, name, member, at, out, contained)

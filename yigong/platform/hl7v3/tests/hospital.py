@@ -65,7 +65,9 @@ class Inside(requests.adapters.BaseAdapter):
 class Caller:
     """A vendor's client for all services, made by zeep from the WSDL it is given."""
 
-    def __init__(self, code: str, secret: str, *, address: str = "http://testserver", port: str = "HIPServiceSoap12") -> None:
+    def __init__(
+        self, code: str, secret: str, *, address: str = "http://testserver", port: str = "HIPServiceSoap12"
+    ) -> None:
         self.address, self.port = address, port
         self.token = UsernameToken(code, secret)
         self.session = requests.Session()
@@ -80,7 +82,9 @@ class Caller:
             wsdl = f"{self.address}/ws/{service}?wsdl"
             client = Soap(wsdl, port_name=self.port, wsse=self.token, transport=Transport(session=self.session))
             self.clients[service] = client
-        answer = self.clients[service].service.HIPMessageServer(action=service if action is None else action, message=text)
+        answer = self.clients[service].service.HIPMessageServer(
+            action=service if action is None else action, message=text
+        )
         return etree.fromstring(answer.encode())
 
 

@@ -78,7 +78,13 @@ def test_a_service_page_offers_a_request_that_it_answers(caller: Caller) -> None
 def test_an_application_gets_its_secret_once_and_calls_with_it(caller: Caller) -> None:
     """Registered by the form, the secret shown and never again, a call succeeds; renewed, suspended and revoked it does not."""
     client = signed_in()
-    facts = {"code": "lis-qh", "name": "县医院 LIS", "org_code": hospital.HOSPITAL, "services": "EHR-PL-*", "per_minute": "60"}
+    facts = {
+        "code": "lis-qh",
+        "name": "县医院 LIS",
+        "org_code": hospital.HOSPITAL,
+        "services": "EHR-PL-*",
+        "per_minute": "60",
+    }
     page = client.post(reverse("hl7v3:new"), facts).content.decode()
     secret = re.search(r'id="secret">([^<]+)<', page).group(1)  # type: ignore[union-attr]
     row = Application.objects.get(code="lis-qh")

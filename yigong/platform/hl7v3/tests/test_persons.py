@@ -14,9 +14,7 @@ from yigong.platform.hl7v3.tests.hospital import Caller, detail, person, type_co
 
 @pytest.mark.feature("C14", "C15")
 @pytest.mark.parametrize("port", ["HIPServiceSoap12", "HIPServiceSoap"])
-def test_a_person_is_registered_over_the_network(
-    transactional_db: None, live_server: LiveServer, port: str
-) -> None:
+def test_a_person_is_registered_over_the_network(transactional_db: None, live_server: LiveServer, port: str) -> None:
     """WSDL read, call made by SOAP 1.2 or 1.1, journalled, in the index of persons, answered AA with the platform's id."""
     hospital.institutions()
     application, secret = hospital.application()
@@ -28,5 +26,7 @@ def test_a_person_is_registered_over_the_network(
         "EHR-PL-01", "M1", "P1", "processed", "loaded",
     )  # fmt: skip
     found = empi.search(system(), "王秀兰").rows
-    assert [(p.full_name, p.id_no, p.org_codes) for p in found] == [("王秀兰", "510107195603120021", (hospital.HOSPITAL,))]
+    assert [(p.full_name, p.id_no, p.org_codes) for p in found] == [
+        ("王秀兰", "510107195603120021", (hospital.HOSPITAL,))
+    ]
     assert detail(reply) == "注册成功"

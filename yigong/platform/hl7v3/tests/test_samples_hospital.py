@@ -111,21 +111,38 @@ WORDS = {
 @pytest.mark.feature("C14", "C15")
 def test_an_encounter_and_its_orders_become_standard_records_and_are_kept_whole(caller: Caller) -> None:
     """Admission, order, transfer and discharge of one stay: rows of the data sets, events of the person, every field kept."""
-    said = {**SAID, "EncounterTime": "20260301080000", "DischargeTime": "20260305100000", "TransOutTime": "20260302090000"}
-    said |= {"TransInTime": "20260302100000", "TransInDeptName": "外科", "TransOutDeptName": "内科", "OrderTime": "20260301090000"}
+    said = {
+        **SAID,
+        "EncounterTime": "20260301080000",
+        "DischargeTime": "20260305100000",
+        "TransOutTime": "20260302090000",
+    }
+    said |= {
+        "TransInTime": "20260302100000",
+        "TransInDeptName": "外科",
+        "TransOutDeptName": "内科",
+        "OrderTime": "20260301090000",
+    }
     said["AdmTypeCode"] = "3"
     for key in ("H0707", "H0801", "H0710", "H0713"):
         reply = caller(key, example(specs()[key], key, AT, said, _groups(key)))
         assert type_code(reply) == "AA", (key, detail(reply))
     kept = Kept.objects.get(kind="inpatient")
-    assert (kept.fields["DeptName"], kept.groups["WesternReason"]) == ("呼吸内科", [{"WesternDiagCode": "J18.9", "WesternDiagValue": "肺炎"}])
+    assert (kept.fields["DeptName"], kept.groups["WesternReason"]) == (
+        "呼吸内科",
+        [{"WesternDiagCode": "J18.9", "WesternDiagValue": "肺炎"}],
+    )
     person = kept.registration_id
     from yigong.platform.empi.api import current
 
     events = records.timeline(system(), current(person))
     assert {e.kind for e in events} >= {"inpatient", "order"}, [e.kind for e in events]
     stay = records.model("health_event_summary").objects.get()
-    assert (str(stay.admitted_at.date()), str(stay.discharged_at.date()), stay.western_diagnosis_code) == ("2026-03-01", "2026-03-05", "J18.9")
+    assert (str(stay.admitted_at.date()), str(stay.discharged_at.date()), stay.western_diagnosis_code) == (
+        "2026-03-01",
+        "2026-03-05",
+        "J18.9",
+    )
     order = records.model("inpatient_order").objects.get()
     assert (order.order_item_content, order.source_key) == ("血常规", "Y2026001")
     assert records.model("department_transfer_record").objects.get().transfer_in_department == "外科"
@@ -133,8 +150,14 @@ def test_an_encounter_and_its_orders_become_standard_records_and_are_kept_whole(
 
 def _groups(key: str) -> dict[str, list[dict[str, str]]]:
     if key == "H0801":
-        return {"Component2": [{n: SAID[n] for n in ("OrderId", "OrderItemContent")} | {"OrderTimeLow": "20260301093000"}]}
-    return {"WesternReason": [{"WesternDiagCode": "J18.9", "WesternDiagValue": "肺炎"}]} if key in ("H0707", "H0713") else {}
+        return {
+            "Component2": [{n: SAID[n] for n in ("OrderId", "OrderItemContent")} | {"OrderTimeLow": "20260301093000"}]
+        }
+    return (
+        {"WesternReason": [{"WesternDiagCode": "J18.9", "WesternDiagValue": "肺炎"}]}
+        if key in ("H0707", "H0713")
+        else {}
+    )
 
 
 @pytest.mark.feature("C15", "B03")
@@ -142,7 +165,12 @@ def test_a_shared_document_is_read_into_the_records(caller: Caller) -> None:
     """A document of WS/T 500 sent in base64 is stored once, read into standard rows, and given back byte for byte."""
     content = next(iter(sorted(shared("samples/cda").rglob("*.xml")))).read_bytes()
     spec = specs()["H0601"]
-    said = {**SAID, "IDCardNo": "", "OriginalText": base64.b64encode(content).decode(), "EffectiveTime": "20260301080000"}
+    said = {
+        **SAID,
+        "IDCardNo": "",
+        "OriginalText": base64.b64encode(content).decode(),
+        "EffectiveTime": "20260301080000",
+    }
     reply = caller("H0601", example(spec, "d1", AT, said))
     assert type_code(reply) == "AA", detail(reply)
     document = Kept.objects.get(kind="document")

@@ -39,7 +39,10 @@ def operator(request: Request) -> dict[str, str]:
 
 def org_of(application: Application, request: Request, *names: str) -> str:
     """The institution a message speaks for. Raises Refused v3.other_institution."""
-    said = next((v for n in (*names, "ProviderOrgCode", "ServiceOrganCode", "ProviderOrganizationId") if (v := request.get(n))), "")
+    said = next(
+        (v for n in (*names, "ProviderOrgCode", "ServiceOrganCode", "ProviderOrganizationId") if (v := request.get(n))),
+        "",
+    )
     return institution_of(application, said)
 
 

@@ -28,7 +28,12 @@ from yigong.web.http import sentence
 
 FEED = "服务总线 HL7 v3 文档"
 CODE = re.compile(r"(?:HSD[A-Z]\d\d\.\d\d|EMR\d{6}|C00\d\d)")
-MEDIA = {"text/xml": "application/xml", "application/xml": "application/xml", "application/pdf": "application/pdf", "text/html": "text/html"}
+MEDIA = {
+    "text/xml": "application/xml",
+    "application/xml": "application/xml",
+    "application/pdf": "application/pdf",
+    "text/html": "text/html",
+}
 #: what no reader of shared documents can read is kept as it came
 OTHER_KINDS = ("cda_other_xml", "xml_broken", "xml_empty", "patient_missing")
 
@@ -60,7 +65,12 @@ def add(ctx: Ctx, application: Application, request: Request) -> Answer:
     if failed and len(rows) == 1:
         return Answer("AE", failed[0]["detail"], failed[0]["code"], rows=rows)
     if failed:
-        return Answer("AE", f"{len(rows)} 份文档中 {len(failed)} 份没有保存：{failed[0]['detail']}", "v3.document_refused", rows=rows)
+        return Answer(
+            "AE",
+            f"{len(rows)} 份文档中 {len(failed)} 份没有保存：{failed[0]['detail']}",
+            "v3.document_refused",
+            rows=rows,
+        )
     return Answer("AA", f"{len(rows)} 份文档注册成功" if len(rows) > 1 else "文档注册成功", rows=rows)
 
 
@@ -72,7 +82,14 @@ def _one(ctx: Ctx, application: Application, request: Request, sent: Sent) -> di
     except Refused as refused:
         return {"id": sent.number, "status": "AE", "detail": sentence(refused), "code": refused.code}
     own = opaque_id(document_id)
-    return {"id": sent.number, "status": "AA", "detail": "保存成功", "document_id": own, "repository_id": retrieval.REPOSITORY, "url": retrieval.address(document_id)}
+    return {
+        "id": sent.number,
+        "status": "AA",
+        "detail": "保存成功",
+        "document_id": own,
+        "repository_id": retrieval.REPOSITORY,
+        "url": retrieval.address(document_id),
+    }
 
 
 def _store(ctx: Ctx, application: Application, request: Request, sent: Sent) -> int:
@@ -102,7 +119,9 @@ def _patient(ctx: Ctx, application: Application, org_code: str, request: Request
     return found or common.register(ctx, application, org_code, facts)
 
 
-def _into_records(ctx: Ctx, identity: Identity, request: Request, batches: list[exchange.StandardBatch], path: str) -> int:
+def _into_records(
+    ctx: Ctx, identity: Identity, request: Request, batches: list[exchange.StandardBatch], path: str
+) -> int:
     stated = request.get("IDCardNo").upper()
     for batch in batches:
         inside = next((n for n in batch.registrations.get_column("id_no").to_list() if n), "")

@@ -124,11 +124,27 @@ def summary(ctx: Ctx, application: Application, request: Request) -> Answer:
     """What has to be known of a person first: allergies, long-term problems, medication, latest results."""
     identity = _person(ctx, application, request)
     found = records.summary(ctx, identity.person_id)
-    rows = [_item("allergy", "", a.substance, a.detail, a.source.at, a.source.org_code) for a in found.allergies if a.present]
+    rows = [
+        _item("allergy", "", a.substance, a.detail, a.source.at, a.source.org_code)
+        for a in found.allergies
+        if a.present
+    ]
     rows += [_item("problem", p.code, p.name, "", p.last, p.source.org_code) for p in found.problems]
-    rows += [_item("medication", "", m.name, m.specification, m.source.at, m.source.org_code) for m in found.medications]
-    rows += [_item("result", r.item_code, r.name, f"{r.text or r.value or ''} {r.unit}".strip(), r.at, r.source.org_code) for r in found.latest]
-    audit(ctx, "hl7v3.call", "summary", request.spec.key, registration_id=identity.registration_id, after={"items": len(rows)})
+    rows += [
+        _item("medication", "", m.name, m.specification, m.source.at, m.source.org_code) for m in found.medications
+    ]
+    rows += [
+        _item("result", r.item_code, r.name, f"{r.text or r.value or ''} {r.unit}".strip(), r.at, r.source.org_code)
+        for r in found.latest
+    ]
+    audit(
+        ctx,
+        "hl7v3.call",
+        "summary",
+        request.spec.key,
+        registration_id=identity.registration_id,
+        after={"items": len(rows)},
+    )
     return Answer("AA", f"摘要共 {len(rows)} 项；过敏史：{ALLERGY.get(found.allergy_state, '未询问')}", rows=rows)
 
 
@@ -136,19 +152,31 @@ ALLERGY = {"present": "有", "denied": "否认", "conflict": "记录不一致", 
 
 
 def _item(kind: str, code: str, name: str, value: str, at: datetime | None, org_code: str) -> dict[str, Any]:
-    return {"kind": kind, "code": code, "name": name, "value": value, "date": _at(at)[:8], "org_name": common.org_name(org_code)}
+    return {
+        "kind": kind,
+        "code": code,
+        "name": name,
+        "value": value,
+        "date": _at(at)[:8],
+        "org_name": common.org_name(org_code),
+    }
 
 
 def directory(ctx: Ctx, application: Application, request: Request) -> Answer:
     """What there is to ask for: services, data sets, shared documents, by kind and word."""
     kind, word = request.get("Kind"), request.get("Keyword")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"kind": "service", "code": s.key, "name": s.service.name_zh, "address": f"/ws/{s.key}", "state": "open"}
         for s in declared.specs().values()
     ]
     found = load()
-    rows += [{"kind": "data_set", "code": d.key, "name": d.name_zh, "count": len(d.fields)} for d in found.data_sets.values()]
-    rows += [{"kind": "document", "code": d.code, "name": d.name_zh, "count": len(d.elements)} for d in found.documents.values()]
+    rows += [
+        {"kind": "data_set", "code": d.key, "name": d.name_zh, "count": len(d.fields)} for d in found.data_sets.values()
+    ]
+    rows += [
+        {"kind": "document", "code": d.code, "name": d.name_zh, "count": len(d.elements)}
+        for d in found.documents.values()
+    ]
     chosen = [r for r in rows if kind in ("", r["kind"]) and (not word or word in str(r["name"]) or word == r["code"])]
     if not chosen:
         raise Refused("v3.nothing_found")

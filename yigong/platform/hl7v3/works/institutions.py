@@ -58,7 +58,9 @@ def update(ctx: Ctx, application: Application, request: Request) -> Answer:
             given = {
                 "name": request.fit("DeptName", 70), "address": request.fit("WorkAddress", 120), "phone": request.fit("WorkContactTel", 20),
             }  # fmt: skip
-            registry.save_institution(ctx, code, {n: v for n, v in given.items() if v}, new=False, reason=request.spec.key)
+            registry.save_institution(
+                ctx, code, {n: v for n, v in given.items() if v}, new=False, reason=request.spec.key
+            )
             return _done(request, INSTITUTION, "更新成功")
     facts = {n: v for n, v in _facts(request).items() if v not in ("", None)}
     registry.save_department(ctx, _org(application, request), request.get("DeptCode"), facts, new=False)
@@ -71,7 +73,9 @@ def _org(application: Application, request: Request) -> str:
 
 
 def _root(request: Request) -> str:
-    return next((str(e.get("root")).strip() for path in PLACES for e in all_at(request.tree, path) if e.get("root")), "")
+    return next(
+        (str(e.get("root")).strip() for path in PLACES for e in all_at(request.tree, path) if e.get("root")), ""
+    )
 
 
 def _facts(request: Request) -> dict[str, Any]:
@@ -98,7 +102,11 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     if not code and not name:
         raise Refused("v3.no_criterion", fields="、".join((request.words("DeptCode"), request.words("DeptName"))))
     code = application.aliases.get(code, code)
-    rows = [_institution(i) for i in registry.institutions() if (not code or i.code == code) and (not name or i.name == name)]
+    rows = [
+        _institution(i)
+        for i in registry.institutions()
+        if (not code or i.code == code) and (not name or i.name == name)
+    ]
     rows += [_department(d) for d in registry.find_departments(ctx.orgs, code=code, name=name)]
     if not rows:
         raise Refused("v3.nothing_found")

@@ -171,7 +171,14 @@ def _number(request: Request, kind: Kind, part: Mapping[str, str]) -> str:
 
 
 def _keep(
-    application: Application, request: Request, kind: Kind, org_code: str, identity: Identity, part: Mapping[str, str], *, new: bool
+    application: Application,
+    request: Request,
+    kind: Kind,
+    org_code: str,
+    identity: Identity,
+    part: Mapping[str, str],
+    *,
+    new: bool,
 ) -> Kept:
     number = _number(request, kind, part)
     key = {"kind": kind.name, "org_code": org_code, "source_system": application.source_system, "number": number}
@@ -182,7 +189,10 @@ def _keep(
     if not new and row is None:
         raise Refused("v3.unknown", field=words, value=number[:40])
     row = row or Kept(**key, version=0)
-    row.registration_id, row.local_id = identity.registration_id, request.get("PatientID") or request.get("EncounterCardID")
+    row.registration_id, row.local_id = (
+        identity.registration_id,
+        request.get("PatientID") or request.get("EncounterCardID"),
+    )
     row.encounter_no = (part.get("AdmID") or part.get("HospitalizationId") or part.get("OutpatientId") or "")[:80]
     row.event_at = _moment(request, kind, part)
     row.fields = {**row.fields, **part}
@@ -210,9 +220,14 @@ def _into_records(
     made = [_standard(application, kind, org_code, row, path) for row in rows]
     frame = pl.DataFrame(made, schema={n: SCHEMA.get(n, pl.String) for row in made for n in row} if made else None)
     people = pl.DataFrame(
-        [{"org_code": org_code, "source_system": application.source_system, "local_id": row.local_id} for row in rows[:1]]
+        [
+            {"org_code": org_code, "source_system": application.source_system, "local_id": row.local_id}
+            for row in rows[:1]
+        ]
     )
-    taken = exchange.take(ctx, FEED, "hl7v3", [exchange.StandardBatch(kind.data_set, frame, people, place=path)], [path])
+    taken = exchange.take(
+        ctx, FEED, "hl7v3", [exchange.StandardBatch(kind.data_set, frame, people, place=path)], [path]
+    )
     if taken.totals.rejected:
         because = taken.waiting[0][1] if taken.waiting else ""
         raise Refused("v3.rows_refused", because=because or "不符合标准")
@@ -282,9 +297,13 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     """What is kept, by number, person and time, within the caller's reach. Raises Refused v3.no_criterion, v3.nothing_found."""
     kind = kind_of(request.spec.action)
     asked = {n: v for n, v in request.fields.items() if n not in (*ENVELOPE, "QueryID")}
-    narrow = [n for n in asked if n not in ("AdmTypeCode", "AdmTypeName", "ServiceOrganCode", "GenderCode", "GenderName")]
+    narrow = [
+        n for n in asked if n not in ("AdmTypeCode", "AdmTypeName", "ServiceOrganCode", "GenderCode", "GenderName")
+    ]
     if not narrow:
-        names = [request.words(f.name) for f in request.spec.request if f.name in (*kind.numbers, "PatientID", "IDCardNo")]
+        names = [
+            request.words(f.name) for f in request.spec.request if f.name in (*kind.numbers, "PatientID", "IDCardNo")
+        ]
         raise Refused("v3.no_criterion", fields="、".join(names))
     rows = _rows(ctx, application, request, kind, asked)
     audit(ctx, "hl7v3.call", kind.name, request.spec.key, after={"found": len(rows)})
@@ -297,7 +316,9 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
 
 def _rows(ctx: Ctx, application: Application, request: Request, kind: Kind, asked: Mapping[str, str]) -> list[Kept]:
     reach = registrations_in_reach(ctx, "hl7v3_kept.registration_id")
-    found = Kept.objects.filter(kind=kind.name).extra(where=[_positional(reach.sql, reach.params)], params=_values(reach.sql, reach.params))  # noqa: S610 - our own condition, values bound
+    found = Kept.objects.filter(kind=kind.name).extra(  # noqa: S610 - our own condition, values bound
+        where=[_positional(reach.sql, reach.params)], params=_values(reach.sql, reach.params)
+    )
     numbers = [asked[n] for n in kind.numbers if asked.get(n)]
     if numbers and kind.name != "transfer":
         found = found.filter(Q(number__in=numbers) | Q(encounter_no__in=numbers))
@@ -306,7 +327,10 @@ def _rows(ctx: Ctx, application: Application, request: Request, kind: Kind, aske
     if local_id := asked.get("PatientID"):
         found = found.filter(local_id=local_id, org_code__in=ctx.orgs)
     if (id_no := asked.get("IDCardNo")) or asked.get("PatientName"):
-        found = found.extra(where=[THEIRS], params=[id_no or "", id_no or "", asked.get("PatientName", ""), asked.get("PatientName", "")])  # noqa: S610
+        found = found.extra(  # noqa: S610 - our own condition, values bound
+            where=[THEIRS],
+            params=[id_no or "", id_no or "", asked.get("PatientName", ""), asked.get("PatientName", "")],
+        )
     for name in EXACT:
         if (value := asked.get(name)) and name not in kind.numbers:
             found = found.filter(**{f"fields__{name}": value})
@@ -344,7 +368,12 @@ def _all_places(text: str, part: str) -> Iterator[int]:
 def _shown(request: Request, kind: Kind, row: Kept) -> dict[str, Any]:
     """What is kept under the names of the reply's fields."""
     spec = declared.specs()[request.spec.key]
-    first = {n: v for name, rows in row.groups.items() if name not in spec.groups for n, v in (rows[0] if rows else {}).items()}
+    first = {
+        n: v
+        for name, rows in row.groups.items()
+        if name not in spec.groups
+        for n, v in (rows[0] if rows else {}).items()
+    }
     said: dict[str, Any] = {**first, **row.fields}
     for theirs, ours in OTHER_NAMES.items():
         said.setdefault(theirs, said.get(ours, ""))

@@ -118,7 +118,9 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     if not found:
         raise Refused("v3.nothing_found")
     rows = [_row(ctx, application, request, identity) for identity in found[:LIMIT]]
-    return Answer("AA", f"查询成功，共 {len(found)} 人", form="person", facts={**facts, "response_code": "OK"}, rows=rows)
+    return Answer(
+        "AA", f"查询成功，共 {len(found)} 人", form="person", facts={**facts, "response_code": "OK"}, rows=rows
+    )
 
 
 def _found(ctx: Ctx, application: Application, request: Request) -> list[Identity]:
@@ -129,7 +131,11 @@ def _found(ctx: Ctx, application: Application, request: Request) -> list[Identit
         return common.by_numbers(ctx, id_no=id_no)
     sex, born = request.get("GenderCode"), request.day("BirthTime")
     hits = empi.search(ctx, request.get("PatientName"), size=LIMIT).rows
-    fit = [h for h in hits if h.full_name == request.get("PatientName") and sex in ("", h.sex_code) and born in (None, h.born_on)]
+    fit = [
+        h
+        for h in hits
+        if h.full_name == request.get("PatientName") and sex in ("", h.sex_code) and born in (None, h.born_on)
+    ]
     return [Identity(empi.registrations(ctx, h.person_id)[0].id, h.person_id) for h in fit]
 
 

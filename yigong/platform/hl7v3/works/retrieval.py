@@ -75,9 +75,16 @@ def documents_of(person_ids: Sequence[int], *, title: str = "", code: str = "", 
                where r.person_id = any(%(persons)s) and (%(title)s = '' or d.title = %(title)s)
                  and (%(code)s = '' or d.document_code = %(code)s) and (%(all)s or d.id = any(%(ids)s))
                order by d.authored_at desc nulls last, d.id desc limit %(limit)s""",
-            {"persons": list(person_ids), "title": title, "code": code, "ids": list(ids), "all": not ids, "limit": LIMIT},
+            {
+                "persons": list(person_ids),
+                "title": title,
+                "code": code,
+                "ids": list(ids),
+                "all": not ids,
+                "limit": LIMIT,
+            },
         )
-        return [Held(*row[:-1], _json(row[-1])) for row in cursor.fetchall()]
+        return [Held(*row[:10], _json(row[10])) for row in cursor.fetchall()]
 
 
 def _json(value: Any) -> Mapping[str, str]:
@@ -100,8 +107,19 @@ def _listed(ctx: Ctx, application: Application, request: Request, *, form: str) 
         [p.person_id for p in people], title=request.get("Title"), code=request.get("DocumentTypeCode")
     )
     since, until = _bounds(request)
-    found = [d for d in found if (not since or d.authored_at and d.authored_at >= since) and (not until or d.authored_at and d.authored_at <= until)]
-    audit(ctx, "hl7v3.call", "document_list", request.spec.key, registration_id=people[0].registration_id if people else None)
+    found = [
+        d
+        for d in found
+        if (not since or (d.authored_at and d.authored_at >= since))
+        and (not until or (d.authored_at and d.authored_at <= until))
+    ]
+    audit(
+        ctx,
+        "hl7v3.call",
+        "document_list",
+        request.spec.key,
+        registration_id=people[0].registration_id if people else None,
+    )
     if not found:
         raise Refused("v3.nothing_found")
     facts = {"total": len(found), "response_code": "OK", "query_id": request.get("QueryId") or request.head.message_id}
@@ -177,7 +195,11 @@ def _compact(at: datetime | None) -> str:
 def _wanted(ctx: Ctx, names: Sequence[str]) -> list[Held]:
     """Documents in reach under our id or any name that their senders gave them."""
     ids = [number for name in names if (number := _number(name)) is not None]
-    named = list(Kept.objects.filter(kind="document", names__has_any_keys=list(names)).values_list("document_id", flat=True)[:LIMIT])
+    named = list(
+        Kept.objects.filter(kind="document", names__has_any_keys=list(names)).values_list("document_id", flat=True)[
+            :LIMIT
+        ]
+    )
     reach = registrations_in_reach(ctx, "d.registration_id")
     with connection.cursor() as cursor:
         cursor.execute(
@@ -210,7 +232,9 @@ def _asked(ctx: Ctx, wanted: Mapping[str, str]) -> list[Held]:
     document, repository = wanted.get("DocumentUniqueId", ""), wanted.get("RepositoryUniqueId", "")
     places = [n for n in (document, repository) if n and n != REPOSITORY]
     found = _wanted(ctx, places)
-    by_kind = [d for d in found if document in (d.code, d.said.get("UniqueId", "")) and repository not in ("", REPOSITORY)]
+    by_kind = [
+        d for d in found if document in (d.code, d.said.get("UniqueId", "")) and repository not in ("", REPOSITORY)
+    ]
     exact = [d for d in by_kind if repository in (d.said.get("SourceId"), d.said.get("DocumentId"), opaque_id(d.id))]
     own = [d for d in found if opaque_id(d.id) in places]
     chosen = own or exact or ([] if by_kind else found)
@@ -235,7 +259,9 @@ def fetch_newer(ctx: Ctx, application: Application, request: Request) -> Answer:
         people = persons_of(ctx, application, request)
         found = documents_of([p.person_id for p in people], code=request.get("DocumentTypeCode"))[:1]
     if not found:
-        raise Refused("v3.no_document", number=(request.get("DocumentId") or request.get("DocumentTypeCode") or "—")[:40])
+        raise Refused(
+            "v3.no_document", number=(request.get("DocumentId") or request.get("DocumentTypeCode") or "—")[:40]
+        )
     return _given(ctx, request, found, [records.original(ctx, d.id) for d in found])
 
 
@@ -246,14 +272,22 @@ def display(ctx: Ctx, application: Application, request: Request) -> Answer:
     if not found:
         raise Refused("v3.missing", field="文档请求", place="/RetrieveDocumentSetRequest/DocumentRequest")
     answer = _given(ctx, request, found, [_html(ctx, d) for d in found])
-    return Answer("AA", answer.detail, form="fetched", facts=answer.facts, rows=[{**r, "media_type": "text/html"} for r in answer.rows])
+    return Answer(
+        "AA",
+        answer.detail,
+        form="fetched",
+        facts=answer.facts,
+        rows=[{**r, "media_type": "text/html"} for r in answer.rows],
+    )
 
 
 def _html(ctx: Ctx, d: Held) -> bytes:
     """A document as a page of its own: words only, everything escaped."""
     view = records.document_view(ctx, d.id)
     if view is None:
-        return f"<!doctype html><meta charset=utf-8><title>{escape(d.title)}</title><p>原件不是可展示的共享文档".encode()
+        return (
+            f"<!doctype html><meta charset=utf-8><title>{escape(d.title)}</title><p>原件不是可展示的共享文档".encode()
+        )
     parts = [f"<!doctype html><meta charset=utf-8><title>{escape(view.title)}</title><h1>{escape(view.title)}</h1>"]
     for section in view.sections:
         parts.append(f"<h2>{escape(section.title_zh)}</h2>")

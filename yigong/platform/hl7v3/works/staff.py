@@ -13,7 +13,13 @@ from yigong.platform.hl7v3.works import common
 from yigong.platform.registry import api as registry
 from yigong.platform.registry.api import Staff
 
-FURTHER = ("Birthplace", "AssignedEntityDeptId", "AssignedEntityDeptName", "AssignedEntityDeptContact", "IDCategoryCode")
+FURTHER = (
+    "Birthplace",
+    "AssignedEntityDeptId",
+    "AssignedEntityDeptName",
+    "AssignedEntityDeptContact",
+    "IDCategoryCode",
+)
 
 
 def add(ctx: Ctx, application: Application, request: Request) -> Answer:
@@ -87,7 +93,9 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
         raise Refused("v3.no_criterion", fields="、".join(request.words(n) for n in names))
     rows = _found(ctx, request) if request.get("IDCardNo") or request.get("ProviderWorkNo") else []
     if not rows and request.get("ProviderWorkNo") and not request.get("IDCardNo"):
-        rows = registry.find_staff(ctx, id_no=request.get("ProviderWorkNo"))  # some senders number staff by identity card
+        rows = registry.find_staff(
+            ctx, id_no=request.get("ProviderWorkNo")
+        )  # some senders number staff by identity card
     if not rows and not request.get("IDCardNo") and not request.get("ProviderWorkNo"):
         rows = registry.find_staff(ctx, full_name=request.get("ProviderName"), sex_code=request.get("GenderCode"))
     if not rows:

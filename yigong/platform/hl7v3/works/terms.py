@@ -46,7 +46,9 @@ def _save(ctx: Ctx, request: Request, found: etree._Element, *, new: bool) -> in
 
 def _code(item: etree._Element) -> registry.Code:
     status = read(item, "/statusCode/@code")
-    return registry.Code(read(item, "/code/@code"), read(item, "/code/displayName/@value"), active=status not in INACTIVE)
+    return registry.Code(
+        read(item, "/code/@code"), read(item, "/code/displayName/@value"), active=status not in INACTIVE
+    )
 
 
 def query(ctx: Ctx, application: Application, request: Request) -> Answer:

@@ -21,7 +21,17 @@ from yigong.security.api import make_role, make_user
 
 HOSPITAL, CENTRE = "100000001X", "1000000028"
 DOCTOR = {"id_no": "510107195603120021", "full_name": "李医生", "org_code": HOSPITAL, "department": "内科"}
-ACTIONS = ("registry.view", "registry.save", "registry.export", "terms.view", "terms.edit", "terms.submit", "terms.publish", "terms.return", "terms.retire")
+ACTIONS = (
+    "registry.view",
+    "registry.save",
+    "registry.export",
+    "terms.view",
+    "terms.edit",
+    "terms.submit",
+    "terms.publish",
+    "terms.return",
+    "terms.retire",
+)
 
 
 @pytest.fixture
@@ -116,14 +126,21 @@ def test_the_life_of_a_version_has_one_way_in_and_one_end() -> None:
     """Every state is reached from the draft, and only retired is left by nothing."""
     assert LIFE.ends() == {TermState.RETIRED}
     assert set(LIFE.states()) == set(TermState)
-    assert [same_version(a, b) for a, b in (("1.0", "01"), ("v2", "2"), ("1.1", "1.10"), ("", ""))] == [True, True, False, False]
+    assert [same_version(a, b) for a, b in (("1.0", "01"), ("v2", "2"), ("1.1", "1.10"), ("", ""))] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.feature("A18")
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 def test_the_pages_of_staff_show_papers_and_mask_numbers(county: None, language: str) -> None:
     """List, page and form; the identity number is masked on the list and the page."""
-    row = staff.register_staff(system(), {**DOCTOR, "full_name": "<b>李</b>", "license_ends_on": date(2020, 1, 1), "license_no": "L1"})
+    row = staff.register_staff(
+        system(), {**DOCTOR, "full_name": "<b>李</b>", "license_ends_on": date(2020, 1, 1), "license_no": "L1"}
+    )
     client = clerk()
     client.cookies["django_language"] = language
     shown = client.get(reverse("staff:list")).content.decode()
@@ -152,14 +169,22 @@ def test_staff_are_added_and_mended_by_the_form(county: None) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
 def test_a_file_is_taken_row_by_row(county: None, encoding: str) -> None:
     """Good rows go in, each bad one is listed with its number in the file and its reason; the same file again changes nothing."""
-    lines = ["身份证号,姓名,机构代码,执业有效期至", f"{DOCTOR['id_no']},李医生,{HOSPITAL},2030-01-01", f"123,王医生,{HOSPITAL},", f"110101199003070310,赵医生,9999999999,坏"]
+    lines = [
+        "身份证号,姓名,机构代码,执业有效期至",
+        f"{DOCTOR['id_no']},李医生,{HOSPITAL},2030-01-01",
+        f"123,王医生,{HOSPITAL},",
+        "110101199003070310,赵医生,9999999999,坏",
+    ]
     client = clerk()
     for found in ("新增 1，修改 0，没有变化 0，未导入 2", "新增 0，修改 0，没有变化 1，未导入 2"):
         sent = SimpleUploadedFile("staff.csv", "\r\n".join(lines).encode(encoding))
         text = client.post(reverse("staff:import"), {"file": sent}).content.decode()
         assert found in text, text[text.find("读取") : text.find("读取") + 80]
         assert "王医生" in text and "赵医生" in text
-    rows = SimpleUploadedFile("i.csv", f"组织机构代码,名称,类别,床位\n1000000036,新机构,乡镇卫生院,20\n{HOSPITAL},青禾县人民医院,不知道,\n".encode())
+    rows = SimpleUploadedFile(
+        "i.csv",
+        f"组织机构代码,名称,类别,床位\n1000000036,新机构,乡镇卫生院,20\n{HOSPITAL},青禾县人民医院,不知道,\n".encode(),
+    )
     text = client.post(reverse("institutions:import"), {"file": rows}).content.decode()
     assert "新增 1" in text and "没有 不知道 这一项" in text
 
@@ -170,7 +195,15 @@ def test_the_pages_of_institutions_and_terms_open(county: None, language: str) -
     """Lists, one institution with years, the years, a set of terms with its versions; a draft by form, submitted, published by another."""
     client = clerk()
     client.cookies["django_language"] = language
-    for url in (reverse("institutions:list"), reverse("institutions:one", args=[HOSPITAL]), reverse("institutions:years"), reverse("institutions:new"), reverse("institutions:edit", args=[HOSPITAL]), reverse("terms:list"), reverse("terms:new")):
+    for url in (
+        reverse("institutions:list"),
+        reverse("institutions:one", args=[HOSPITAL]),
+        reverse("institutions:years"),
+        reverse("institutions:new"),
+        reverse("institutions:edit", args=[HOSPITAL]),
+        reverse("terms:list"),
+        reverse("terms:new"),
+    ):
         assert client.get(url).status_code == 200, url
     facts = {"code": "DRUG", "name": "药品", "kind": "drug", "version": "1", "codes": "D1,阿莫西林\nD2,<i>布洛芬</i>"}
     assert client.post(reverse("terms:new"), facts).status_code == 302
