@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from yigong.portal.env import ROOT
+ROOT = Path(__file__).resolve().parents[3]
 
 #: name of an import -> name of its distribution
 DISTRIBUTIONS = {"yaml": "pyyaml"}

@@ -56,6 +56,9 @@ def commit(caller: Caller, drafts: Sequence[Draft]) -> Sequence[Draft]:
         ):  # fmt: skip
             raise Refused("fhir.scope", act=act, type=draft.kind)
     written = [d for d in drafts if d.outcome in ("created", "updated")]
+    for draft in written:
+        if draft.kind == "Subscription":
+            subscriptions.signed(caller, draft.resource_id)
     gone = [d for d in drafts if d.outcome == "deleted"]
     for action, part in (("fhir.write", written), ("fhir.delete", gone)):
         if part:

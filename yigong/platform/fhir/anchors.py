@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from yigong.platform.fhir import db, patients
@@ -21,19 +21,23 @@ def anchor(caller: Caller, drafts: Sequence[Draft], sink: Sink) -> None:
     coming = [d for d in drafts if d.kind == "Patient" and d.resource is not None]
     given = patients.register(caller, [(d.fhir_id, d.resource) for d in coming if d.resource is not None])
     here = {d.fhir_id: r for d, r in zip(coming, given, strict=True)}
-    wanted = _wanted(drafts, sink)
-    absent = {p for ids in wanted.values() for p in ids} - here.keys()
-    known = here | registrations(absent)
+    place(drafts, wanted(drafts, sink), here)
+
+
+def place(drafts: Sequence[Draft], wanted_ids: Mapping[int, Sequence[str]], here: Mapping[str, int]) -> None:
+    """Give drafts the registrations of the Patients that they name; *here* are those that come with them."""
+    absent = {p for ids in wanted_ids.values() for p in ids} - here.keys()
+    known = {**here, **registrations(absent)}
     for draft in drafts:
         if draft.kind == "Patient" and draft.resource is not None:
             draft.registration_id = here[draft.fhir_id]
         elif draft.resource is not None:
-            found = list(dict.fromkeys(known[p] for p in wanted.get(draft.resource_id, ()) if p in known))
+            found = list(dict.fromkeys(known[p] for p in wanted_ids.get(draft.resource_id, ()) if p in known))
             draft.registration_id = found[0] if found else None
             draft.others = found[1:] or None
 
 
-def _wanted(drafts: Sequence[Draft], sink: Sink) -> dict[int, list[str]]:
+def wanted(drafts: Sequence[Draft], sink: Sink) -> dict[int, list[str]]:
     """Resource -> logical ids of its patients, the one it is about first."""
     kinds = {d.resource_id: d.kind for d in drafts if d.kind != "Patient"}
     found: dict[int, list[str]] = {}

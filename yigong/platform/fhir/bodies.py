@@ -18,8 +18,8 @@ from yigong.kit.errors import Refused
 JSON = dict[str, Any]
 #: members that the server writes; the rest of a resource is the client's
 STAMPED = ("resourceType", "id", "meta")
-#: a number with a fraction, an exponent or many digits, between the signs that may stand around one
-_NUMBER = re.compile(rb"[:\[,]\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=\s*[,}\]])")
+#: a number as the value of a member; no element of R4 repeats a decimal, so none stands in a list
+_NUMBER = re.compile(rb":\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=\s*[,}])")
 _DEEPEST = 200
 
 
@@ -67,24 +67,13 @@ def _whole(text: str) -> int | Digits:
 def written(value: Any) -> bytes:
     """JSON text of anything that was read."""
     try:
-        return orjson.dumps(value) if not _has_digits(value) else _slowly(value).encode()
+        return orjson.dumps(value)
+    except (orjson.JSONEncodeError, RecursionError):
+        pass  # a Digits is inside, which orjson takes for nothing it knows
+    try:
+        return _slowly(value).encode()
     except (orjson.JSONEncodeError, RecursionError) as error:
         raise Refused("fhir.not_json", why=str(error)[:200]) from error
-
-
-def _has_digits(value: Any) -> bool:
-    """Whether a number inside must be written as it was read."""
-    stack = [value]
-    while stack:
-        one = stack.pop()
-        kind = type(one)
-        if kind is dict:
-            stack.extend(one.values())
-        elif kind is list:
-            stack.extend(one)
-        elif kind is Digits:
-            return True
-    return False
 
 
 def _slowly(value: Any) -> str:

@@ -18,7 +18,7 @@ from yigong.platform.exchange import api as exchange
 from yigong.platform.fhir import db, subscriptions
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.indexing.values import moments
-from yigong.platform.fhir.mapping import Mapping_, get, mapping_for
+from yigong.platform.fhir.mapping import Declaration, get, mapping_for
 
 FEED = "FHIR 资源服务"
 PERSON = ("org_code", "source_system", "local_id")
@@ -93,7 +93,7 @@ def waiting_of(row: Sequence[Any]) -> Waiting:
 
 def _records(ctx: Ctx, waiting: Sequence[Waiting]) -> None:
     """Rows of the standard out of all resources that have a place in it."""
-    by_set: dict[str, list[tuple[Waiting, Mapping_, JSON]]] = defaultdict(list)
+    by_set: dict[str, list[tuple[Waiting, Declaration, JSON]]] = defaultdict(list)
     for one in waiting:
         if one.deleted:
             one.why = KEPT["deleted"]
@@ -115,7 +115,7 @@ def _records(ctx: Ctx, waiting: Sequence[Waiting]) -> None:
                 one.outcome, one.why = "waiting", rejected[one.path]
 
 
-def _batches(by_set: Mapping[str, Sequence[tuple[Waiting, Mapping_, JSON]]]) -> Iterator[exchange.StandardBatch]:
+def _batches(by_set: Mapping[str, Sequence[tuple[Waiting, Declaration, JSON]]]) -> Iterator[exchange.StandardBatch]:
     for data_set, group in by_set.items():
         rows = [row_of(one, mapping, resource) for one, mapping, resource in group]
         yield batch(data_set, rows, [registration_of(one) for one, _, _ in group])
@@ -151,7 +151,7 @@ def registration_of(one: Waiting) -> dict[str, Any]:
     return {"org_code": one.org_code, "source_system": system_name, "local_id": local_id, **one.facts}
 
 
-def row_of(one: Waiting, mapping: Mapping_, resource: JSON) -> dict[str, Any]:
+def row_of(one: Waiting, mapping: Declaration, resource: JSON) -> dict[str, Any]:
     """The standard row of a resource; what has no place goes to ``extra``."""
     system_name, local_id = _identity(one)
     extra = {f.column: f.read(resource) for f in mapping.extra}

@@ -19,10 +19,6 @@ class _Bytes(Loader):
         return bytes(data)
 
 
-class Body(bytes):
-    """Marks a value that PostgreSQL should take as text although it is bytes."""
-
-
 def cursor(*, raw_text: bool = False) -> psycopg.Cursor[Any]:
     """A cursor of the present connection whose statements are planned once; with *raw_text* text comes as bytes."""
     connection.ensure_connection()
@@ -47,13 +43,9 @@ def do(sql: str, params: Mapping[str, Any] | None = None, *, prepare: bool = Tru
 
 
 def copy(table: str, columns: Iterable[str], text: bytes | memoryview) -> None:
-    """CSV text into a table."""
+    """Text in PostgreSQL's own form of COPY into a table."""
     names = ", ".join(f'"{name}"' for name in columns)
-    with (
-        connection.wrap_database_errors,
-        cursor() as one,
-        one.copy(f"copy {table} ({names}) from stdin (format csv)") as to,
-    ):
+    with connection.wrap_database_errors, cursor() as one, one.copy(f"copy {table} ({names}) from stdin") as to:
         view = memoryview(text)
         for start in range(0, len(view), CHUNK):
             to.write(view[start : start + CHUNK])

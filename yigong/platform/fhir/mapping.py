@@ -230,7 +230,7 @@ def _text(value: Any) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping_:
+class Declaration:
     """One declared mapping: when it holds, and its places."""
 
     name: str
@@ -257,9 +257,9 @@ def _any_of(resource: Mapping[str, Any], where: Place, wanted: frozenset[str]) -
 
 
 @cache
-def mappings() -> tuple[Mapping_, ...]:
+def mappings() -> tuple[Declaration, ...]:
     """All declared mappings, in the order of their files. Raises Misdeclared."""
-    found: list[Mapping_] = []
+    found: list[Declaration] = []
     for path in sorted(FOLDER.glob("*.yaml")):
         for one in yaml.safe_load_all(path.read_text("utf-8")):
             try:
@@ -269,20 +269,20 @@ def mappings() -> tuple[Mapping_, ...]:
     return tuple(found)
 
 
-def mapping_for(resource: Mapping[str, Any]) -> Mapping_ | None:
+def mapping_for(resource: Mapping[str, Any]) -> Declaration | None:
     """The first mapping to a data set that holds for a resource."""
     kind = resource["resourceType"]
     return next((m for m in mappings() if m.resource == kind and m.data_set and m.holds(resource)), None)
 
 
-def _mapping(name: str, said: Mapping[str, Any]) -> Mapping_:
+def _mapping(name: str, said: Mapping[str, Any]) -> Declaration:
     codes = {k: {str(a): str(b) for a, b in table.items()} for k, table in said.get("codes", {}).items()}
     wanted = [
         (place(k), frozenset(str(v) for v in (vs if isinstance(vs, list) else [vs])))
         for k, vs in said.get("when", {}).items()
     ]
     optional = {k: place(said[k]) if k in said else None for k in ("event_at", "ended_at", "group", "encounter")}
-    return Mapping_(
+    return Declaration(
         said.get("name", name), said["resource"], said.get("data_set", ""), tuple(wanted), optional["event_at"],
         optional["ended_at"], optional["group"], optional["encounter"], _fields(said.get("fields", {}), codes),
         _fields(said.get("extra", {}), codes), tuple((place(k), v) for k, v in said.get("fixed", {}).items()),

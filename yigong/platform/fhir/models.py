@@ -87,6 +87,19 @@ class Carried(models.Model):
         return f"{self.resource_id} {self.outcome}"
 
 
+class Publication(models.Model):
+    """A data set whose rows are published as resources, kept up to date by events."""
+
+    data_set = models.TextField(primary_key=True)
+    since = models.DateTimeField()
+
+    class Meta:
+        db_table = "fhir_publication"
+
+    def __str__(self) -> str:
+        return self.data_set
+
+
 class Application(models.Model):
     """A program that may ask by OAuth2 client credentials; its secret or key is never kept in the clear."""
 
@@ -174,6 +187,19 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} {self.state}"
+
+
+class Subscriber(models.Model):
+    """The application behind a subscription; it is told of nothing that it may not read."""
+
+    subscription = models.OneToOneField(Resource, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    application = models.ForeignKey(Application, on_delete=models.CASCADE)
+
+    class Meta:
+        db_table = "fhir_subscriber"
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} {self.application_id}"
 
 
 class Notice(models.Model):

@@ -10,7 +10,7 @@ import polars as pl
 
 from yigong.platform.empi import api as empi
 from yigong.platform.fhir.callers import Caller
-from yigong.platform.fhir.mapping import Mapping_, mappings
+from yigong.platform.fhir.mapping import Declaration, mappings
 
 ID_CARD = "urn:oid:2.16.156.10011.1.3"  # 居民身份证号
 HEALTH_CARD = "urn:oid:2.16.156.10011.1.19"  # 居民健康卡号
@@ -46,7 +46,7 @@ def _row(caller: Caller, fhir_id: str, patient: Mapping[str, Any]) -> list[Any]:
         caller.source_system,
         own,
         *(facts.get(c) for c in _COLUMNS),
-        _day(facts.get("born_on")),
+        day(facts.get("born_on")),
     ]
 
 
@@ -58,7 +58,7 @@ def registration_facts(patient: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def mapping() -> Mapping_:
+def mapping() -> Declaration:
     """The declared mapping of Patient."""
     return next(m for m in mappings() if m.resource == "Patient")
 
@@ -82,7 +82,7 @@ def _address(patient: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _day(text: str | None) -> date | None:
+def day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text and len(text) == 10 else None
     except ValueError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import transaction
@@ -74,12 +75,15 @@ def save(caller: Caller, drafts: Sequence[Draft], *, publishing: bool = False) -
         anchor(caller, living, sink)
     _write(caller, [d for d in drafts if d.outcome in ("created", "updated", "deleted")], sink)
     if arrived := [d.fhir_id for d in living if d.kind == "Patient" and d.outcome == "created"]:
-        adopt(arrived, sorted({n for k in definitions().patient_compartment if k != "Patient" for n in _numbers(k)}))
+        adopt(arrived, compartment_numbers())
     return drafts
 
 
-def _numbers(kind: str) -> frozenset[int]:
-    return compartment(kind) if kind in definitions().parameters else frozenset()
+@cache
+def compartment_numbers() -> tuple[int, ...]:
+    """Numbers of all parameters by which resources of any type lie in a patient's compartment."""
+    kinds = [k for k in definitions().patient_compartment if k != "Patient" and k in definitions().parameters]
+    return tuple(sorted({n for k in kinds for n in compartment(k)}))
 
 
 def _meet(caller: Caller, drafts: Sequence[Draft], publishing: bool) -> None:

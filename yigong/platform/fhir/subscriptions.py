@@ -20,7 +20,7 @@ from yigong.kit.errors import Refused
 from yigong.platform.fhir import db
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.callers import Caller
-from yigong.platform.fhir.models import Application, Notice, Resource
+from yigong.platform.fhir.models import Notice, Resource, Subscriber
 from yigong.platform.fhir.search import asked as asking
 from yigong.platform.fhir.search.running import conditions
 
@@ -53,6 +53,14 @@ def checked(caller: Caller, resource: JSON) -> None:
     caller.scopes.must(asked.kind, "s")
     if resource.get("status") == "requested":
         resource["status"] = "active"
+
+
+def signed(caller: Caller, resource_id: int) -> None:
+    """Note whose subscription this is."""
+    if caller.application_id:
+        Subscriber.objects.update_or_create(
+            subscription_id=resource_id, defaults={"application_id": caller.application_id}
+        )
 
 
 def criteria(text: str) -> asking.Asked:
@@ -91,9 +99,8 @@ def _subscriber(subscription: Resource) -> Caller | None:
     """The application that made it, as far as it may still read; what it may not see it is not told of."""
     from yigong.platform.fhir.access import caller
 
-    application = Application.objects.filter(
-        org_code=subscription.org_code, source_system=subscription.source_system, revoked_at=None
-    ).first()
+    found = Subscriber.objects.select_related("application").filter(subscription=subscription).first()
+    application = found.application if found and found.application.revoked_at is None else None
     return caller(application, application.scopes) if application else None
 
 

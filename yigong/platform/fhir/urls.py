@@ -2,14 +2,26 @@
 
 from django.urls import URLPattern, path, re_path
 
-from yigong.platform.fhir import views
+from yigong.platform.fhir import bulk_views, oauth, operations, views
 
 app_name = "fhir"
 TYPE = r"(?P<kind>[A-Z][A-Za-z]+)"
 ID = r"(?P<fhir_id>[^/$_][^/$]*)"
 urlpatterns: list[URLPattern] = [
     path("", views.system_level, name="system"),
+    path("openapi.json", views.openapi_document, name="openapi"),
     path("metadata", views.metadata, name="metadata"),
+    path(".well-known/smart-configuration", oauth.smart_configuration, name="smart-configuration"),
+    path("auth/token", oauth.token, name="token"),
+    re_path(rf"^{TYPE}/\$validate$", operations.validate, name="validate"),
+    re_path(rf"^{TYPE}/{ID}/\$validate$", operations.validate, name="validate-stored"),
+    re_path(rf"^Patient/{ID}/\$everything$", operations.everything, name="everything"),
+    path("Patient/$match", operations.match, name="match"),
+    path("Patient/$ihe-pix", operations.ihe_pix, name="pix"),
+    path("$export", bulk_views.start, name="export"),
+    path("Patient/$export", bulk_views.start, {"level": "patient"}, name="patient-export"),
+    path("export/<str:key>", bulk_views.state, name="export-state"),
+    path("export/<str:key>/<str:kind>.ndjson", bulk_views.file, name="export-file"),
     path("_history", views.system_history, name="system-history"),
     re_path(rf"^{TYPE}$", views.type_level, name="type"),
     re_path(rf"^{TYPE}/$", views.type_level),

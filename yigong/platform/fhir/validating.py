@@ -9,6 +9,7 @@ from typing import Any
 from yigong.kit.errors import Refused
 from yigong.platform.fhir.bodies import depth
 from yigong.platform.fhir.official import definitions
+from yigong.platform.fhir.validation import invariants
 from yigong.platform.fhir.validation.findings import Finding
 from yigong.platform.fhir.validation.structure import Checker
 
@@ -34,3 +35,11 @@ def must_conform(resource: Mapping[str, Any]) -> None:
     errors = [f for f in findings(resource) if f.severity == "error"]
     if errors:
         raise Refused("fhir.invalid", count=len(errors), findings=[f.issue() for f in errors])
+
+
+def all_findings(resource: Mapping[str, Any]) -> list[Finding]:
+    """Structure and, where that holds, invariants."""
+    found = findings(resource)
+    if any(f.severity == "error" for f in found):
+        return found
+    return [*found, *invariants.check(definitions(), resource)]

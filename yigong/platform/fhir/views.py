@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +15,7 @@ from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.fhir import access, acts, bundles, capability, reading
+from yigong.platform.fhir import access, acts, binaries, bundles, capability, openapi, reading
 from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.callers import Caller
@@ -56,7 +57,9 @@ def fhir(action: str | None) -> Callable[[View], View]:
 
 
 def _offered(request: HttpRequest) -> None:
-    """Raises Refused fhir.format unless JSON will do."""
+    """Raises Refused fhir.format unless JSON will do; a Binary comes in its own form."""
+    if "/Binary/" in request.path:
+        return
     wanted = request.GET.get("_format", "")
     if wanted and "json" not in wanted:
         raise Refused("fhir.format")
@@ -81,7 +84,13 @@ def raw_body(request: HttpRequest) -> bytes:
 
 def query_pairs(request: HttpRequest) -> list[tuple[str, str]]:
     """The parameters of the address, in order."""
-    return parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=500)
+    text = (
+        request.META.get("QUERY_STRING", "").encode("latin-1", "replace").decode("utf-8", "replace")
+    )  # as WSGI has it
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=500)
+    except ValueError as error:
+        raise Refused("fhir.parameter_value", name="?", value=text[:60]) from error
 
 
 def if_match(request: HttpRequest) -> int | None:
@@ -166,10 +175,10 @@ def type_search(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse
     if request.method != "POST":
         raise _not_here(request)
     try:
-        form = raw_body(request).decode("utf-8")
-    except UnicodeDecodeError as error:
+        form = parse_qsl(raw_body(request).decode("utf-8"), keep_blank_values=True, max_num_fields=500)
+    except ValueError as error:
         raise Refused("fhir.parameter_value", name="_search", value="") from error
-    pairs = [*query_pairs(request), *parse_qsl(form, keep_blank_values=True, max_num_fields=500)]
+    pairs = [*query_pairs(request), *form]
     return search_answer(request, caller, kind, pairs)
 
 
@@ -182,7 +191,9 @@ def instance(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> H
     acts.kind_known(kind)
     match request.method:
         case "GET" | "HEAD":
-            return _read(request, caller, kind, fhir_id)
+            return (
+                binaries.answer(request, caller, fhir_id) if kind == "Binary" else _read(request, caller, kind, fhir_id)
+            )
         case "PUT":
             draft = acts.change(caller, kind, fhir_id, body_of(request), if_match(request))
             return done(request, caller, acts.commit(caller, [draft])[0])
@@ -199,8 +210,6 @@ def instance(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> H
 
 def patch_of(raw: bytes) -> Any:
     """The operations of a JSON Patch. Raises Refused fhir.patch."""
-    import json
-
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -260,6 +269,12 @@ def metadata(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         raise _not_here(request)
     return HttpResponse(capability.statement(access.base_url(request)), content_type=JSON_TYPE)
+
+
+@fhir(None)
+def openapi_document(request: HttpRequest) -> HttpResponse:
+    """The same surface as OpenAPI."""
+    return HttpResponse(json.dumps(openapi.document(access.base_url(request))), content_type="application/json")
 
 
 @fhir("fhir.read")

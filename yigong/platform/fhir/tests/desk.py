@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import polars as pl
+from django.test import Client
 
 from yigong.kit import ctx as actors
 from yigong.kit.clock import now
@@ -81,3 +83,36 @@ def observation(patient: str, value: float = 5.6, **facts: Any) -> dict[str, Any
         "valueQuantity": {"value": value, "unit": "mmol/L", "system": "http://unitsofmeasure.org", "code": "mmol/L"},
         **facts,
     }  # fmt: skip
+
+
+class Api:
+    """A program that speaks to the server by HTTP, through all of its middleware."""
+
+    def __init__(self, app: Application) -> None:
+        self.client = Client(headers={"authorization": f"Bearer {token(app)}"})
+
+    def ask(self, method: str, path: str, body: Any = None, *, status: int | None = None, **headers: str) -> Any:
+        """The answer's JSON (None when empty); its status must be *status* where that is given."""
+        kind = headers.pop("content_type", "application/fhir+json")
+        data = body if isinstance(body, bytes | str) else json.dumps(body) if body is not None else ""
+        answer = self.client.generic(method, f"/fhir/r4/{path}", data, content_type=kind, headers=headers)
+        self.last = answer
+        assert status is None or answer.status_code == status, (answer.status_code, answer.content[:1500].decode())
+        return json.loads(answer.content) if answer.content else None
+
+    def get(self, path: str, status: int | None = 200, **headers: str) -> Any:
+        """GET."""
+        return self.ask("GET", path, status=status, **headers)
+
+    def post(self, path: str, body: Any, status: int | None = 201, **headers: str) -> Any:
+        """POST."""
+        return self.ask("POST", path, body, status=status, **headers)
+
+    def put(self, path: str, body: Any, status: int | None = None, **headers: str) -> Any:
+        """PUT."""
+        return self.ask("PUT", path, body, status=status, **headers)
+
+
+def ids(bundle: dict[str, Any], mode: str = "match") -> list[str]:
+    """Logical ids of the entries of a searchset."""
+    return [e["resource"]["id"] for e in bundle.get("entry", []) if e["search"]["mode"] == mode]

@@ -1,0 +1,14 @@
+"""The doors of FHIR: the worker's step, and publishing."""
+
+from __future__ import annotations
+
+from yigong.platform.fhir import exporting
+from yigong.platform.fhir.carrying import carry
+from yigong.platform.fhir.subscriptions import deliver
+
+__all__ = ["carry", "work"]
+
+
+def work() -> int:
+    """One step of the worker: standard records, notices to subscribers, exports; how much was done."""
+    return carry() + deliver() + exporting.step()

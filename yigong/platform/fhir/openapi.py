@@ -1,0 +1,118 @@
+"""The FHIR surface as OpenAPI, made from the same declarations; for programs that know no FHIR, and for tests that attack it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yigong.platform.fhir.official import definitions, supported
+
+MEDIA = "application/fhir+json"
+#: types whose search parameters are listed one by one; the others take any
+LISTED = ("Patient", "Observation", "Encounter", "DocumentReference", "Task")
+_FREE: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": True,
+    "properties": {"resourceType": {"type": "string"}},
+}
+
+
+def document(base: str) -> dict[str, Any]:
+    """The whole document."""
+    paths: dict[str, Any] = {
+        "/": {"post": _operation("transaction or batch", body=_bundle())},
+        "/metadata": {"get": _operation("capabilities", open_=True)},
+        "/_history": {"get": _operation("history of everything", _query("_count", "_since", "_before"))},
+        "/{type}": {
+            "get": _operation(
+                "search", [_type(), *_query("_id", "_lastUpdated", "_count", "_sort", "_include", "_total")]
+            ),
+            "post": _operation("create", [_type()], body=_FREE),
+            "delete": _operation("conditional delete", [_type(), *_query("identifier", "_id")]),
+        },
+        "/{type}/_history": {"get": _operation("history of a type", [_type(), *_query("_count", "_since")])},
+        "/{type}/{id}": {
+            "get": _operation("read", [_type(), _id(), *_query("_summary", "_elements")]),
+            "put": _operation("update", [_type(), _id(), _header("If-Match")], body=_FREE),
+            "patch": _operation(
+                "patch",
+                [_type(), _id()],
+                body={"type": "array", "items": _patch()},
+                media="application/json-patch+json",
+            ),
+            "delete": _operation("delete", [_type(), _id()]),
+        },
+        "/{type}/{id}/_history": {"get": _operation("history", [_type(), _id(), *_query("_count", "_since")])},
+        "/{type}/{id}/_history/{version}": {"get": _operation("version read", [_type(), _id(), _path("version")])},
+        "/{type}/$validate": {"post": _operation("validate", [_type()], body=_FREE)},
+        "/Patient/{id}/$everything": {
+            "get": _operation("everything", [_id(), *_query("_count", "_since", "_type", "_after")])
+        },
+        "/Patient/{id}/{type}": {"get": _operation("compartment", [_id(), _type(), *_query("_count")])},
+        "/Patient/$match": {"post": _operation("match", body=_FREE)},
+        "/Patient/$ihe-pix": {"get": _operation("PIXm", _query("sourceIdentifier", "targetSystem"))},
+        "/$export": {"get": _operation("bulk export", [*_query("_type", "_since"), _header("Prefer")])},
+        "/export/{key}": {"get": _operation("state of an export", [_path("key")])},
+    }
+    for kind in LISTED:
+        paths[f"/{kind}?"] = {"get": _operation(f"search {kind}", _query(*(p.code for p in supported(kind))))}
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": "Yigong FHIR R4", "version": definitions().version},
+        "servers": [{"url": base.rstrip("/")}],
+        "security": [{"token": []}],
+        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "paths": {k.rstrip("?"): v for k, v in paths.items()},
+    }
+
+
+def _operation(
+    summary: str, parameters: list[Any] | None = None, *, body: Any = None, media: str = MEDIA, open_: bool = False
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "summary": summary, "parameters": parameters or [],
+        "responses": {"default": {"description": "a resource, a Bundle or an OperationOutcome"}},
+    }  # fmt: skip
+    if body is not None:
+        found["requestBody"] = {"required": True, "content": {media: {"schema": body}}}
+    return found | ({"security": []} if open_ else {})
+
+
+def _query(*names: str) -> list[dict[str, Any]]:
+    return [{"name": n, "in": "query", "schema": {"type": "string"}} for n in names]
+
+
+def _header(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "schema": {"type": "string"}}
+
+
+def _path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+
+
+def _id() -> dict[str, Any]:
+    return _path("id")
+
+
+def _type() -> dict[str, Any]:
+    return {
+        "name": "type",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "enum": list(definitions().resources)},
+    }
+
+
+def _patch() -> dict[str, Any]:
+    verbs = ["add", "remove", "replace", "move", "copy", "test"]
+    return {"type": "object", "properties": {"op": {"enum": verbs}, "path": {"type": "string"}, "value": {}}}
+
+
+def _bundle() -> dict[str, Any]:
+    request = {
+        "type": "object",
+        "properties": {"method": {"enum": ["GET", "POST", "PUT", "DELETE"]}, "url": {"type": "string"}},
+    }
+    entry = {"type": "object", "properties": {"fullUrl": {"type": "string"}, "resource": _FREE, "request": request}}
+    kinds = {"enum": ["transaction", "batch"]}
+    return {"type": "object", "required": ["resourceType", "type"],
+            "properties": {"resourceType": {"enum": ["Bundle"]}, "type": kinds, "entry": {"type": "array", "items": entry}}}  # fmt: skip

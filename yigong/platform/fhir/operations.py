@@ -1,0 +1,212 @@
+"""Operations: $validate, $everything, $match, $ihe-pix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+
+from yigong.kit.errors import Refused
+from yigong.platform.empi import api as empi
+from yigong.platform.fhir import acts, db, identifiers, patients, reading, validating
+from yigong.platform.fhir.answers import JSON_TYPE, bundle, entry, issue, json_answer, outcome
+from yigong.platform.fhir.bodies import JSON
+from yigong.platform.fhir.callers import Caller, visible
+from yigong.platform.fhir.indexing.values import moments
+from yigong.platform.fhir.official import definitions
+from yigong.platform.fhir.search.asked import whole
+from yigong.platform.fhir.searching import address, note_reading
+from yigong.platform.fhir.views import body_of, fhir, query_pairs
+from yigong.security.api import audit
+
+MATCH_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
+GRADES = {"auto": "certain", "review": "possible", "none": "certainly-not"}
+
+
+def _parameters(request: HttpRequest) -> list[dict[str, Any]]:
+    """The parameters of an operation: of a Parameters resource, or a bare resource as ``resource``."""
+    body = body_of(request)
+    if body["resourceType"] != "Parameters":
+        return [{"name": "resource", "resource": body}]
+    found = body.get("parameter", [])
+    return [p for p in found if isinstance(p, dict)] if isinstance(found, list) else []
+
+
+def _value(parameters: list[dict[str, Any]], name: str) -> Any:
+    for one in parameters:
+        if one.get("name") == name:
+            return next((v for k, v in one.items() if k.startswith("value") or k == "resource"), None)
+    return None
+
+
+# ---- $validate ----
+
+
+@fhir("fhir.read")
+def validate(request: HttpRequest, caller: Caller, kind: str = "", fhir_id: str = "") -> HttpResponse:
+    """Findings with place, rule and sentence; nothing is stored."""
+    if kind:
+        acts.kind_known(kind)
+    if request.method == "GET" and fhir_id:
+        from yigong.platform.fhir.bodies import read
+
+        caller.scopes.must(kind, "r")
+        resource = read(reading.read(caller, kind, fhir_id).body)
+    elif request.method == "POST":
+        resource = _value(_parameters(request), "resource")
+    else:
+        raise Refused("fhir.method", method=request.method)
+    if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+        raise Refused("fhir.operation_input", name="validate", parameter="resource")
+    if kind and resource["resourceType"] != kind:
+        raise Refused("fhir.type_differs", asked=kind, given=resource["resourceType"][:60])
+    found = validating.all_findings(resource)
+    good = issue("information", "informational", "符合 FHIR R4", "conforms to FHIR R4")
+    return json_answer(outcome([f.issue() for f in found] or [good]))
+
+
+# ---- $everything ----
+
+
+@fhir("fhir.read")
+def everything(request: HttpRequest, caller: Caller, fhir_id: str) -> HttpResponse:
+    """All resources of a person that the caller may see, with what they refer to; from every registration of the person."""
+    caller.scopes.must("Patient", "r")
+    patient = reading.read(caller, "Patient", acts.good_id(fhir_id))
+    given = dict(query_pairs(request))
+    count = min(whole("_count", given.get("_count", "200")), 1000)
+    after = whole("_after", given.get("_after", "0"))
+    kinds = [k for k in given.get("_type", "").split(",") if k]
+    found = _of_person(caller, patient, kinds, given.get("_since", ""), after, count + 1)
+    page = found[:count]
+    along = (
+        [o for o in _referred(caller, [p.id for p in page]) if o.id not in {p.id for p in page}] if not kinds else []
+    )
+    note_reading(caller, "Patient", [patient, *page])
+    head = [] if after or (kinds and "Patient" not in kinds) else [entry(caller.base, patient, "match")]
+    entries = (
+        head + [entry(caller.base, one, "match") for one in page] + [entry(caller.base, o, "include") for o in along]
+    )
+    path = f"{caller.base}Patient/{fhir_id}/$everything"
+    links = [("self", address(path, list(given.items())))]
+    if len(found) > count:
+        links.append(
+            (
+                "next",
+                address(path, [*((k, v) for k, v in given.items() if k != "_after"), ("_after", str(page[-1].id))]),
+            )
+        )
+    total = len(entries) if len(found) <= count and not after else None
+    return HttpResponse(bundle("searchset", entries, links=links, total=total), content_type=JSON_TYPE)
+
+
+def _of_person(
+    caller: Caller, patient: reading.Stored, kinds: list[str], since: str, after: int, limit: int
+) -> list[reading.Stored]:
+    scope = visible(caller, "r")
+    allowed = [k for k in definitions().resources if caller.scopes.of(k, "r") and (not kinds or k in kinds)]
+    narrowed = {k for k in allowed if caller.scopes.queries(k, "r")}
+    changed = "and r.last_updated >= to_timestamp(%(since)s)" if since else ""
+    sql = f"""select {reading.COLUMNS} from fhir_resource r
+        where r.registration_id in (select g.id from empi_registration g where g.person_id = (
+                select a.person_id from empi_registration a where a.id = %(registration)s))
+            and r.id <> %(self)s and not r.deleted and r.type = any(%(kinds)s) and r.id > %(after)s {changed}
+            and {scope.sql}
+        order by r.id limit %(limit)s"""
+    params = {"registration": patient.registration_id, "self": patient.id, "kinds": sorted(set(allowed) - narrowed),
+              "after": after, "limit": limit, "since": _seconds(since), **scope.params}  # fmt: skip
+    return [reading.stored(row) for row in db.rows(sql, params, raw_text=True)]
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        return 0.0
+    try:
+        return moments(text.replace(" ", "+"))[0] / 1e6
+    except (ValueError, OverflowError) as error:
+        raise Refused("fhir.parameter_value", name="_since", value=text[:60]) from error
+
+
+def _referred(caller: Caller, ids: list[int]) -> list[reading.Stored]:
+    """Institutions, staff, places and medications that a page refers to."""
+    kinds = [
+        k
+        for k in ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication")
+        if caller.scopes.of(k, "r")
+    ]
+    sql = f"""select distinct on (r.id) {reading.COLUMNS} from fhir_reference f
+        join fhir_resource r on r.type = split_part(f.target, '/', 1) and r.fhir_id = split_part(f.target, '/', 2)
+        where f.resource_id = any(%(ids)s) and r.type = any(%(kinds)s) and not r.deleted limit 1000"""
+    return [reading.stored(row) for row in db.rows(sql, {"ids": ids, "kinds": kinds}, raw_text=True)]
+
+
+# ---- $match ----
+
+
+@fhir("fhir.search")
+def match(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Patients that the given one may be, likeliest first, with the score of the index of persons."""
+    if request.method != "POST":
+        raise Refused("fhir.method", method=request.method)
+    caller.scopes.must("Patient", "s")
+    parameters = _parameters(request)
+    asked = _value(parameters, "resource")
+    if not isinstance(asked, dict) or asked.get("resourceType") != "Patient":
+        raise Refused("fhir.operation_input", name="match", parameter="resource")
+    validating.must_conform(asked)
+    certain = _value(parameters, "onlyCertainMatches") is True
+    count = _value(parameters, "count")
+    found = empi.match(caller.ctx, _facts(asked), count=count if isinstance(count, int) and 0 < count <= 100 else 10,
+                       least="auto" if certain else "review")  # fmt: skip
+    stored = _patients(caller, [m.registration_id for m in found])
+    entries = []
+    for one in found:
+        if patient := stored.get(one.registration_id):
+            entries.append(_scored(caller, patient, one.probability, GRADES[one.band]))
+            audit(caller.ctx, "fhir.search", "fhir", patient.place, registration_id=one.registration_id)
+    return HttpResponse(bundle("searchset", entries, total=len(entries)), content_type=JSON_TYPE)
+
+
+def _facts(patient: JSON) -> dict[str, Any]:
+    facts = {k: v for k, v in patients.registration_facts(patient).items() if v is not None}
+    if "born_on" in facts:
+        facts["born_on"] = patients.day(facts["born_on"])
+    return {k: v for k, v in facts.items() if v is not None}
+
+
+def _patients(caller: Caller, registrations: list[int]) -> dict[int, reading.Stored]:
+    scope = visible(caller, "r", "Patient")
+    sql = f"""select {reading.COLUMNS} from fhir_resource r where r.type = 'Patient' and not r.deleted
+        and r.registration_id = any(%(ids)s) and {scope.sql} order by r.origin <> 'fhir', r.id desc"""
+    rows = db.rows(sql, {"ids": registrations, **scope.params}, raw_text=True)
+    return {
+        one.registration_id: one for row in reversed(rows) if (one := reading.stored(row)).registration_id is not None
+    }
+
+
+def _scored(caller: Caller, patient: reading.Stored, probability: float, grade: str) -> bytes:
+    search = {"extension": [{"url": MATCH_GRADE, "valueCode": grade}], "mode": "match", "score": round(probability, 4)}
+    text = entry(caller.base, patient, "match")
+    return text[: text.rindex(b',"search":')] + b',"search":' + orjson.dumps(search) + b"}"
+
+
+# ---- PIXm ----
+
+
+@fhir("fhir.search")
+def ihe_pix(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """ITI-83: the identifiers by which other systems know the same person."""
+    caller.scopes.must("Patient", "s")
+    if request.method == "POST":
+        pairs = [(str(p.get("name")), str(_value([p], str(p.get("name"))))) for p in _parameters(request)]
+    else:
+        pairs = query_pairs(request)
+    given = dict(pairs)
+    system, value = identifiers.split(given.get("sourceIdentifier", ""))
+    found = identifiers.identities(caller, system, value)
+    names = identifiers.named(caller, found)
+    for registration in {i.registration_id for i in found}:
+        audit(caller.ctx, "fhir.search", "fhir", "Patient/$ihe-pix", registration_id=registration)
+    wanted = [v for k, v in pairs if k == "targetSystem"]
+    return json_answer(identifiers.target_parameters(names, wanted, (system, value)))

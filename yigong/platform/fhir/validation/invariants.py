@@ -1,0 +1,76 @@
+"""Invariants of the structure definitions, computed by a FHIRPath library on each element they stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import fhirpathpy
+from fhirpathpy.engine.nodes import ResourceNode
+from fhirpathpy.models import models
+
+from yigong.platform.fhir.definitions.model import Definitions, Element
+from yigong.platform.fhir.validation.findings import Finding, found
+
+#: beyond this an invariant tells nobody more, or takes longer than it is worth
+ENOUGH, LARGEST = 100, 5000
+#: best practice about narrative (dom-6, txt), and what the structure check sees already (ref-1, dom-3: references inside)
+LEFT = {"dom-3", "dom-6", "ref-1", "txt-1", "txt-2"}
+
+
+@lru_cache(maxsize=4096)
+def _computed(expression: str) -> Callable[..., Any]:
+    # the library has no hasValue; of a primitive that is there it says the same as exists
+    return fhirpathpy.compile(expression.replace(".hasValue()", ".exists()"), models["r4"])
+
+
+def check(definitions: Definitions, resource: Mapping[str, Any]) -> list[Finding]:
+    """What invariants of the resource and of everything in it do not hold."""
+    out: list[Finding] = []
+    kind = str(resource["resourceType"])
+    for number, (value, name, place, element) in enumerate(_walk(definitions, resource, kind, kind)):
+        if len(out) >= ENOUGH or number > LARGEST:
+            break
+        constraints = dict.fromkeys((*definitions.types[name].constraints, *(element.constraints if element else ())))
+        for key, severity, human, expression in constraints:
+            if key not in LEFT:
+                _judge(value, name, resource, place, (key, severity, human, expression), out)
+    return out
+
+
+def _judge(
+    value: Any, kind: str, resource: Any, place: str, constraint: tuple[str, str, str, str], out: list[Finding]
+) -> None:
+    key, severity, human, expression = constraint
+    try:
+        answer = _computed(expression)(
+            ResourceNode.create_node(value, kind), {"resource": resource, "rootResource": resource, "context": value}
+        )
+    except Exception as error:
+        out.append(
+            found("uncomputed", place, "information", key=key, name=key, value=f"{type(error).__name__} {error}")
+        )
+        return
+    if answer == [False]:
+        grade = severity if severity in ("error", "warning") else "error"
+        out.append(found("invariant", place, grade, key=key, name=key, value=human))
+
+
+def _walk(
+    definitions: Definitions, value: Any, kind: str, place: str, element: Element | None = None
+) -> Iterator[tuple[Any, str, str, Element | None]]:
+    """Every complex element with its type and place."""
+    if not isinstance(value, dict) or kind not in definitions.types:
+        return
+    yield value, kind, place, element
+    for part in definitions.types[kind].elements.values():
+        for name, code in part.json_names.items():
+            inner = value.get(name)
+            if inner is None or (code in definitions.types and definitions.types[code].kind == "primitive"):
+                continue
+            many = inner if isinstance(inner, list) else [inner]
+            for number, one in enumerate(many):
+                at = f"{place}.{part.name}" + (f"[{number}]" if isinstance(inner, list) else "")
+                of = str(one.get("resourceType")) if code == "Resource" and isinstance(one, dict) else code
+                yield from _walk(definitions, one, of, at, part)
