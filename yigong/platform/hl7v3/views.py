@@ -9,7 +9,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -174,7 +174,9 @@ def edit(request: HttpRequest, application_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _saved(request, form, new=False)
         return say(
-            request, redirect("hl7v3:application", application_id=row.pk), gettext("已保存 %(name)s") % {"name": row.name}
+            request,
+            redirect("hl7v3:application", application_id=row.pk),
+            gettext("已保存 %(name)s") % {"name": row.name},
         )
     return _form_page(request, form, row)
 

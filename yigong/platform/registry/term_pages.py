@@ -181,7 +181,9 @@ move.action = "terms.view"  # type: ignore[attr-defined]  # each verb asks for i
 def _move(request: HttpRequest, version_id: int, verb: str) -> HttpResponse:
     row = terms.move(request.ctx, version_id, verb, side=SIDES[verb], reason=request.POST.get("reason", "").strip())  # type: ignore[attr-defined]
     url = f"{reverse('terms:one', args=[row.term_set_id])}?version={row.code}"
-    return say(request, redirect(url), gettext("%(verb)s：版本 %(version)s") % {"verb": VERBS[verb], "version": row.code})
+    return say(
+        request, redirect(url), gettext("%(verb)s：版本 %(version)s") % {"verb": VERBS[verb], "version": row.code}
+    )
 
 
 app_name = "terms"
