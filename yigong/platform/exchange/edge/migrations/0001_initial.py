@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('exchange', '0002_sources'),
+        ('exchange', '0003_sources'),
     ]
 
     operations = [
