@@ -79,6 +79,7 @@ WORK = [
     "yigong.platform.exchange.edge.api:work",
     "yigong.platform.fhir.api:work",
     "yigong.platform.dicom.api:work",
+    "yigong.platform.hl7v3.api:work",
     "yigong.outbox.api:dispatch",
     "yigong.outbox.api:forward",
 ]

@@ -44,7 +44,8 @@ def _facts(request: HttpRequest, spec: declared.Spec) -> dict[str, Any]:
     standing = next(s for s in selectors.services(ctx) if s.key == spec.key)
     address = request.build_absolute_uri(reverse("hip:one", args=[spec.key]))
     return {
-        "spec": spec, "standing": standing, "state": lists.STATES[standing.state], "edition": lists.EDITIONS[spec.edition],
+        "spec": spec,
+        "title": spec.action if get_language() == "en" else spec.service.name_zh, "standing": standing, "state": lists.STATES[standing.state], "edition": lists.EDITIONS[spec.edition],
         "address": address, "wsdl": f"{address}?wsdl", "accepting": spec.answer(True), "refusing": spec.answer(False),
         "fields": spec.request, "certainty": spec.service.certainty, "may_try": ctx.may("hl7v3.try"),
         "may_manage": ctx.may("hl7v3.manage"), "calls": selectors.calls(ctx, service=spec.key).order_by("-id")[:10],

@@ -74,7 +74,8 @@ def one(request: HttpRequest, code: str) -> HttpResponse:
         for c in changes.history("institution", code)
     ]
     context = {
-        "row": row, "parent": institution(row.parent_code), "division": division_names().get(row.division_code, row.division_code),
+        "row": row,
+        "title": (row.name_en or row.code) if get_language() == "en" else row.name, "parent": institution(row.parent_code), "division": division_names().get(row.division_code, row.division_code),
         "years": list(Institution.objects.filter(code=code).order_by("-year")), "departments": departments.departments(code),
         "history": history, "state": STATES[row.state], "may_save": ctx.may("registry.save"),
     }  # fmt: skip

@@ -214,6 +214,40 @@ def test_what_was_journalled_and_not_answered_is_carried_on_by_the_worker(caller
     assert empi.search(system(), "王秀兰").total == 1
 
 
+@pytest.mark.feature("C17")
+def test_the_worker_may_be_quicker_than_the_caller(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the worker of the bus takes the message between journal and carrying, the caller still gets the one answer."""
+    from yigong.platform.hl7v3 import services
+
+    journal = services.journal
+
+    def seized(*arguments: object) -> int:
+        found = journal(*arguments)  # type: ignore[arg-type]
+        assert services.bus.process() == 1
+        return found
+
+    monkeypatch.setattr(services, "journal", seized)
+    assert type_code(caller("EHR-PL-01", person())) == "AA"
+    assert Call.objects.count() == 1 and empi.search(system(), "王秀兰").total == 1
+
+
+@pytest.mark.feature("C21")
+def test_replies_are_cleared_when_their_time_is_over(caller: Caller) -> None:
+    """The line of the call stays, what it gave out goes; a query's reply is never kept."""
+    from datetime import timedelta
+
+    from yigong.kit import clock
+    from yigong.platform.hl7v3 import api
+
+    caller("EHR-PL-01", person("H1"))
+    caller("EHR-PL-04", QUERY)
+    assert [bool(c.reply) for c in Call.objects.order_by("id")] == [True, False]
+    assert api.clear() == 0
+    with clock.fixed(clock.now() + api.KEEP + timedelta(days=1)):
+        assert api.clear() == 1
+    assert Call.objects.count() == 2
+
+
 def record(service: str, message_id: str, reason: str = "", org: str = "") -> str:
     """A request about a health record."""
     return f"""<HealthRecordRequest xmlns="urn:hl7-org:v3"><ID root="2.16.156.10011.0" extension="{message_id}"/>
