@@ -129,7 +129,7 @@ class _Here:
 
 def _leaf(place: Element, leaf: str) -> str:
     if leaf == "text()":
-        return (place.text or place.get("value", "")).strip()
+        return str(place.text or place.get("value") or "").strip()
     value = place.get(leaf[1:])
     if value is None and leaf == "@value" and len(place) == 0:
         value = place.text or ""

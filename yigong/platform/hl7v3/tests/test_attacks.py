@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import resource
 import time
+from types import SimpleNamespace
 
 import pytest
 from django.test import Client
@@ -146,8 +147,11 @@ def test_other_encodings_of_the_envelope_are_read(caller: Caller, encoding: str)
 @pytest.mark.parametrize(
     ("user", "secret"), [("", ""), ("his-qh", ""), ("his-qh", "x"), ("nobody", "x"), ("his-qh' or '1'='1", "x")]
 )
-def test_who_cannot_say_who_they_are_is_not_heard(caller: Caller, user: str, secret: str) -> None:
-    """401 with a fault and nothing journalled; after many wrong secrets the name waits."""
+def test_who_cannot_say_who_they_are_is_not_heard(
+    caller: Caller, user: str, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """401 with a fault and nothing journalled; after many wrong secrets the guesser waits."""
+    monkeypatch.setattr(access, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     access._wrong.clear()
     status, text = post(soap.call("1.2", "EHR-PL-01", person(), user, secret))
     assert status == 401 and "密钥不正确" in text and Message.objects.count() == 0
@@ -158,8 +162,9 @@ def test_who_cannot_say_who_they_are_is_not_heard(caller: Caller, user: str, sec
 
 
 @pytest.mark.feature("C15")
-def test_http_basic_serves_as_well_and_calls_are_bounded(caller: Caller) -> None:
+def test_http_basic_serves_as_well_and_calls_are_bounded(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client without WS-Security says who it is by HTTP; beyond its calls a minute it is told to wait."""
+    monkeypatch.setattr(access, "time", SimpleNamespace(monotonic=lambda: 1000.0))  # all within one minute
     application, secret = hospital.application("basic", per_minute=2)
     token = base64.b64encode(f"{application.code}:{secret}".encode()).decode()
     statuses = [
