@@ -86,6 +86,7 @@ WORK = [
     "yigong.platform.dicom.api:work",
     "yigong.quality.api:work",
     "yigong.platform.empi.api:clean_some",
+    "yigong.platform.hl7v3.api:work",
     "yigong.outbox.api:dispatch",
     "yigong.outbox.api:forward",
 ]

@@ -9,7 +9,7 @@ from lxml import etree
 
 from yigong.platform.hl7v3 import paths
 from yigong.platform.hl7v3.declared import Spec, is_group, tidy
-from yigong.platform.hl7v3.replies import INTERACTION_ROOT, MESSAGE_ROOT, _in_namespace
+from yigong.platform.hl7v3.replies import INTERACTION_ROOT, MESSAGE_ROOT, in_namespace
 from yigong.standards.api import ServiceField
 
 Rows = Sequence[Mapping[str, str]]
@@ -65,7 +65,7 @@ def example(
             _put_row(root, spec, of_groups[name], row)
     if "_IN" not in spec.root:
         _identify(root, spec, message_id)
-    return etree.tostring(_in_namespace(root), encoding="unicode", pretty_print=True)
+    return etree.tostring(in_namespace(root), encoding="unicode", pretty_print=True)
 
 
 def _head(root: etree._Element, spec: Spec, message_id: str, at: datetime) -> None:
