@@ -37,7 +37,9 @@ class Digits(float):
 def read(raw: bytes) -> JSON:
     """The members of a resource. Raises Refused fhir.not_json or fhir.no_type."""
     try:
-        found = orjson.loads(raw) if _survives(raw) else json.loads(raw, parse_float=Digits, parse_int=_whole)
+        found = orjson.loads(raw)  # also refuses what the other reader would let pass: NaN, lone surrogates
+        if not _survives(raw):
+            found = json.loads(raw, parse_float=Digits, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise Refused("fhir.not_json", why=str(error)[:200]) from error
     if not isinstance(found, dict) or not isinstance(found.get("resourceType"), str):

@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -143,5 +142,5 @@ def _shown(request: HttpRequest, found: Application, secret: str = "") -> HttpRe
 def revoke(request: HttpRequest, number: int) -> HttpResponse:
     """End an application's access."""
     found = applications.revoke(request.ctx, number)  # type: ignore[attr-defined]
-    messages.success(request, _now("已停用 %(name)s") % {"name": found.name})
+    messages.success(request, str(_("已停用 %(name)s") % {"name": found.name}))
     return redirect("fhir-pages:application", number=number)
