@@ -34,6 +34,7 @@ fields:
   laboratory_test_quantitative_result: {{from: JG, kind: number}}
 extra:
   item_name: XMMC
+  note: BZ
 unmapped: drop
 """
 COLUMNS = ("BGDH", "XMBH", "XMMC", "JG", "BGRQ", "BRID", "XM", "ZF", "XH", "BZ")
@@ -224,7 +225,10 @@ class EdgeNode:
         if not path.exists():
             return 0
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as db:
-            return int(db.execute("select coalesce(sum(rows), 0) from bundle").fetchone()[0])
+            try:
+                return int(db.execute("select coalesce(sum(rows), 0) from bundle").fetchone()[0])
+            except sqlite3.OperationalError:  # its tables are just being made
+                return 0
 
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "yigong.edge", "--home", str(self.home), "--timeout", "2", *words]

@@ -12,7 +12,7 @@ from yigong.demo.sources.feeds import FeedPlan
 from yigong.kit.ctx import Ctx
 from yigong.platform.exchange import api as exchange
 
-COUNTED = ("read", "filtered", "rejected", "inserted", "updated", "unchanged")
+COUNTED = ("read", "filtered", "rejected", "inserted", "updated", "unchanged", "deleted")
 
 
 def run_all(ctx: Ctx, plans: Iterable[FeedPlan], console: Console) -> dict[str, int]:

@@ -7,6 +7,7 @@ of a source never stands before rows that could still be lost. Rows are sealed: 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -26,7 +27,8 @@ RESERVE_BYTES = 4 * 1024 * 1024
 _SCHEMA = """
 create table if not exists feed (
     name text primary key, stream text not null, next_number integer not null default 1, position text not null default '{}',
-    epoch integer not null default 0, started_at text, ended_at text, rows integer not null default 0, error text);
+    epoch integer not null default 0, started_at text, ended_at text, rows integer not null default 0, error text,
+    seen text not null default '');
 create table if not exists bundle (
     seq integer primary key autoincrement, id text not null unique, feed text not null, number integer not null,
     rows integer not null, bytes integer not null, head text not null, packed blob not null, made_at text not null,
@@ -96,6 +98,7 @@ class Buffer:
         self.folder, self.limit_bytes = folder, limit_bytes
         self._seal = Seal(folder / "seal.key")
         self._local = threading.local()
+        self._room = threading.Lock()  # nobody takes the reserve back before a bundle has left by it
         new = not (folder / FILE).exists()
         if new:
             (folder / FILE).touch(mode=0o600)
@@ -110,7 +113,8 @@ class Buffer:
             found = sqlite3.connect(self.folder / FILE, timeout=30, isolation_level=None)
             found.execute("pragma journal_mode = wal")
             found.execute("pragma synchronous = full")  # a commit is on the disk when it returns
-            found.execute("pragma journal_size_limit = 8388608")
+            found.execute("pragma wal_autocheckpoint = 200")  # well within the reserve
+            found.execute("pragma journal_size_limit = 1048576")
             found.execute("pragma cache_size = -2048")
             self._local.db = found
         return found  # type: ignore[no-any-return]
@@ -137,19 +141,21 @@ class Buffer:
 
     # ---- room ----
 
-    def keep_reserve(self) -> None:
-        """Set the reserve aside again where there is room."""
+    def keep_reserve(self) -> bool:
+        """Set the reserve aside again; False where there is no room for it."""
         path = self.folder / RESERVE
-        if path.exists() and path.stat().st_size >= RESERVE_BYTES:
-            return
-        try:
-            with path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-        except OSError:
-            path.unlink(missing_ok=True)
+        with self._room:
+            if path.exists() and path.stat().st_size >= RESERVE_BYTES:
+                return True
+            try:
+                with path.open("wb") as file:
+                    os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+            except OSError:
+                path.unlink(missing_ok=True)
+                return False
+            return True
 
-    def give_reserve(self) -> None:
-        """Let the reserve go, so that bundles may leave from a full disk."""
+    def _give_reserve(self) -> None:
         (self.folder / RESERVE).unlink(missing_ok=True)
 
     def has_room(self, share: float = 1.0) -> bool:
@@ -166,7 +172,10 @@ class Buffer:
                 db.execute("insert into feed (name, stream, epoch) values (?, ?, ?)", [name, _stream(), epoch])
         elif row[0] < epoch:
             with self._commit() as db:
-                db.execute("update feed set epoch = ?, position = '{}', ended_at = null where name = ?", [epoch, name])
+                db.execute(
+                    "update feed set epoch = ?, position = '{}', seen = '', ended_at = null where name = ?",
+                    [epoch, name],
+                )
         return self.feeds(name)[0]
 
     def feeds(self, name: str | None = None) -> list[FeedState]:
@@ -182,12 +191,14 @@ class Buffer:
     def add(self, feed: str, stream: str, parts: Sequence[Part], position: dict[str, Any], at: str) -> None:
         """Keep what was read and move the position behind it, in one durable commit.
 
-        Raises Refused edge.buffer_full, and edge.begun_again when the feed was set back while it was read.
+        What is the same as what was kept last (the rows at the mark, read once more) is not kept again. Raises Refused edge.buffer_full, and edge.begun_again when the feed was set back while it was read.
         """
         with self._commit() as db:
-            row = db.execute("select next_number, stream from feed where name = ?", [feed]).fetchone()
+            row = db.execute("select next_number, stream, seen from feed where name = ?", [feed]).fetchone()
             if row is None or row[1] != stream:
                 raise Refused("edge.begun_again")
+            seen = _seen(parts)
+            parts = () if seen == row[2] else parts
             waiting = db.execute("select coalesce(sum(bytes), 0) from bundle").fetchone()[0]
             if parts and waiting + sum(len(p.packed) for p in parts) > self.limit_bytes:
                 raise Refused("edge.buffer_full", limit_mb=self.limit_bytes // 1024 // 1024)
@@ -195,8 +206,14 @@ class Buffer:
             for offset, part in enumerate(parts):
                 self._insert(db, feed, number + offset, part, at)
             db.execute(
-                "update feed set next_number = ?, position = ?, rows = rows + ?, error = null where name = ?",
-                [number + len(parts), json.dumps(position, ensure_ascii=False), sum(p.rows for p in parts), feed],
+                "update feed set next_number = ?, position = ?, rows = rows + ?, error = null, seen = ? where name = ?",
+                [
+                    number + len(parts),
+                    json.dumps(position, ensure_ascii=False),
+                    sum(p.rows for p in parts),
+                    seen or row[2],
+                    feed,
+                ],
             )
 
     def _insert(self, db: sqlite3.Connection, feed: str, number: int, part: Part, at: str) -> None:
@@ -241,7 +258,15 @@ class Buffer:
             )
 
     def receipted(self, kept: Kept) -> None:
-        """The centre has it on its own disk: it may leave this one."""
+        """The centre has it on its own disk: it may leave this one, even when this one is full."""
+        try:
+            self._forget(kept)
+        except Fault:
+            with self._room:
+                self._give_reserve()
+                self._forget(kept)
+
+    def _forget(self, kept: Kept) -> None:
         with self._commit() as db:
             db.execute("delete from bundle where seq = ?", [kept.seq])
 
@@ -257,14 +282,14 @@ class Buffer:
             db.executemany("update bundle set number = ? where seq = ?", list(enumerate(ids, start=1)))
             db.execute("update feed set stream = ?, next_number = ? where name = ?", [_stream(), len(ids) + 1, feed])
             if again:
-                db.execute("update feed set position = '{}', ended_at = null where name = ?", [feed])
+                db.execute("update feed set position = '{}', seen = '', ended_at = null where name = ?", [feed])
 
     def drop(self, feed: str) -> None:
         """Give up what waits of a feed that this disk did not keep whole, and read its source from the beginning."""
         with self._commit() as db:
             db.execute("delete from bundle where feed = ?", [feed])
             db.execute(
-                "update feed set stream = ?, next_number = 1, position = '{}', ended_at = null where name = ?",
+                "update feed set stream = ?, next_number = 1, position = '{}', seen = '', ended_at = null where name = ?",
                 [_stream(), feed],
             )
 
@@ -320,6 +345,11 @@ class Buffer:
 
     def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
         return self._db.execute(sql, values).fetchone()  # type: ignore[no-any-return]
+
+
+def _seen(parts: Sequence[Part]) -> str:
+    """By what the rows of a chunk are known again."""
+    return hashlib.sha256(b"".join(p.packed for p in parts)).hexdigest() if parts else ""
 
 
 def _stream() -> str:

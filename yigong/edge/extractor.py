@@ -33,6 +33,7 @@ class Extractor:
     def __init__(self, buffer: Buffer, orders: Callable[[], Configuration | None], stopped: threading.Event) -> None:
         self.buffer, self.orders, self.stopped = buffer, orders, stopped
         self.stop_code = ""  # why nothing is read now; empty when reading
+        self._full_at = 0  # bytes that waited when there was no more room
         self._due: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._chance = random.SystemRandom()
@@ -127,9 +128,12 @@ class Extractor:
         return True
 
     def _check_room(self, orders: Configuration) -> None:
-        """Once it was full, a fifth of the buffer must be free before reading goes on."""
-        if self.stop_code and not self.buffer.has_room(AGAIN):
+        """Once it was full, a fifth of what waited must have left before reading goes on, and the reserve be there again."""
+        waiting = self.buffer.queue().bytes
+        if self.stop_code == "edge.buffer_full" and waiting > self._full_at * AGAIN:
             raise Refused("edge.buffer_full", limit_mb=orders.limits.buffer_mb)
+        if self.stop_code == "edge.disk_full" and (waiting > self._full_at * AGAIN or not self.buffer.keep_reserve()):
+            raise Fault("edge.disk_full", permanent=False)
         free_mb = shutil.disk_usage(self.buffer.folder).free // 1024 // 1024
         if free_mb < orders.limits.free_mb:
             raise Refused("edge.disk_low", free_mb=free_mb, limit_mb=orders.limits.free_mb)
@@ -138,7 +142,7 @@ class Extractor:
         """Say once why nothing is read."""
         if self.stop_code == code:
             return
-        self.stop_code = code
+        self.stop_code, self._full_at = code, self.buffer.queue().bytes
         zh, en = said_of(code, facts)
         log.warning("feed %s: %s", feed.name, en)
         with contextlib.suppress(Fault):
@@ -173,10 +177,15 @@ def _head(orders: Configuration, feed: Feed, chunk: Chunk, columns: Sequence[str
 
 
 def wanted(feed: Feed, frame: pl.DataFrame) -> pl.DataFrame:
-    """The columns that may leave the institution. Raises Refused edge.columns_missing when the source has changed."""
+    """The columns that may leave the institution; ``_op`` only where something is deleted.
+
+    Raises Refused edge.columns_missing when the source has changed.
+    """
     missing = sorted(set(feed.needs) - set(frame.columns))
     if missing and not _only_deletes(frame):  # a deleted row may bear its key alone
         raise Refused("edge.columns_missing", columns=missing, place=feed.title)
+    if OP in frame.columns and not (frame.get_column(OP) == DELETE).any():
+        frame = frame.drop(OP)
     if not feed.only_needed or not feed.needs:
         return frame
     keep = {*feed.needs, *SERVICE}

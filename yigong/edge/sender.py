@@ -50,8 +50,6 @@ class Sender:
         try:
             busy = self._beat_if_due() or self._send_next()
         except Fault as fault:
-            if fault.code == "edge.disk_full":  # nothing was written; what was kept aside makes room to go on
-                self.buffer.give_reserve()
             return self._is_away(str(fault.facts.get("reason", fault.code)))
         except Refused as refused:
             return self._is_refused(refused)
@@ -151,11 +149,7 @@ class Sender:
         receipt = said.get("receipt") or {}
         if (receipt.get("id"), receipt.get("sha256")) != (head.id, head.sha256):
             raise Fault("edge.away", permanent=False, reason="receipt of something else")
-        try:
-            self.buffer.receipted(kept)
-        except Fault:  # the disk is full: what was kept aside for this hour makes room
-            self.buffer.give_reserve()
-            self.buffer.receipted(kept)
+        self.buffer.receipted(kept)
 
     def _bundle_refused(self, kept: Kept, refused: Refused) -> None:
         """Mend what can be mended; else the feed is held back, in order, and its word is shown."""

@@ -28,6 +28,8 @@ def _signs(other: str) -> Any:
 @lru_cache(maxsize=200_000)
 def initials(name: str) -> str:
     """First letters of the pinyin: 王秀兰 -> ``wxl``."""
+    if not name.isascii() and all(sign.isalpha() and ord(sign) > 0x2E80 for sign in name):
+        return "".join(syllable[0] for syllable in pinyin(name).split())  # one look into the tables serves both
     return "".join(s[0] for s in lazy_pinyin(narrow(name), style=Style.NORMAL, errors="ignore") if s)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.timezone import localtime
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from yigong.collaboration.referral import api as referral
@@ -106,6 +107,11 @@ def _persons(ctx: Ctx) -> Blocks:
     return {"beneath": [{"title": title, "url": reverse("sharing:search"), "empty": empty, "rows": rows}]}
 
 
+def _told(alarm: exchange.Alarm) -> str:
+    """The sentence of an alarm with its numbers, in the language of the page."""
+    return alarm.en if get_language() == "en" else alarm.zh
+
+
 def _exchange(ctx: Ctx) -> Blocks:
     counts = exchange.counts(ctx)
     monitor, waiting = reverse("exchange:monitor"), reverse("exchange:quarantine")
@@ -119,6 +125,13 @@ def _exchange(ctx: Ctx) -> Blocks:
         ],
         "todos": [
             *_todo(_("采集任务失败"), failed, monitor, "plug-x", "bad"),
+            *[
+                line
+                for told in exchange.open_alarms(ctx)[:4]
+                for line in _todo(
+                    f"{told.feed.name}", 1, reverse("exchange:alarms"), "alert-triangle", "bad", _told(told)
+                )
+            ],
             *_todo(
                 _("隔离的行等修正或重送"),
                 counts["waiting"],

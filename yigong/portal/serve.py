@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
+import logging
 import os
 import signal
 import sys
 import time
 from pathlib import Path
 
-from yigong.portal import postgres
+from yigong.kit.errors import Fault
+from yigong.portal import postgres, wiring
 from yigong.portal.env import env
+
+log = logging.getLogger("yigong.work")
 
 
 def main(arguments: list[str]) -> int:
@@ -25,20 +30,16 @@ def main(arguments: list[str]) -> int:
 
 
 def work(arguments: list[str]) -> int:
-    """``yigong work``: run feeds that are due, deliver events, carry journalled messages on; ``--once`` does what waits and ends."""
+    """``yigong work``: run feeds that are due, deliver events, carry on what waits; ``--once`` does what waits and ends."""
     from django.db import DatabaseError, connection
 
     from yigong.kit.ctx import system
-    from yigong.outbox.api import dispatch
-    from yigong.platform.bus.api import process
     from yigong.platform.exchange.api import Worker
-    from yigong.platform.exchange.edge.api import work as carry_edge
-    from yigong.platform.fhir.api import work as carry_fhir
 
     once, worker = "--once" in arguments, Worker(system())
     while True:
         try:
-            done = process() + carry_edge() + carry_fhir() + dispatch() + _forward() + worker.turn()
+            done = sum(_turn(path) for path in wiring.WORK) + worker.turn()
         except DatabaseError:  # away: nothing was half done, and it is waited for
             if once:
                 raise
@@ -52,14 +53,13 @@ def work(arguments: list[str]) -> int:
             time.sleep(1)
 
 
-def _forward() -> int:
-    """Events to Kafka; when it is away they wait, and all else goes on."""
-    from yigong.kit.errors import Fault
-    from yigong.outbox.api import forward
-
+def _turn(path: str) -> int:
+    """One turn of a module's work; what is away outside is waited for, and all else goes on."""
+    module, _sep, name = path.partition(":")
     try:
-        return forward()
-    except Fault:
+        return int(getattr(importlib.import_module(module), name)())
+    except Fault as fault:
+        log.warning("%s: %s", path, fault.code)
         return 0
 
 

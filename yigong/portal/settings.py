@@ -10,6 +10,7 @@ from yigong.portal.env import ROOT, env, secret
 BASE_DIR = ROOT
 SECRET_KEY = secret("django")
 EDGE_SECRET = secret("edge")  # the centre's signing key for edge nodes is made of it
+SECRET_OF = secret  # of outside systems, by name: pacs_<code>
 OPAQUE_KEY = secret("opaque")  # turns internal ids into ids that may stand in an address
 DEBUG = env().debug
 ALLOWED_HOSTS = list(env().hosts)

@@ -17,6 +17,7 @@ APPS = [
     "yigong.platform.warehouse",
     "yigong.platform.fhir",
     "yigong.platform.hl7v3",
+    "yigong.platform.dicom",
     "yigong.sharing",
     "yigong.collaboration.referral",
     "yigong.supervision",
@@ -29,9 +30,12 @@ URLS = [
     ("account/", "yigong.security.urls"),
     ("platform/standards/", "yigong.platform.registry.urls"),
     ("platform/institutions/", "yigong.platform.registry.institution_urls"),
+    ("platform/staff/", "yigong.platform.registry.staff_pages"),
+    ("platform/terms/", "yigong.platform.registry.term_pages"),
     ("platform/bus/", "yigong.platform.bus.urls"),
     ("platform/services/", "yigong.platform.hl7v3.urls"),
     ("ws/", "yigong.platform.hl7v3.endpoint_urls"),
+    ("platform/dicom/", "yigong.platform.dicom.urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
     ("platform/exchange/edge/", "yigong.platform.exchange.edge.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
@@ -59,6 +63,7 @@ COMMANDS = {
     "fhir": "yigong.platform.fhir.command:main",
     "standards": "yigong.platform.registry.command:main",
     "quality": "yigong.quality.command:main",
+    "dicom": "yigong.platform.dicom.command:main",
     "hl7v3": "yigong.platform.hl7v3.command:main",
 }
 
@@ -67,6 +72,16 @@ PLAIN_COMMANDS = {"empi", "document", "edge"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {"records.loaded": ["yigong.platform.fhir.publishing:on_loaded"]}
+
+#: what `yigong work` does in turn: functions without arguments that answer how much they did
+WORK = [
+    "yigong.platform.bus.api:process",
+    "yigong.platform.exchange.edge.api:work",
+    "yigong.platform.fhir.api:work",
+    "yigong.platform.dicom.api:work",
+    "yigong.outbox.api:dispatch",
+    "yigong.outbox.api:forward",
+]
 
 #: format of a journalled message -> its handler, called (ctx, messages) in the transaction that marks them
 BUS_HANDLERS = {
@@ -87,6 +102,7 @@ ACTIONS = [
     "yigong.platform.exchange.edge.actions:ACTIONS",
     "yigong.platform.fhir.actions:ACTIONS",
     "yigong.platform.hl7v3.actions:ACTIONS",
+    "yigong.platform.dicom.actions:ACTIONS",
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
@@ -101,6 +117,7 @@ SENTENCES = [
     "yigong.platform.exchange.sentences:SENTENCES",
     "yigong.platform.exchange.edge.sentences:SENTENCES",
     "yigong.platform.hl7v3.sentences:SENTENCES",
+    "yigong.platform.dicom.sentences:SENTENCES",
     "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.platform.fhir.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",

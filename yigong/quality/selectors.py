@@ -79,10 +79,10 @@ def failing_rows(ctx: Ctx, issue: QualityIssue, *, start: int = 0, size: int = 5
     """Some of the failing rows of an issue, the newest first, with the fields that the rule names."""
     ctx.must("quality.rows")
     about = quality.subject(issue.data_set)
-    columns = ", ".join(f"({quality.column_sql(f)})::text" for f in quality.rule(issue.rule).fields)
+    columns = ", ".join(_as_text(about, f) for f in shown_fields(quality.rule(issue.rule)))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""select f.record_id, f.source_key, f.event_at, f.score, f.excused, f.batch_id, {columns}
+            f"""select f.record_id, f.source_key, f.event_at, f.score, f.excused, f.batch_id {columns and ", " + columns}
                 from quality_failure f left join {about.table} r on r.id = f.record_id
                 left join empi_registration p on p.id = {"r.id" if issue.data_set == "registration" else "r.registration_id"}
                 where f.data_set = %(d)s and f.org_code = %(o)s and f.rule = %(r)s and f.failing
@@ -90,6 +90,18 @@ def failing_rows(ctx: Ctx, issue: QualityIssue, *, start: int = 0, size: int = 5
             {"d": issue.data_set, "o": issue.org_code, "r": issue.rule, "size": size, "start": start},
         )
         return [FailingRow(*row[:6], row[6:]) for row in cursor.fetchall()]
+
+
+def shown_fields(rule: quality.Rule) -> list[str]:
+    """The fields of a rule that a failing row shows beside its key and time."""
+    return [f for f in rule.fields if f not in ("event_at", "source_key")]
+
+
+def _as_text(about: quality.Subject, name: str) -> str:
+    said = quality.column_sql(name)
+    if about.kind(name) == "instant":
+        return f"to_char({said} at time zone 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI:SS')"
+    return f"({said})::text"
 
 
 def listed(issue: QualityIssue) -> int:

@@ -154,6 +154,8 @@ def buttons(issue: QualityIssue, ctx: Ctx) -> dict[str, list[dict[str, Any]]]:
     }
 
 
+#: verbs that may be the one solid button
+MAIN = ("fix", "concede")
 _RANK = ("fix", "concede", "assign", "uphold", "waive", "resume", "dispute", "withdraw", "unfix", "release", "reopen")
 
 
@@ -168,7 +170,7 @@ def _button(move: Any, *, main: bool, suspicion: bool) -> dict[str, Any]:
         "side": words.SIDES[move.side],
         "key": words.KEYS.get(move.verb, ""),
         "asks": bool(move.needs),
-        "is_main": main or (suspicion and move.verb == "dispute"),
+        "is_main": (main and move.verb in MAIN) or (suspicion and move.verb == "dispute"),
     }
 
 

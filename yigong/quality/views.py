@@ -134,7 +134,7 @@ def _issue(ctx: Ctx, found: Any, current: int) -> dict[str, Any]:
         "consequence": shown.consequence(found),
         "history": [shown.moved(m) for m in moves],
         "due": shown.due_left(found, today()),
-        "heads": [shown.field(found.data_set, f) for f in rule.fields],
+        "heads": [shown.field(found.data_set, f) for f in selectors.shown_fields(rule)],
         "rows": [{"row": r, "cells": [shown.cell(v) for v in r.values]} for r in rows],
         "measured": bool(rule.measure),
         "unit": shown.said(rule.unit),

@@ -24,7 +24,7 @@ class RoleRow:
     purpose: Purpose
 
 
-CLINICAL = ("home.view", "person.*", "referral.*", "standards.view")
+CLINICAL = ("home.view", "person.*", "referral.*", "standards.view", "dicom.view")
 ROLES = (
     RoleRow("clinician", _("医师"), CLINICAL, Reach.OWN, Purpose.TREATMENT),
     RoleRow("village_doctor", _("乡村医生"), CLINICAL, Reach.OWN, Purpose.TREATMENT),
@@ -38,9 +38,14 @@ ROLES = (
             "empi.view",
             "standards.*",
             "registry.view",
+            "terms.*",
+            "hl7v3.view",
+            "hl7v3.try",
             "supervision.view",
             "quality.*",
             "fhir.*",
+            "dicom.list",
+            "dicom.manage",
         ),
         Reach.COUNTY,
         Purpose.OPERATION,
@@ -75,7 +80,18 @@ ROLES = (
     RoleRow(
         "administrator",
         _("平台管理员"),
-        ("home.view", "account.*", "audit.*", "standards.*", "registry.*", "exchange.view"),
+        (
+            "home.view",
+            "account.*",
+            "audit.*",
+            "standards.*",
+            "registry.*",
+            "terms.*",
+            "hl7v3.view",
+            "hl7v3.try",
+            "hl7v3.manage",
+            "exchange.view",
+        ),
         Reach.NONE,
         Purpose.OPERATION,
     ),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
+from yigong.platform.dicom import api as dicom
 from yigong.platform.empi import api as empi
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
@@ -64,7 +65,8 @@ def laboratory(ctx: Ctx, who: Banner, asked: Mapping[str, str]) -> dict[str, Any
 
 def imaging(ctx: Ctx, who: Banner, asked: Mapping[str, str]) -> dict[str, Any]:
     """Imaging examinations with what was seen and concluded."""
-    return _events(ctx, who, "imaging", asked)
+    context = _events(ctx, who, "imaging", asked)
+    return context | {"studies": dicom.of_person(ctx, who.person_id), "has_archive": dicom.is_configured()}
 
 
 def follow_up(ctx: Ctx, who: Banner, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -134,6 +136,8 @@ def event_content(ctx: Ctx, person_id: int, event: records.Event) -> dict[str, A
     else:
         rows = []
     content: dict[str, Any] = {"rows": rows, "row_document": found[0] if found else None}
+    if any(row.version > 1 for row in rows):
+        content["corrections"] = records.corrections(ctx, event.data_set, rows)
     if event.kind == "laboratory":
         content["results"] = records.report(ctx, person_id, event.group_key, event.org_code)
     elif event.kind == "prescription" and event.data_set == "western_prescription":

@@ -73,7 +73,12 @@ def _findings(fields: list[Field], frame: pl.DataFrame, on: date | None) -> pl.D
     )
     when = happened.fill_null(on or today) if on is None else pl.lit(on)
     present = [f for f in fields if f.identifier in frame.columns and frame.schema[f.identifier] != pl.Null]
-    tests = [(f, rule, wrong) for f in present for rule, wrong in _tests(f, frame.schema[f.identifier], today, when)]
+    tests = [
+        (f, rule, wrong)
+        for f in present
+        for rule, wrong in _tests(f, frame.schema[f.identifier], today, when)
+        if not (rule == "length.max" and _all_short(frame.get_column(f.identifier), f))
+    ]
     if not tests or frame.is_empty():
         return pl.DataFrame(schema=FINDINGS)
     marks = frame.select(wrong.fill_null(False).alias(str(at)) for at, (_, _, wrong) in enumerate(tests))
@@ -82,6 +87,14 @@ def _findings(fields: list[Field], frame: pl.DataFrame, on: date | None) -> pl.D
     if not parts:
         return pl.DataFrame(schema=FINDINGS)
     return pl.concat(parts).sort("row", maintain_order=True)
+
+
+def _all_short(column: pl.Series, field: Field) -> bool:
+    """Whether no text of the column has even as many bytes as the field allows signs."""
+    if column.dtype != pl.String or field.max_length is None:
+        return False
+    longest = column.str.len_bytes().max()
+    return not isinstance(longest, int) or longest <= field.max_length
 
 
 def _said(frame: pl.DataFrame, wrong: pl.Series, field: Field, rule: str) -> pl.DataFrame:
@@ -126,7 +139,21 @@ def _day_tests(field: Field, kind: Any, today: date) -> Iterator[Test]:
         yield "date.range", ~day.is_between(FIRST_DAY, today + timedelta(days=3653))
 
 
+def _float_tests(field: Field) -> Iterator[Test]:
+    """The same of what is a number already; the digits are those of its shortest decimal writing."""
+    value = pl.col(field.identifier)
+    yield "number.impossible", ~value.is_finite()
+    if field.format.startswith("N") and field.max_length is not None:
+        plain, part = (value.abs() < 1e16) & ((value == 0) | (value.abs() >= 1e-5)), field.digits or 0
+        yield "number.digits", plain & (value.abs() >= 10.0 ** max(field.max_length - part, 0)) & (value.abs() >= 1)
+        shifted = value * 10.0**part  # what is left behind the point then is a figure, or the float's own noise
+        yield "number.decimals", plain & ((shifted - shifted.round()).abs() > shifted.abs() * 1e-14)
+
+
 def _number_tests(field: Field, kind: Any) -> Iterator[Test]:
+    if kind == pl.Float64:
+        yield from _float_tests(field)
+        return
     said = reading.text(field.identifier, kind)
     yield "number.impossible", ~said.str.contains(reading.NUMBER)
     if field.format.startswith("N") and field.max_length is not None:

@@ -140,7 +140,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One row of a reconciliation: read = filtered + rejected + loaded; *source* is what the source says it holds."""
+    """One row of a reconciliation: read = filtered + rejected + loaded + withdrawn; *source* is what the source says it holds."""
 
     word: object
     read: int
@@ -149,11 +149,13 @@ class Account:
     loaded: int
     source: int | None = None
     rejected_url: str = ""
+    withdrawn: int = 0
 
     @property
     def missing(self) -> int:
         """Rows that stand in no column; 0 when the account is even."""
-        return (self.read if self.source is None else self.source) - self.filtered - self.rejected - self.loaded
+        told = self.filtered + self.rejected + self.loaded + self.withdrawn
+        return (self.read if self.source is None else self.source) - told
 
 
 @dataclass(frozen=True, slots=True)

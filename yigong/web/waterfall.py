@@ -61,11 +61,24 @@ def _picture(
     ]
     total = totals[-1] if totals else 0.0
     sum_bar = _bar(total_word, total, 0.0, LEFT + pitch * len(steps), width, pitch, scale)
-    lines = [
-        {"word": fact(t, "word"), "at": fact(t, "at"), "tone": fact(t, "tone"), "y": scale.y(float(fact(t, "at")))}
-        for t in thresholds
-    ]
+    lines = [_line(t, scale, [*bars, sum_bar]) for t in thresholds]
     return {"bars": bars, "sum": sum_bar, "total": true_minus(f"{total:.1f}"), "lines": lines, "zero": scale.y(0.0)}
+
+
+def _line(threshold: object, scale: Scale, bars: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A threshold, its words where no bar and no number of a bar stands."""
+    word, at, y = fact(threshold, "word"), fact(threshold, "at"), scale.y(float(fact(threshold, "at")))
+    long = sum(12 if ord(sign) > 0x2E80 else 7 for sign in f"{word} {at}") + 8
+    places = [LEFT - 2, *(bar["x"] for bar in bars), WIDTH - long]
+    free = (x for x in places if x + long <= WIDTH and not any(_meets(bar, x, x + long, y) for bar in bars))
+    return {"word": word, "at": at, "tone": fact(threshold, "tone"), "y": y, "x": next(free, LEFT - 2)}
+
+
+def _meets(bar: dict[str, Any], left: float, right: float, y: float) -> bool:
+    """Whether words just above the height *y* would run into a bar or the number above it."""
+    half = max(18.0, bar["width"] / 2)
+    beside = bar["middle"] + half <= left or bar["middle"] - half >= right
+    return not beside and bar["label_y"] - 14 < y and bar["y"] + bar["height"] > y - 18
 
 
 def _bar(

@@ -53,7 +53,7 @@ class Files(Source):
     def read(self, state: State, *, size: int) -> Iterator[Chunk]:
         known = dict(state.get("files", {}))
         for path in self._due(known):
-            facts = _facts(path)
+            facts = _facts(path) if self._remembers else {}
             if self._remembers and known.get(path.name, {}).get("sha256") == facts["sha256"]:
                 continue  # touched, not changed
             yield from self._one(path, known, facts, size)

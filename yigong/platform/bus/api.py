@@ -2,7 +2,7 @@
 
 from yigong.platform.bus.envelope import Envelope, acknowledgement, open_envelope
 from yigong.platform.bus.journal import accept, journalled
-from yigong.platform.bus.selectors import dead_count, endpoints, messages, senders
+from yigong.platform.bus.selectors import dead_count, endpoints_of, messages, senders
 from yigong.platform.bus.services import open_endpoint, purge, replay, save_endpoint
 from yigong.platform.bus.worker import Inbound, Outcome, carry, process
 
@@ -14,7 +14,7 @@ __all__ = [
     "acknowledgement",
     "carry",
     "dead_count",
-    "endpoints",
+    "endpoints_of",
     "journalled",
     "messages",
     "open_endpoint",

@@ -23,6 +23,11 @@ def add(table: str, frame: pl.DataFrame) -> None:
         copy.write(text.getvalue())
 
 
+def numbers(column: pl.Series) -> str:
+    """A column of whole numbers as an array in PostgreSQL's writing: far cheaper to send than a list when there are many."""
+    return "{" + (column.cast(pl.String).str.join(",").item() or "") + "}"
+
+
 def ask(sql: str, params: Params, schema: Mapping[str, Any]) -> pl.DataFrame:
     """The rows of a query as a frame of the given schema."""
     with connection.cursor() as cursor:

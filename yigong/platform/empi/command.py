@@ -7,11 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-import polars as pl
+import numpy as np
+import pyarrow as pa
 
-from yigong.platform.empi.engine import api
-from yigong.platform.empi.engine.explain import Explanation
-from yigong.platform.empi.engine.model import Model
+from yigong.platform.empi.engine.explain import Explanation, compare
+from yigong.platform.empi.engine.link import run
+from yigong.platform.empi.engine.model import Model, load_model
+from yigong.platform.empi.engine.reading import Files, keep_little
 
 
 class Trouble(Exception):  # noqa: N818  - said to the person at the terminal
@@ -23,7 +25,7 @@ def main(arguments: list[str]) -> int:
     said = _parser().parse_args(arguments)
     try:
         return int(said.act(said))
-    except (Trouble, api.WrongModel, ValueError, OSError, pl.exceptions.PolarsError) as error:
+    except (Trouble, ValueError, OSError, pa.ArrowException) as error:
         print(f"yigong empi: {error}", file=sys.stderr)
         return 2
 
@@ -35,7 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     link.add_argument("files", nargs="+", type=Path, metavar="IN", help="Parquet or CSV")
     link.add_argument("--out", type=Path, required=True, metavar="LINKS", help="Parquet or CSV to write")
     link.add_argument("--model", default="county", help="county, latin or a YAML file")
-    link.add_argument("--engine", default="local", choices=("local",), help="where it runs")
+    link.add_argument("--id", metavar="COLUMN", help="column that names the records (default: the first usual name)")
+    link.add_argument("--engine", default="local", choices=("local", "spark"), help="this process, or Spark")
+    link.add_argument("--master", metavar="URL", help="Spark's master (default: spark-submit's, or this machine)")
     link.add_argument("--train", choices=("auto", "always", "never"), default="auto", help="learn from these records")
     link.add_argument("--save-weights", type=Path, metavar="JSON", help="write the weights that were used")
     link.add_argument("--quiet", action="store_true")
@@ -51,24 +55,60 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _link(said: argparse.Namespace) -> int:
-    from yigong.platform.empi.engine.link import run
-
     started, train = time.perf_counter(), {"auto": None, "always": True, "never": False}[said.train]
-    progress = None if said.quiet else Progress()
-    names = _names(said.files)
-    linked = run(_scan(said.files), api.load_model(said.model), train=train, progress=progress)
-    result = _named(linked.frame(), names)
-    _write(result, said.out)
+    _writable(said.out)
+    files, model = Files(said.files), load_model(said.model)
+    progress, names = None if said.quiet else Progress(), _id_column(files.names, said.id)
+    act = _on_spark if said.engine == "spark" else _here
+    records, persons, used = act(said, files, model, train, progress, names)
     if said.save_weights:
-        linked.model.save(said.save_weights)
+        used.save(said.save_weights)
     if progress:
         progress.end()
-        clusters = result["cluster"].n_unique()
         seconds = time.perf_counter() - started
-        print(
-            f"{result.height} 条记录，{clusters} 人 / records, persons; {seconds:.2f} s → {said.out}", file=sys.stderr
-        )
+        print(f"{records} 条记录，{persons} 人 / records, persons; {seconds:.2f} s → {said.out}", file=sys.stderr)
     return 0
+
+
+def _here(
+    said: argparse.Namespace,
+    files: Files,
+    model: Model,
+    train: bool | None,
+    progress: Progress | None,
+    names: str | None,
+) -> tuple[int, int, Model]:
+    keep_little()
+    linked = run(files, model, train=train, progress=progress, names=names)
+    if progress:
+        progress("写出", "writing")
+    _write(linked.table(), said.out)
+    return linked.root.size, int((linked.root == np.arange(linked.root.size)).sum()), linked.model
+
+
+def _on_spark(
+    said: argparse.Namespace,
+    files: Files,
+    model: Model,
+    train: bool | None,
+    progress: Progress | None,
+    names: str | None,
+) -> tuple[int, int, Model]:
+    try:
+        from yigong.platform.empi.engine import spark
+    except ModuleNotFoundError as error:
+        raise Trouble(f"{error.name} is not installed: pip install 'yigong[spark]' / 没有安装 Spark 组件") from error
+    session = spark.session(said.master)
+    try:
+        records, persons, used = spark.link_files(session, files, model, said.out, train, progress, names)
+    finally:
+        session.stop()
+    return records, persons, used
+
+
+def _writable(out: Path) -> None:
+    if out.suffix.lower() not in (".parquet", ".csv"):
+        raise Trouble(f"{out}: Parquet and CSV are written / 只写 Parquet 和 CSV 文件")
 
 
 class Progress:
@@ -89,27 +129,6 @@ class Progress:
         self.since = None
 
 
-def _scan(files: list[Path]) -> pl.LazyFrame:
-    return (
-        pl.concat([_scan_one(file) for file in files], how="diagonal_relaxed")
-        if len(files) > 1
-        else _scan_one(files[0])
-    )
-
-
-def _scan_one(file: Path) -> pl.LazyFrame:
-    if not file.exists():
-        raise Trouble(f"{file}: no such file / 没有这个文件")
-    match file.suffix.lower():
-        case ".parquet":
-            return pl.scan_parquet(file)
-        case ".csv":
-            frame = pl.scan_csv(file, infer_schema=False)
-            columns = frame.collect_schema().names()
-            return frame.rename({c: c.strip() for c in columns}).with_columns(pl.all().str.strip_chars())
-    raise Trouble(f"{file}: Parquet and CSV are read / 只读 Parquet 和 CSV 文件")
-
-
 def _id_column(columns: list[str], wanted: str | None = None) -> str | None:
     """The column that names records: the one asked for, or the first of the usual names."""
     if wanted:
@@ -119,49 +138,48 @@ def _id_column(columns: list[str], wanted: str | None = None) -> str | None:
     return next((c for c in ("rec_id", "record_id", "unique_id", "id") if c in columns), None)
 
 
-def _names(files: list[Path]) -> pl.Series | None:
-    frame = _scan(files)
-    column = _id_column(frame.collect_schema().names())
-    return None if column is None else frame.select(column).collect().to_series()
-
-
-def _named(result: pl.DataFrame, names: pl.Series | None) -> pl.DataFrame:
-    """Records and clusters called by the files' own record ids where there are any."""
-    if names is None:
-        return result
-    return result.with_columns(record=names.gather(result["record"]), cluster=names.gather(result["cluster"]))
-
-
-def _write(frame: pl.DataFrame, out: Path) -> None:
+def _write(table: pa.Table, out: Path) -> None:
+    """Writes the whole file or nothing."""
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.part")
     if out.suffix.lower() == ".csv":
-        frame.write_csv(part)
+        from pyarrow import csv
+
+        csv.write_csv(table.set_column(3, "reason", table.column("reason").cast(pa.string())), part)
     else:
-        frame.write_parquet(part)
+        from pyarrow import parquet
+
+        parquet.write_table(table, part, store_schema=False, use_dictionary=["reason"], row_group_size=1 << 17)
     part.replace(out)
 
 
 def _explain(said: argparse.Namespace) -> int:
-    frame = _scan(said.files)
-    columns = frame.collect_schema().names()
-    column = _id_column(columns, said.id)
-    rows = [_row(frame, column, name) for name in said.records]
-    model = api.load_model(said.model)
-    print(waterfall(model, api.compare(model, *rows), rows, said.lang))
+    files = Files(said.files)
+    column = _id_column(files.names, said.id)
+    rows = _rows(files, column, said.records)
+    model = load_model(said.model)
+    print(waterfall(model, compare(model, *rows), rows, said.lang))
     return 0
 
 
-def _row(frame: pl.LazyFrame, column: str | None, name: str) -> dict[str, object]:
-    if column is None:
-        if not name.isdigit():
-            raise Trouble(f"{name}: without an id column records are called by row number, from 0 / 请用行号")
-        found = frame.slice(int(name), 1).collect()
-    else:
-        found = frame.filter(pl.col(column).cast(pl.String) == name).head(1).collect()
-    if found.is_empty():
-        raise Trouble(f"no record {name} / 没有记录 {name}")
-    return found.row(0, named=True)
+def _rows(files: Files, column: str | None, wanted: list[str]) -> list[dict[str, object]]:
+    """The records called so, or of these row numbers where no column names them."""
+    if column is None and not all(name.isdigit() for name in wanted):
+        raise Trouble("without an id column records are called by row number, from 0 / 没有标识列，请用行号（从 0 起）")
+    found: dict[str, dict[str, object]] = {}
+    start = 0
+    for batch in files.open(files.names)[1]:
+        count = len(next(iter(batch.values())))
+        names = [str(v) for v in batch[column].to_pylist()] if column else [str(start + i) for i in range(count)]
+        start += count
+        for name in set(wanted) & set(names) - set(found):
+            found[name] = {c: a[names.index(name)].as_py() for c, a in batch.items()}
+        if len(found) == len(set(wanted)):
+            break
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise Trouble(f"no record {', '.join(missing)} / 没有记录 {'、'.join(missing)}")
+    return [found[name] for name in wanted]
 
 
 def waterfall(model: Model, why: Explanation, rows: list[dict[str, object]], lang: str = "both") -> str:

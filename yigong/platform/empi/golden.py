@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from yigong.kit.clock import now
 from yigong.platform.empi.bulk import do
 
 _TRUST = "array_position(array['missing','other','shared','bad','doubtful','trusted'], r.id_trust)"
@@ -43,6 +44,10 @@ _STATE = f"""case
     when p.origin = 'split' then 'split'
     when bool_and(r.full_name is null or {_PLACEHOLDER} = 1) then 'temporary'
     else 'provisional' end"""
+_BORN = f"""
+    insert into empi_person (id, state, origin, golden, created_at)
+    select p.id, {_STATE.replace("p.origin = 'split'", "false")}, 'register', {_GOLDEN}, %s
+    from unnest(%s::bigint[]) p (id) join empi_registration r on r.person_id = p.id group by p.id"""
 _REFRESH = f"""
     update empi_person set golden = fresh.golden, state = fresh.state
     from (select p.id, {_STATE} as state, {_GOLDEN} as golden
@@ -50,6 +55,12 @@ _REFRESH = f"""
           where p.id = any(%s) group by p.id) fresh
     where empi_person.id = fresh.id
       and (empi_person.golden, empi_person.state) is distinct from (fresh.golden, fresh.state)"""
+
+
+def born(person_ids: Iterable[int]) -> int:
+    """Persons that did not exist come to be with what their registrations say; how many."""
+    wanted = sorted(set(person_ids))
+    return do(_BORN, [now(), wanted]) if wanted else 0
 
 
 def refresh(person_ids: Iterable[int]) -> int:

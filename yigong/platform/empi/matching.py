@@ -27,8 +27,10 @@ UNKNOWN = r"^(无名氏?.*|不详|未知.*|待查|未取名|[男女]婴)$"
 #: groups larger than this are not compared as wholes in every pair
 _CROSS = 400
 _CLIP = 14.0
+_MOMENT = {"registered_at": pl.Datetime("us", "UTC")}
 _ENGINE_COLUMNS = [
     "full_name", "sex_code", "born_on", "id_no", "phone", "address", "health_card_no", "contact_name",
+    "registered_at",
 ]  # fmt: skip
 
 
@@ -61,7 +63,8 @@ def comparable(frame: pl.DataFrame) -> pl.DataFrame:
     """What the engine may see: no number that has lost its trust, no name that is none."""
     name = pl.when(~pl.col("full_name").str.contains(UNKNOWN)).then("full_name").alias("full_name")
     number = pl.when(pl.col("id_trust") != "shared").then("id_no").alias("id_no")
-    return frame.with_columns(name, number).select(
+    day = pl.col("registered_at").dt.convert_time_zone("Asia/Shanghai").dt.date().alias("registered_at")
+    return frame.with_columns(name, number, day).select(
         pl.col(column).cast(pl.String).fill_null("") for column in _ENGINE_COLUMNS
     )
 
@@ -171,5 +174,6 @@ def sort_of_question(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def explain(left: Any, right: Any) -> engine.Explanation:
     """Why two registrations are or are not alike, weight by weight."""
-    facts = comparable(pl.DataFrame([asdict(left), asdict(right)], infer_schema_length=None, strict=False))
+    both = pl.DataFrame([asdict(left), asdict(right)], schema_overrides=_MOMENT, infer_schema_length=None, strict=False)
+    facts = comparable(both)
     return engine.compare(model(), *facts.to_dicts())

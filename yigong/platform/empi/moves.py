@@ -100,6 +100,8 @@ def absorb(ctx: Ctx, source: int, target: int, *, act: int, why: Likeness | None
 def offer(ctx: Ctx, found: pl.DataFrame, *, act: int) -> int:
     """Ask about pairs that have not been asked about, with a line in the log for each; how many."""
     asked = questions.offer(found)
+    if not asked:
+        return 0
     log_many(
         ctx,
         (

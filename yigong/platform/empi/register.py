@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 from django.db import transaction
 
-from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.outbox.api import say
 from yigong.platform.empi import bulk, golden, matching, moves, pairs, stored
@@ -62,6 +61,11 @@ class Intake:
     act: int
     changed: dict[int, str]  # known registrations whose identity changed -> what changed, as JSON text
     homes: dict[int, int] | None = None  # when this is done once more: the persons that stand ready
+
+    @property
+    def born(self) -> set[int]:
+        """Persons that did not exist."""
+        return {self.persons[one] for one in self.founders}
 
     @property
     def new(self) -> pl.DataFrame:
@@ -196,7 +200,7 @@ def _decide(ready: pl.DataFrame, changed: dict[int, str], act: int, homes: dict[
     keys = matching.block_keys(ready)
     asked = pl.col("person_id").is_null() | pl.col("registration_id").is_in(list(changed))
     fresh = ready.filter(asked)
-    couples = pairs.candidates(fresh, matching.block_keys(fresh))
+    couples = pairs.candidates(fresh, keys if fresh.height == ready.height else matching.block_keys(fresh))
     _hold(couples, fresh)
     mine = ready.select(list(stored.FACTS))
     around = stored.facts_around(couples.get_column("right").unique().to_list())
@@ -206,7 +210,8 @@ def _decide(ready: pl.DataFrame, changed: dict[int, str], act: int, homes: dict[
     groups = _groups(ready, likenesses, facts)
     settlement = settle(groups, likenesses, agree=board.agree(groups.members))
     ids = ready.select("registration_id").with_row_index("row")
-    bulk.add("empi_block", keys.join(ids, on="row").select("rule", "key", "registration_id"))
+    blocks = keys.join(ids, on="row").select("rule", "key", "registration_id")
+    bulk.add("empi_block", blocks.sort("key", "rule", "registration_id"))  # an index grows fastest in its own order
     return _intake(ready, settlement, act, changed, homes)
 
 
@@ -261,8 +266,9 @@ def _write(ctx: Ctx, intake: Intake, touched: set[int]) -> None:
     _log(ctx, intake)
     merged = _merge(ctx, intake)
     touched |= {*intake.persons.values(), *merged}
-    moves.offer(ctx, _questions(intake), act=intake.act)
-    golden.refresh(touched)
+    if intake.reviews:
+        moves.offer(ctx, _questions(intake), act=intake.act)
+    golden.refresh(touched if intake.homes is not None else touched - intake.born)
 
 
 def _settle_in(intake: Intake) -> None:
@@ -275,12 +281,6 @@ def _settle_in(intake: Intake) -> None:
 
 
 def _write_new(intake: Intake) -> None:
-    born = [intake.persons[r] for r in sorted(intake.founders)]
-    people = pl.DataFrame({"id": born}, schema={"id": pl.Int64}).with_columns(
-        pl.lit("provisional").alias("state"), pl.lit("register").alias("origin"), pl.lit("{}").alias("golden"),
-        pl.lit(now()).alias("created_at"),
-    )  # fmt: skip
-    bulk.add("empi_person", people)
     of = pl.DataFrame(
         {"registration_id": list(intake.persons), "person": list(intake.persons.values())},
         schema={"registration_id": pl.Int64, "person": pl.Int64},
@@ -288,6 +288,7 @@ def _write_new(intake: Intake) -> None:
     new = intake.new.join(of, on="registration_id")
     kept: list[str | pl.Expr] = [pl.col("registration_id").alias("id"), pl.col("person").alias("person_id"), *_COLUMNS]
     bulk.add("empi_registration", new.select(*kept, pl.lit("active").alias("state")))
+    golden.born(intake.born)
 
 
 def _log(ctx: Ctx, intake: Intake) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 from django.db import connection
 
 from yigong.platform.empi.bulk import ask
+from yigong.platform.empi.bulk import numbers as numbers_of
 from yigong.platform.empi.frames import KEY
 from yigong.platform.empi.identity import MANY_NAMES
 
@@ -36,6 +37,7 @@ FACTS = {
     "health_card_no": pl.String,
     "contact_name": pl.String,
     "contact_phone": pl.String,
+    "registered_at": pl.Datetime("us", "UTC"),
 }
 
 
@@ -112,7 +114,7 @@ def in_blocks(keys: pl.DataFrame) -> pl.DataFrame:
                 select registration_id, row_number() over () as place from (
                     select registration_id from empi_block b where b.key = u.key and b.rule = u.rule
                     order by registration_id limit {CAP + 1}) first) b""",
-        [distinct.get_column("rule").to_list(), distinct.get_column("key").to_list()],
+        [numbers_of(distinct.get_column("rule")), numbers_of(distinct.get_column("key"))],
         {"rule": pl.Int16, "key": pl.Int64, "registration_id": pl.Int64, "place": pl.Int64},
     )
     full = pl.col("place").max().over("rule", "key") > CAP

@@ -100,6 +100,11 @@ def open_count(ctx: Ctx) -> int:
     return _seen(ctx).filter(closed_at=None, taken_at=None).count() if ctx.may("exchange.view") else 0
 
 
+def lately_over(ctx: Ctx, days: int = 7) -> QuerySet[Alarm]:
+    """Alarms that ended within the last days, the latest first."""
+    return _seen(ctx).filter(closed_at__gte=now() - timedelta(days=days)).order_by("-closed_at")[:50]
+
+
 def by_kind(alarms: Iterable[Alarm]) -> Counter[str]:
     """How many of each kind."""
     return Counter(a.kind for a in alarms)

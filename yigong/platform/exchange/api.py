@@ -4,7 +4,7 @@ from yigong.platform.exchange.alarms import open_alarms, open_count
 from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.messages import Taken, document_batches, take
-from yigong.platform.exchange.models import FeedState, Job, RowState
+from yigong.platform.exchange.models import Alarm, FeedState, Job, RowState
 from yigong.platform.exchange.origins import Origin, collecting_since, origins
 from yigong.platform.exchange.pipeline import Totals
 from yigong.platform.exchange.quarantine import discard, mend
@@ -14,6 +14,7 @@ from yigong.platform.exchange.worker import Worker
 
 __all__ = [
     "Account",
+    "Alarm",
     "DocumentFacts",
     "FeedState",
     "FileReport",

@@ -11,6 +11,10 @@ import polars as pl
 
 #: column of every frame that says where a row stands, e.g. "门诊.xlsx 第 3 行"
 PLACE = "_place"
+#: optional column of a raw frame instead of PLACE: the number of the row within RawBatch.place
+LINE = "_line"
+#: optional column: what to do with a row, "upsert" (null too) or "delete"; a deletion needs no more than its key
+OP = "_op"
 #: optional column of a standard frame: the row as the source gave it, as JSON text, kept if the row is rejected
 RAW = "_raw"
 #: optional column of a standard frame: DocumentFacts.key of the document that carries the row
@@ -29,11 +33,13 @@ WAIST: dict[str, Any] = {
 }
 #: the waist's columns that must not be empty; a row without one of them waits in quarantine
 REQUIRED = ("org_code", "source_system", "source_key", "local_id", "event_at")
+#: those of them that a deletion needs
+KEY = ("org_code", "source_system", "source_key")
 
 
 @dataclass(frozen=True, slots=True)
 class RawBatch:
-    """Rows as the source gave them: every column text, null where empty, and ``_place``."""
+    """Rows as the source gave them: every column text, null where empty; ``_place`` or ``_line``; ``_op`` if it deletes."""
 
     frame: pl.DataFrame
     place: str  # of the whole: table, file or sheet

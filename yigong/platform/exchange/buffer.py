@@ -26,39 +26,46 @@ def folder() -> Path:
     return found
 
 
-def kept(job: Job, batches: Iterable[Batch]) -> Iterator[Batch]:
-    """The same batches, each raw one written down before it goes on, if its feed keeps a buffer."""
-    days = job.feed.buffer_days
-    for number, batch in enumerate(batches, start=1):
-        if days and isinstance(batch, RawBatch) and batch.frame.height:
-            _write(job, number, batch, days)
-        yield batch
+class Keeper:
+    """Writes the raw batches of a job down as they pass, and afterwards what was written.
 
+    Batches are read in a thread of their own, which writes files only; ``note`` speaks with the database.
+    """
 
-def _write(job: Job, number: int, batch: RawBatch, days: int) -> None:
-    name = f"{job.feed_id}/{job.pk}-{number:05}.parquet"
-    path, half = folder() / name, folder() / f"{name}.half"
-    path.parent.mkdir(exist_ok=True, mode=0o700)
-    batch.frame.write_parquet(half, compression="zstd")
-    half.chmod(0o600)
-    os.replace(half, path)  # noqa: PTH105  - a reader never sees half a file
-    facts = {
-        "place": batch.place[:200], "path": name, "rows": batch.frame.height, "bytes": path.stat().st_size,
-        "kept_until": now() + timedelta(days=days),
-    }  # fmt: skip
-    Buffered.objects.update_or_create(job=job, number=number, defaults=facts)
+    def __init__(self, job: Job) -> None:
+        self.job, self.days = job, job.feed.buffer_days
+        self.files: list[Buffered] = []
+
+    def passed(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The same batches, each raw one written down before it goes on, if its feed keeps a buffer."""
+        for number, batch in enumerate(batches, start=1):
+            if self.days and isinstance(batch, RawBatch) and batch.frame.height:
+                self.files.append(self._written(number, batch))
+            yield batch
+
+    def _written(self, number: int, batch: RawBatch) -> Buffered:
+        name = f"{self.job.feed_id}/{self.job.pk}-{number:05}.parquet"
+        path, half = folder() / name, folder() / f"{name}.half"
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        batch.frame.write_parquet(half, compression="zstd")
+        half.chmod(0o600)
+        os.replace(half, path)  # noqa: PTH105  - a reader never sees half a file
+        return Buffered(
+            job=self.job, number=number, place=batch.place[:200], path=name, rows=batch.frame.height,
+            bytes=path.stat().st_size, kept_until=now() + timedelta(days=self.days),
+        )  # fmt: skip
+
+    def note(self) -> None:
+        """Remember what was written; files of a run that was killed before are strays, and cleaned as such."""
+        Buffered.objects.bulk_create(self.files, ignore_conflicts=True)
 
 
 def again(job_id: int) -> Iterator[RawBatch]:
     """The batches that a run left in the buffer. Raises Refused exchange.buffer_empty."""
-    files = list(Buffered.objects.filter(job_id=job_id).order_by("number"))
-    if not files:
+    files = [(folder() / f.path, f.place) for f in Buffered.objects.filter(job_id=job_id).order_by("number")]
+    if not files or not all(path.is_file() for path, _place in files):
         raise Refused("exchange.buffer_empty")
-    for file in files:
-        path = folder() / file.path
-        if not path.is_file():
-            raise Refused("exchange.buffer_empty")
-        yield RawBatch(pl.read_parquet(path), file.place)
+    return (RawBatch(pl.read_parquet(path), place) for path, place in files)  # read in a thread without the database
 
 
 def clean(ctx: Ctx) -> int:

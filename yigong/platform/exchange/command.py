@@ -35,8 +35,8 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "why": ("未入库的原因", "Why not loaded"),
     "findings": ("已入库内容中的问题", "Findings in what was loaded"),
     "sum": (
-        "共 {files} 个文件：{complete} 个全部入库，{kept} 个保存原件，{rest} 个有未入库内容；入库 {loaded} 行（新增 {inserted}、更新 {updated}、未变 {unchanged}），隔离 {rejected} 行。",
-        "{files} files: {complete} loaded in full, {kept} kept as originals, {rest} with something not loaded; {loaded} rows loaded ({inserted} new, {updated} changed, {unchanged} as before), {rejected} in quarantine.",
+        "共 {files} 个文件：{complete} 个全部入库，{kept} 个保存原件，{rest} 个有未入库内容；入库 {loaded} 行（新增 {inserted}、更新 {updated}、未变 {unchanged}），撤回 {deleted} 行，隔离 {rejected} 行。",
+        "{files} files: {complete} loaded in full, {kept} kept as originals, {rest} with something not loaded; {loaded} rows loaded ({inserted} new, {updated} changed, {unchanged} as before), {deleted} withdrawn, {rejected} in quarantine.",
     ),
 }  # fmt: skip
 SHOWN = 400  # lines of the table on a screen; the JSON report has all
@@ -164,5 +164,6 @@ def _sum(report: Report, language: int) -> str:
         inserted=totals.inserted,
         updated=totals.updated,
         unchanged=totals.unchanged,
+        deleted=totals.deleted,
         rejected=totals.rejected,
     )

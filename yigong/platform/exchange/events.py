@@ -8,11 +8,12 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class OrgCount:
-    """Rows of one institution that a batch added or changed."""
+    """Rows of one institution that a batch added, changed or withdrew."""
 
     org_code: str
     inserted: int
     updated: int
+    deleted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

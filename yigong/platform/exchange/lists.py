@@ -56,10 +56,47 @@ class Sentence(Column):
         return str(reasons[0].get("en" if get_language() == "en" else "zh", "")) + more
 
 
+class FeedList(ListPage):
+    """Feeds with how they stand and when they are due."""
+
+    name, title, search = "feeds", _("采集任务"), _("任务名称")
+    template = "exchange/feeds.html"
+    columns = (
+        State("state", _("状态"), FEED_STATES),
+        Inst("org_code", _("节点")),
+        Text("name", _("任务"), lead=True, order="name"),
+        DataSet("data_set", _("数据集")),
+        Text("reader", _("来源")),
+        Moment("good_at", _("上次成功"), order="good_at"),
+        Moment("due_at", _("下次"), order="due_at"),
+        Number("failures", _("连续失败"), order="failures"),
+    )
+    filters = (Choice("state", _("状态"), FeedState.choices), Choice("org_code", _("节点"), _institutions))
+    order = ("org_code", "name")
+    empty_title = _("还没有采集任务")
+    empty_reason = _("新建一个任务，写明来源、方式和计划。")
+
+    def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
+        """Feeds in reach."""
+        found = selectors.feeds(ctx)
+        for name in ("state", "org_code"):
+            if filters.get(name):
+                found = found.filter(**{name: filters[name]})
+        return found.filter(name__icontains=filters["q"]) if filters.get("q") else found
+
+    def row_url(self, row: Any) -> str:
+        """The feed."""
+        return reverse("exchange:feed", args=[row.pk])
+
+    def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
+        """Whether a new one may be made."""
+        return {"may_configure": ctx.may("exchange.configure")}
+
+
 class JobList(ListPage):
     """Runs, the newest first."""
 
-    name, title = "jobs", _("采集任务")
+    name, title = "jobs", _("运行记录")
     columns = (
         State("state", _("状态"), FEED_STATES),
         Inst("feed.org_code", _("节点")),

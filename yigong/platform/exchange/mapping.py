@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.batch import PLACE, WAIST
+from yigong.platform.exchange.batch import LINE, OP, PLACE, WAIST
 from yigong.platform.exchange.convert import Output, as_kind, failure, looked_up
+from yigong.platform.exchange.expression import Wrong, compile_text
+from yigong.platform.exchange.filtering import Filter, compile_filter, told
 from yigong.platform.exchange.findings import NO_FINDINGS, found
 from yigong.platform.exchange.mapping_file import MappingFile, Mistakes, Spec, parse
 
 TROUBLE = "_trouble"  # a reader's own word against a row, such as "encoding" or "ragged"
-SERVICE = (PLACE, TROUBLE)
+SERVICE = (PLACE, LINE, TROUBLE, OP)
 OWN = "own "  # prefix while the registration's columns travel beside those of the data set
 
 
@@ -45,7 +47,7 @@ class Plan:
     source: MappingFile
     outputs: tuple[Output, ...]
     person: tuple[Output, ...]
-    drop: pl.Expr | None
+    filter: Filter
     used: frozenset[str]
 
     @property
@@ -57,7 +59,7 @@ class Plan:
     def apply(self, raw: pl.DataFrame, org_code: str) -> Mapped:
         """Filter and map *raw*; what could not be converted is in the findings, its value null in the frame."""
         self._columns_present(raw)
-        kept = raw if self.drop is None else raw.filter(~self.drop.fill_null(False))
+        kept, left_out = self.filter.apply(raw, spared=deletes(raw))
         outputs = (*self.outputs, *self.person)
         frame = kept.select(
             *(o.expr.alias(o.name) for o in outputs),
@@ -66,14 +68,18 @@ class Plan:
             *(_value(s).alias(f"extra.{s.name}") for s in self.source.extra),  # the index of events reads them
             *self._org(org_code),
         )
-        return Mapped(frame, kept, _failures(kept, frame, outputs), raw.height - kept.height)
+        findings = pl.concat([_failures(kept, frame, outputs), left_out])
+        return Mapped(frame, kept, findings, raw.height - kept.height)
 
     def registrations(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The registrations named by rows of a mapped frame, one row each; the last row with facts speaks."""
         own = [c for c in frame.columns if c.startswith(OWN)]
         keys = [pl.col("org_code"), pl.col("person_system").alias("source_system"), pl.col("local_id")]
         facts = [pl.col(c).alias(c.removeprefix(OWN)) for c in own]
-        return frame.select(*keys, *facts).unique(["org_code", "source_system", "local_id"], keep="last")
+        if not own:  # nothing is said but the keys, and those stand in the frame
+            return pl.DataFrame()
+        came = frame.filter(~deletes(frame)) if OP in frame.columns else frame
+        return came.select(*keys, *facts).unique(["org_code", "source_system", "local_id"], keep="last")
 
     def _columns_present(self, raw: pl.DataFrame) -> None:
         missing = sorted(self.used - set(raw.columns))
@@ -98,6 +104,11 @@ class Plan:
         rest = [c for c in raw.columns if c not in self.used and c not in SERVICE] if self.source.keep_unmapped else []
         parts = [*named, *(pl.col(c) for c in rest)]
         return [pl.struct(parts).struct.json_encode().alias("extra")] if parts else []
+
+
+def deletes(frame: pl.DataFrame) -> pl.Expr:
+    """The rows that say that their record is withdrawn."""
+    return pl.col(OP).eq_missing(pl.lit("delete")) if OP in frame.columns else pl.lit(False)
 
 
 def _translated(spec: Spec) -> pl.Expr:
@@ -138,12 +149,11 @@ def compile_mapping(text: str, fields: Mapping[str, Mapping[str, FieldKind]], fi
     known = fields[source.data_set]
     outputs = [*_waist(source), *(_field(s, known, mistakes) for s in source.fields)]
     person = [_person(s, mistakes) for s in source.person]
-    drop = _drop(source, mistakes)
+    sieve = compile_filter(source, mistakes)
     mistakes.stop()
     used = {c for o in (*outputs, *person) for c in o.expr.meta.root_names()}
     used |= {c for s in source.extra for c in _value(s).meta.root_names()}
-    used |= set(drop.meta.root_names()) if drop is not None else set()
-    return Plan(source.data_set, source, tuple(outputs), tuple(person), drop, frozenset(used))
+    return Plan(source.data_set, source, tuple(outputs), tuple(person), sieve, frozenset(used | sieve.columns))
 
 
 def _waist(source: MappingFile) -> list[Output]:
@@ -203,8 +213,8 @@ def _person(spec: Spec, mistakes: Mistakes) -> Output:
 def _output(spec: Spec, kind: str, mistakes: Mistakes, names: Mapping[str, str] | None, label: str) -> Output:
     try:
         given = _value(spec)
-    except Exception as error:  # the parser of expressions raises its own kinds
-        mistakes.add(spec.line, f"{spec.name}: expression / 表达式: {error}")
+    except Wrong as wrong:
+        mistakes.add(spec.line, f"{spec.name}: expression / 表达式: {told(spec.expr, wrong)}")
         return Output(spec.name, pl.lit(None))
     table = names if spec.by_name else spec.codes
     value = given if table is None else looked_up(given, table)
@@ -216,7 +226,7 @@ def _output(spec: Spec, kind: str, mistakes: Mistakes, names: Mapping[str, str] 
 
 def _value(spec: Spec) -> pl.Expr:
     if spec.expr:
-        expr = pl.sql_expr(spec.expr).cast(pl.String)
+        expr = compile_text(spec.expr).text()
     elif spec.value is not None:
         expr = pl.lit(spec.value)
     elif len(spec.columns) == 1:
@@ -224,15 +234,3 @@ def _value(spec: Spec) -> pl.Expr:
     else:
         expr = pl.coalesce(*spec.columns)
     return expr if spec.default is None else expr.fill_null(spec.default)
-
-
-def _drop(source: MappingFile, mistakes: Mistakes) -> pl.Expr | None:
-    """True for rows to be left out: those that meet any drop condition, or miss a keep condition."""
-    conditions = [pl.col(column).is_in(values) for column, values in source.drop_when]
-    conditions += [~pl.col(column).is_in(values).fill_null(False) for column, values in source.keep_when]
-    if source.drop_expr:
-        try:
-            conditions.append(pl.sql_expr(source.drop_expr))
-        except Exception as error:
-            mistakes.add(source.lines["filter"], f"filter: expression / 表达式: {error}")
-    return pl.any_horizontal(c.fill_null(False) for c in conditions) if conditions else None

@@ -17,7 +17,8 @@ SECTIONS = {
 }  # fmt: skip
 KINDS = ("text", "number", "date", "datetime", "time", "boolean")
 PARTS = {"from", "value", "codes", "parse", "kind", "expr", "default", "strict"}
-FILTERS = {"drop_when", "keep_when"}
+FILTERS = {"drop_when", "keep_when", "rules", "otherwise"}
+FATES = ("pass", "block")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,16 @@ class Spec:
     kind: str = ""
     default: str | None = None
     strict: bool = True  # what cannot be converted rejects the row; otherwise the value is left out with a warning
+
+
+@dataclass(frozen=True, slots=True)
+class FilterRule:
+    """A named condition of a filter, and what becomes of the rows that meet it: pass or block."""
+
+    name: str
+    when: str
+    then: str
+    line: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,8 @@ class MappingFile:
     drop_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
     keep_when: tuple[tuple[str, tuple[str, ...]], ...] = ()
     drop_expr: str = ""
+    filter_rules: tuple[FilterRule, ...] = ()
+    filter_otherwise: str = "pass"
     keep_unmapped: bool = True
     person_leads: bool | None = None  # whether known registrations are brought up to date from these rows
     lines: Mapping[str, int] = field(default_factory=dict)
@@ -173,6 +186,10 @@ def _read(top: _Lined, file: str, mistakes: Mistakes) -> MappingFile:
         drop_when=drop,
         keep_when=keep,
         drop_expr=drop_expr,
+        filter_rules=_rules(top, mistakes),
+        filter_otherwise=_fate(
+            (top.get("filter") or {}).get("otherwise") or "pass", top.lines.get("filter", 1), mistakes
+        ),
         keep_unmapped=_unmapped(top, mistakes),
         person_leads=None if top.get("person_leads") is None else top["person_leads"] in ("yes", "true", "1"),
         lines=dict(top.lines),
@@ -254,6 +271,24 @@ def _filter(top: _Lined, mistakes: Mistakes) -> tuple[Conditions, Conditions, st
     drop, keep = given.get("drop_when"), given.get("keep_when")
     expr = drop if isinstance(drop, str) else ""
     return _conditions(drop if isinstance(drop, _Lined) else None), _conditions(keep), expr
+
+
+def _rules(top: _Lined, mistakes: Mistakes) -> tuple[FilterRule, ...]:
+    given, line, found = (top.get("filter") or {}).get("rules") or [], top.lines.get("filter", 1), []
+    for number, rule in enumerate(given if isinstance(given, list) else [given], start=1):
+        if not isinstance(rule, _Lined) or not rule.get("when"):
+            mistakes.add(line, "rules: {name, when, then} / 每条规则写作 {name: 名称, when: 条件, then: block}")
+            continue
+        at = rule.lines["when"]
+        fate = _fate(rule.get("then") or "block", at, mistakes)
+        found.append(FilterRule(rule.get("name") or f"rule {number}", rule["when"], fate, at))
+    return tuple(found)
+
+
+def _fate(said: str, line: int, mistakes: Mistakes) -> str:
+    if said not in FATES:
+        mistakes.unknown(line, "key", said, FATES)
+    return said
 
 
 def _conditions(given: Any) -> Conditions:

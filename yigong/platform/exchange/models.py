@@ -28,7 +28,7 @@ class RowState(models.TextChoices):
 
 
 class Counts(models.Model):
-    """Rows by what became of them: read = filtered + rejected + inserted + updated + unchanged."""
+    """Rows by what became of them: read = filtered + rejected + inserted + updated + unchanged + deleted."""
 
     read = models.BigIntegerField(default=0)
     filtered = models.BigIntegerField(default=0)
@@ -36,6 +36,7 @@ class Counts(models.Model):
     inserted = models.BigIntegerField(default=0)
     updated = models.BigIntegerField(default=0)
     unchanged = models.BigIntegerField(default=0)
+    deleted = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         abstract = True
@@ -48,7 +49,7 @@ class Counts(models.Model):
     @property
     def balances(self) -> bool:
         """账平: nothing is missing and nothing appeared from nowhere."""
-        return self.read == self.filtered + self.rejected + self.loaded
+        return self.read == self.filtered + self.rejected + self.loaded + self.deleted
 
 
 class Feed(models.Model):
@@ -73,6 +74,7 @@ class Feed(models.Model):
     )  # longest time without a good run; by the schedule when empty
     state = models.CharField(max_length=10, choices=FeedState.choices, default=FeedState.IDLE)
     active = models.BooleanField(default=True)
+    draft = models.TextField(blank=True)  # a mapping under work, until it becomes a version
     created_at = models.DateTimeField()
 
     class Meta:

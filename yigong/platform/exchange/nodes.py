@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,20 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import selectors
-from yigong.platform.exchange.models import Feed, FeedState, Job
+from yigong.platform.exchange import alarms, selectors
+from yigong.platform.exchange.models import Alarm, Feed, FeedState, Job
 from yigong.platform.registry import api as registry
 from yigong.web import maps
 
 #: tone of a node -> its word, worst first
 TONES = {
     "bad": gettext_lazy("静默/失败"),
+    "late": gettext_lazy("迟到"),
     "low": gettext_lazy("质量低"),
     "run": gettext_lazy("采集中"),
-    "ok": gettext_lazy("正常"),
+    "ok": gettext_lazy("准时"),
     "hold": gettext_lazy("已暂停"),
     "idle": gettext_lazy("未接入"),
 }
@@ -36,6 +39,7 @@ _OF_STATE = {
     FeedState.WAITING: "run",
     FeedState.PAUSED: "hold",
 }
+_OF_ALARM = {"failed": "bad", "silent": "bad", "late": "late", "trend": "late", "uneven": "late"}
 
 
 @dataclass(slots=True)
@@ -44,6 +48,7 @@ class NodeFacts:
 
     institution: registry.Institution
     feeds: list[Feed] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
     today: selectors.Account | None = None
 
     @property
@@ -54,7 +59,7 @@ class NodeFacts:
     @property
     def tone(self) -> str:
         """The shape on the map: the worst of its feeds, or that there are none."""
-        return judge([f.state for f in self.feeds], self.rejected_share)
+        return judge([f.state for f in self.feeds], self.rejected_share, {a.kind for a in self.alarms})
 
     @property
     def word(self) -> str:
@@ -62,11 +67,11 @@ class NodeFacts:
         return str(TONES[self.tone])
 
 
-def judge(states: Sequence[str], rejected_share: float) -> str:
-    """The tone of a node from the states of its feeds and the share of rows turned away."""
+def judge(states: Sequence[str], rejected_share: float, worries: Collection[str] = ()) -> str:
+    """The tone of a node from the states of its feeds, the share of rows turned away and the kinds of its alarms."""
     if not states:
         return "idle"
-    tones = {_OF_STATE.get(FeedState(s), "ok") for s in states}
+    tones = {_OF_STATE.get(FeedState(s), "ok") for s in states} | {_OF_ALARM[w] for w in worries}
     if rejected_share >= LOW_QUALITY:
         tones.add("low")
     if tones == {"hold"}:
@@ -74,13 +79,16 @@ def judge(states: Sequence[str], rejected_share: float) -> str:
     return next(t for t in TONES if t in tones - {"hold"})
 
 
-def nodes(ctx: Ctx) -> list[NodeFacts]:
-    """Every institution that could be a source, the worst first."""
+def nodes(ctx: Ctx, day: date) -> list[NodeFacts]:
+    """Every institution that could be a source with what it brought on *day*, the worst first."""
     found = {i.code: NodeFacts(i) for i in registry.institutions() if i.kind not in ("authority", "centre")}
     for feed in selectors.feeds(ctx):
         if feed.org_code in found:
             found[feed.org_code].feeds.append(feed)
-    for line in selectors.accounts(ctx, by="org_code"):
+    for alarm in alarms.open_alarms(ctx):
+        if alarm.feed.org_code in found:
+            found[alarm.feed.org_code].alarms.append(alarm)
+    for line in selectors.accounts(ctx, by="org_code", day=day):
         if line.name in found:
             found[line.name].today = line
     order = list(TONES)
@@ -112,20 +120,31 @@ def drawing(found: Sequence[NodeFacts]) -> Any:
             *places[n.institution.code],
             n.tone,
             url=f"{reverse('exchange:monitor')}?node={n.institution.code}",
-            note=n.word if n.tone in ("bad", "low") else "",
+            note=_note(n),
         )
         for n in placed
     ]
     ties = []
     if hub:
         spots.append(maps.Node(hub.code, "", hub.longitude or 0.0, hub.latitude or 0.0, "hub"))
-        tones = {"run": "run", "bad": "bad", "low": "low"}
+        tones = {"run": "run", "bad": "bad", "low": "low", "late": "late"}
         ties = [
             maps.Tie(n.institution.code, hub.code, float(n.today.read if n.today else 0), tones.get(n.tone, ""))
             for n in placed
             if n.tone not in ("idle", "hold")
         ]
     return maps.county_map(path, nodes=spots, ties=ties, title=_("交换监控"))
+
+
+def _note(node: NodeFacts) -> str:
+    """What a worrying node says beside its name: for how long."""
+    if node.tone != "bad":
+        return node.word if node.tone in ("low", "late") else ""
+    began = min((a.opened_at for a in node.alarms), default=None)
+    if began is None:
+        return node.word
+    hours, minutes = divmod(int((now() - began).total_seconds() // 60), 60)
+    return f"{hours}:{minutes:02}"
 
 
 def _spread(placed: Sequence[NodeFacts], hub: registry.Institution | None) -> dict[str, tuple[float, float]]:

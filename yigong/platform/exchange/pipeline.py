@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
 from yigong.kit.clock import now
@@ -20,9 +20,10 @@ from yigong.kit.errors import Fault
 from yigong.outbox.api import say
 from yigong.platform.empi import api as empi
 from yigong.platform.exchange import quarantine
-from yigong.platform.exchange.batch import DOCUMENT, Batch, DocumentFacts, RawBatch
+from yigong.platform.exchange.batch import DOCUMENT, OP, Batch, DocumentFacts, RawBatch
 from yigong.platform.exchange.events import OrgCount, RecordsLoaded
-from yigong.platform.exchange.mapping import Plan
+from yigong.platform.exchange.lanes import Turn, side_by_side
+from yigong.platform.exchange.mapping import Plan, deletes
 from yigong.platform.exchange.models import BatchRun, Feed, Finding, Job, Tally
 from yigong.platform.exchange.stages import INSTITUTION, Prepared, Rejected, prepare
 from yigong.platform.records import api as records
@@ -33,6 +34,9 @@ Progress = Callable[["Totals"], None]
 PERSON = ("org_code", "source_system", "local_id")
 ATTEMPTS = (1, 2, 4, 8)  # seconds to wait before a batch is tried again when the platform's database is away
 SAMPLES = 20
+REMEMBERED = 500_000  # registrations that a run keeps in mind
+NOBODY = pl.DataFrame(schema={**dict.fromkeys(PERSON, pl.String), "registration_id": pl.Int64})
+_NONE = pl.Series("none", [], pl.String)
 
 
 @dataclass(slots=True)
@@ -45,6 +49,7 @@ class Totals:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    deleted: int = 0
 
     @property
     def loaded(self) -> int:
@@ -54,7 +59,7 @@ class Totals:
     @property
     def balances(self) -> bool:
         """账平."""
-        return self.read == self.filtered + self.rejected + self.loaded
+        return self.read == self.filtered + self.rejected + self.loaded + self.deleted
 
     def add(self, other: Totals) -> None:
         """Add the rows of another batch."""
@@ -71,7 +76,9 @@ class _Run:
     job_id: int
     plan: Plan | None
     institutions: frozenset[str]
+    lent: bool  # the connection is in a transaction of the caller
     totals: Totals = field(default_factory=Totals)
+    persons: pl.DataFrame = field(default_factory=lambda: NOBODY)  # registrations met so far: their ids never change
 
 
 def carry_all(
@@ -84,13 +91,41 @@ def carry_all(
     """
     feed = Job.objects.select_related("feed").get(pk=job_id).feed
     known = frozenset(i.code for i in registry.institutions())
-    run = _Run(ctx, feed, job_id, plan, known)
+    run = _Run(ctx, feed, job_id, plan, known, lent=connection.in_atomic_block)
     first = BatchRun.objects.filter(job_id=job_id).count()
-    for number, ready in enumerate(_ahead(run, batches), start=first + 1):
-        run.totals.add(_carry(run, number, ready))
+    numbered = enumerate(_ahead(run, batches), start=first + 1)
+    for totals in _alone(run, numbered) if run.lent else _two_abreast(run, numbered):
+        run.totals.add(totals)
         if progress:
             progress(run.totals)
     return run.totals
+
+
+def _alone(run: _Run, numbered: Iterable[tuple[int, Prepared]]) -> Iterator[Totals]:
+    """One batch after the other, within the transaction of the caller."""
+    for number, ready in numbered:
+        yield _carry(run, number, ready, Turn())
+
+
+def _two_abreast(run: _Run, numbered: Iterable[tuple[int, Prepared]]) -> Iterator[Totals]:
+    """A batch is written while the one before it is, and commits after it."""
+    for totals in side_by_side(numbered, lambda one, turn: _carry(run, *one, turn), lambda one: _turn(one[1])):
+        yield totals
+        _hang_up_if_lost()
+    _hang_up_if_lost()
+
+
+def _hang_up_if_lost() -> None:
+    """The caller's own connection rests meanwhile; where it broke, the next statement opens another."""
+    if connection.connection is not None and not connection.is_usable():
+        connection.close()
+
+
+def _turn(ready: Prepared) -> Turn:
+    if ready.frame.is_empty():
+        return Turn(keys=_NONE, groups=_NONE)
+    group = ready.frame.get_column("group_key") if "group_key" in ready.frame.columns else _NONE
+    return Turn(keys=ready.frame.get_column("source_key"), groups=group)
 
 
 def _ahead(run: _Run, batches: Iterable[Batch]) -> Iterator[Prepared]:
@@ -117,14 +152,20 @@ def _ahead(run: _Run, batches: Iterable[Batch]) -> Iterator[Prepared]:
             pool.submit(getattr(waiting, "close", lambda: None))  # the source is closed in the thread that opened it
 
 
-def _carry(run: _Run, number: int, ready: Prepared) -> Totals:
-    """One batch; when the platform's database goes away it is tried again, and a commit that was not heard of is found."""
+def _carry(run: _Run, number: int, ready: Prepared, turn: Turn) -> Totals:
+    """One batch; when the platform's database goes away it is tried again, and a commit that was not heard of is found.
+
+    So it is when another job wrote a row of the same key in the meantime: tried again, the row is found.
+    """
     for wait in (*ATTEMPTS, None):
         try:
-            return _done_before(run, number) or _carry_once(run, number, ready)
-        except (OperationalError, InterfaceError) as error:
-            log.warning("database away at batch %s of job %s", number, run.job_id)
+            return _done_before(run, number) or _carry_once(run, number, ready, turn)
+        except (OperationalError, InterfaceError, IntegrityError) as error:
+            log.warning("batch %s of job %s: %s", number, run.job_id, type(error).__name__)
             if connection.in_atomic_block:  # the caller's own transaction is lost with it
+                raise
+            turn.wait()
+            if wait is None and isinstance(error, IntegrityError):
                 raise
             connection.close()
             if wait is None:
@@ -139,10 +180,12 @@ def _done_before(run: _Run, number: int) -> Totals | None:
 
 
 @transaction.atomic
-def _carry_once(run: _Run, number: int, ready: Prepared) -> Totals:
+def _carry_once(run: _Run, number: int, ready: Prepared, turn: Turn) -> Totals:
     clock = _Clock(ready.seconds)
+    if ready.documents or ready.leads:
+        turn.wait()
     with clock.stage("identify"):
-        frame = _identified(run.ctx, ready)
+        frame = _identified(run, ready, turn)
         documents, homeless = _documents(run, ready)
         frame = _with_documents(frame, documents)
         if not ready.data_set:
@@ -150,19 +193,37 @@ def _carry_once(run: _Run, number: int, ready: Prepared) -> Totals:
     batch = BatchRun.objects.create(
         job_id=run.job_id, number=number, data_set=ready.data_set, place=ready.place[:200], committed_at=now()
     )
-    loaded = records.Loaded()
-    if frame.height:
-        with clock.stage("load"):
-            loaded = records.load(run.ctx, ready.data_set, frame, batch_id=batch.pk, extracted_at=now())
-        with clock.stage("index"):
-            records.index(run.ctx, ready.data_set, loaded.touched)
+    loaded = _loaded(run, batch.pk, ready.data_set, frame, turn, clock)
+    with clock.stage("wait"):
+        turn.wait()
     rejected = [*ready.rejected, *homeless]
     with clock.stage("account"):
         quarantine.keep(run.feed.pk, run.job_id, rejected)
         totals = _account(run, batch, ready, frame, loaded, rejected)
-    batch.seconds = clock.seconds
-    batch.save(update_fields=["seconds"])
+    BatchRun.objects.filter(pk=batch.pk).update(**asdict(totals), seconds=clock.seconds)
     return totals
+
+
+def _loaded(
+    run: _Run, batch_id: int, data_set: str, frame: pl.DataFrame, turn: Turn, clock: _Clock
+) -> records.Loaded:  # fmt: skip
+    """Rows and events, beside the batch before as long as neither a row nor an event is in both."""
+    if frame.is_empty():
+        turn.wait()
+        turn.locked.set()
+        return records.Loaded()
+    if turn.meets("keys"):
+        turn.wait()
+    turn.wait_for_locks()
+    records.lock(run.ctx, data_set, frame, shared=not run.lent)
+    turn.locked.set()
+    with clock.stage("load"):
+        loaded = records.load(run.ctx, data_set, frame, batch_id=batch_id, extracted_at=now(), locked=True)
+    if turn.meets("groups") or loaded.gone.height:
+        turn.wait()
+    with clock.stage("index"):
+        records.index(run.ctx, data_set, loaded.touched, loaded.gone, alone=turn.wait)
+    return loaded
 
 
 class _Clock:
@@ -179,32 +240,55 @@ class _Clock:
         self.seconds[name] = round(time.perf_counter() - started, 3)
 
 
-def _identified(ctx: Ctx, ready: Prepared) -> pl.DataFrame:
-    """The rows with ``registration_id``: known ones looked up, unknown ones registered."""
+def _identified(run: _Run, ready: Prepared, turn: Turn) -> pl.DataFrame:
+    """The rows with ``registration_id``: known ones looked up, unknown ones registered; a deletion needs none."""
     frame = ready.frame
     if frame.is_empty():
         return frame
     theirs = frame.with_columns(pl.col("person_system").fill_null(pl.col("source_system")))
-    keys = theirs.select("org_code", pl.col("person_system").alias("source_system"), "local_id").unique()
-    ids = _registered(ctx, keys, ready.registrations, ready.leads)
+    coming = theirs.filter(~deletes(theirs)) if OP in theirs.columns else theirs
+    names = {"org_code": "org_code", "source_system": "person_system", "local_id": "local_id"}
+    differing = [n for n in PERSON if n == "local_id" or not _alike(theirs.get_column(names[n]))]
+    keys = coming.select(pl.col(names[n]).alias(n) for n in PERSON).unique(differing)
+    ids = _registered(run, keys, ready.registrations, ready.leads, turn)
     joined = theirs.join(
-        ids.rename({"source_system": "person_system"}), on=["org_code", "person_system", "local_id"], how="left",
-        maintain_order="left",
+        ids.select(*(pl.col(n).alias(names[n]) for n in differing), "registration_id"),
+        on=[names[n] for n in differing], how="left", maintain_order="left",
     )  # fmt: skip
     return joined.drop("person_system")
 
 
-def _registered(ctx: Ctx, keys: pl.DataFrame, facts: pl.DataFrame, leads: bool) -> pl.DataFrame:
+def _alike(column: pl.Series) -> bool:
+    return not column.null_count() and bool((column == column[0]).all())
+
+
+def _registered(run: _Run, keys: pl.DataFrame, facts: pl.DataFrame, leads: bool, turn: Turn) -> pl.DataFrame:
     """``registration_id`` for each key. What is known stays as it is, unless the source leads."""
-    ids = keys.with_columns(empi.known(keys).to_series().alias("registration_id"))
+    ids = _known(run, keys)
+    if ids.get_column("registration_id").null_count() and turn.before is not None:
+        turn.wait()  # the batch before may be the one that makes them known
+        ids = _known(run, keys)
     wanted = keys if leads else ids.filter(pl.col("registration_id").is_null()).select(PERSON)
     if wanted.is_empty():
         return ids
     people = wanted.join(facts, on=PERSON, how="left") if facts.width else wanted
     people = people.unique(PERSON, keep="last", maintain_order=True)
-    given = empi.register(ctx, people)
+    given = empi.register(run.ctx, people)
     new = people.select(PERSON).with_columns(given.get_column("registration_id"))
     return pl.concat([ids.join(new, on=PERSON, how="anti"), new.select(ids.columns)])
+
+
+def _known(run: _Run, keys: pl.DataFrame) -> pl.DataFrame:
+    """``registration_id`` of each key, null where unknown; what was met before is not asked for again."""
+    ids = keys.join(run.persons, on=PERSON, how="left")
+    missing = ids.filter(pl.col("registration_id").is_null()).select(PERSON)
+    if missing.is_empty():
+        return ids
+    asked = missing.with_columns(empi.known(missing).to_series().alias("registration_id"))
+    found = asked.drop_nulls("registration_id")
+    if found.height and not run.lent:
+        run.persons = pl.concat([run.persons, found]).unique(PERSON) if run.persons.height < REMEMBERED else found
+    return pl.concat([ids.drop_nulls("registration_id"), asked])
 
 
 def _documents(run: _Run, ready: Prepared) -> tuple[dict[str, int], list[Rejected]]:
@@ -219,7 +303,7 @@ def _documents(run: _Run, ready: Prepared) -> tuple[dict[str, int], list[Rejecte
     keys = pl.DataFrame([(d.org_code, d.source_system, d.local_id) for d in homes], schema=dict.fromkeys(PERSON, pl.String), orient="row").unique()  # fmt: skip
     ids = {
         row[:3]: row[3]
-        for row in _registered(run.ctx, keys, ready.registrations, ready.leads)
+        for row in _registered(run, keys, ready.registrations, ready.leads, Turn())
         .select(*PERSON, "registration_id")
         .iter_rows()
     }
@@ -262,11 +346,11 @@ def _account(
     """Write down what became of every row, and say what came in."""
     extra = len(rejected) - len(ready.rejected)  # documents without rows that were turned away
     totals = Totals(
-        ready.read + extra, ready.filtered, len(rejected), loaded.inserted, loaded.updated, loaded.unchanged
-    )
+        ready.read + extra, ready.filtered, len(rejected), loaded.inserted, loaded.updated, loaded.unchanged,
+        loaded.deleted,
+    )  # fmt: skip
     assert totals.balances, "a row was lost"
     counts = asdict(totals)
-    BatchRun.objects.filter(pk=batch.pk).update(**counts)
     Job.objects.filter(pk=run.job_id).update(
         **{name: F(name) + count for name, count in counts.items()}, beat_at=now(), **_reached(ready)
     )
@@ -275,7 +359,11 @@ def _account(
     orgs = _by_institution(run.feed.org_code, totals, frame, loaded, rejected)
     Tally.objects.bulk_create(Tally(batch=batch, org_code=org, **asdict(t)) for org, t in orgs.items())
     _write_findings(batch, ready)
-    came = tuple(OrgCount(org, t.inserted, t.updated) for org, t in orgs.items() if t.inserted or t.updated)
+    came = tuple(
+        OrgCount(org, t.inserted, t.updated, t.deleted)
+        for org, t in orgs.items()
+        if t.inserted or t.updated or t.deleted
+    )
     if came:
         say(RecordsLoaded(ready.data_set, run.job_id, batch.pk, came))
     return totals
@@ -291,16 +379,21 @@ def _by_institution(
     """The totals by institution; rows that name none count for the feed's own."""
     found: dict[str, Totals] = {}
     if frame.height:
-        fates = pl.DataFrame({"org": frame.get_column("org_code"), "fate": loaded.outcome})
-        for org, fate, count in fates.group_by("org", "fate").len().iter_rows():
+        for org, fate, count in _fates(frame.get_column("org_code"), loaded.outcome):
             setattr(found.setdefault(org, Totals()), fate, count)
     for row in rejected:
         found.setdefault(row.org_code[:10] or own, Totals()).rejected += 1
     if totals.filtered:
         found.setdefault(own, Totals()).filtered = totals.filtered
     for t in found.values():
-        t.read = t.filtered + t.rejected + t.loaded
+        t.read = t.filtered + t.rejected + t.loaded + t.deleted
     return found
+
+
+def _fates(org: pl.Series, outcome: pl.Series) -> Iterable[tuple[str, str, int]]:
+    if _alike(org):
+        return [(org[0], fate, count) for fate, count in outcome.value_counts().iter_rows()]
+    return pl.DataFrame({"org": org, "fate": outcome}).group_by("org", "fate").len().iter_rows()
 
 
 def _write_findings(batch: BatchRun, ready: Prepared) -> None:

@@ -90,7 +90,7 @@ def _one(name: str, options: argparse.Namespace) -> int:
     balance = "账平" if job.balances else "账不平"
     print(
         f"{name}: {job.get_state_display()} 读取 {job.read} = 过滤 {job.filtered} + 拒收 {job.rejected} + 入库 {job.loaded}"
-        f"（新增 {job.inserted} 更新 {job.updated} 未变 {job.unchanged}）{balance}"
+        f"（新增 {job.inserted} 更新 {job.updated} 未变 {job.unchanged}）+ 撤回 {job.deleted} {balance}"
     )
     if job.error:
         print(job.error["zh"], job.error["en"], sep="\n", file=sys.stderr)

@@ -83,7 +83,7 @@ def config_of(feed: Feed) -> dict[str, Any]:
     return {"store": str(settings.EXCHANGE_HASHES / f"{feed.pk}.db"), **feed.config}
 
 
-def _batches(job: Job, size: int) -> Iterable[Batch]:
+def _batches(job: Job, size: int, keeper: buffer.Keeper) -> Iterable[Batch]:
     found: Any = reader(job.feed.reader)
     config = config_of(job.feed)
     match job.kind:
@@ -93,16 +93,22 @@ def _batches(job: Job, size: int) -> Iterable[Batch]:
             wanted = json.loads(job.since)
             if not hasattr(found, "read_range"):
                 raise Refused("exchange.range_unfit", place=job.feed.name)
-            return buffer.kept(job, found.read_range(config, wanted["start"], wanted["end"], size=size))
-    return buffer.kept(job, found.read(config, since=job.since or None, size=size))
+            return keeper.passed(found.read_range(config, wanted["start"], wanted["end"], size=size))
+    return keeper.passed(found.read(config, since=job.since or None, size=size))
 
 
 def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
     """Carry all batches of the source; whatever ends it early is written on the job."""
+    keeper = buffer.Keeper(job)
     try:
         _count_source(job)
         plan = plan_of(job.feed, job.mapping)
-        totals = pipeline.carry_all(ctx, job.pk, _batches(job, size), plan, progress=_watched(job, progress))
+        try:
+            batches = _batches(job, size, keeper)
+            totals = pipeline.carry_all(ctx, job.pk, batches, plan, progress=_watched(job, progress))
+        finally:
+            if not connection.needs_rollback:
+                keeper.note()
         _settle(job, totals)
     except Stopped:
         batch = job.batches.count()
@@ -174,8 +180,8 @@ def close(job: Job, state: FeedState, *, permanent: bool = False) -> None:
         _closed_feed(done, state, permanent)
     note(
         done,
-        f"结束：读取 {done.read}，过滤 {done.filtered}，拒收 {done.rejected}，入库 {done.loaded}",
-        f"ended: read {done.read}, filtered {done.filtered}, rejected {done.rejected}, loaded {done.loaded}",
+        f"结束：读取 {done.read}，过滤 {done.filtered}，拒收 {done.rejected}，入库 {done.loaded}，撤回 {done.deleted}",
+        f"ended: read {done.read}, filtered {done.filtered}, rejected {done.rejected}, loaded {done.loaded}, withdrawn {done.deleted}",
     )
     account.write(done)
 

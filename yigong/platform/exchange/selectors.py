@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
@@ -14,12 +14,12 @@ from yigong.kit.ctx import Ctx, Reach
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.models import Counts, Feed, FeedState, Finding, Job, Quarantined, RowState, Tally
 
-COUNTS = ("read", "filtered", "rejected", "inserted", "updated", "unchanged")
+COUNTS = ("read", "filtered", "rejected", "inserted", "updated", "unchanged", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One line of a reconciliation: read = filtered + rejected + loaded."""
+    """One line of a reconciliation: read = filtered + rejected + loaded + deleted."""
 
     name: str
     read: int = 0
@@ -28,6 +28,7 @@ class Account:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    deleted: int = 0
 
     @property
     def loaded(self) -> int:
@@ -37,7 +38,7 @@ class Account:
     @property
     def balances(self) -> bool:
         """账平."""
-        return self.read == self.filtered + self.rejected + self.loaded
+        return self.read == self.filtered + self.rejected + self.loaded + self.deleted
 
 
 def feeds(ctx: Ctx) -> QuerySet[Feed]:
@@ -79,11 +80,15 @@ def today_start() -> datetime:
     return now().astimezone(COUNTY_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def accounts(ctx: Ctx, *, by: str = "data_set", org_code: str = "", job_id: int | None = None) -> list[Account]:
-    """The reconciliation of today (or of one job) by ``data_set`` or ``org_code``."""
+def accounts(
+    ctx: Ctx, *, by: str = "data_set", org_code: str = "", job_id: int | None = None, day: date | None = None
+) -> list[Account]:
+    """The reconciliation of today (or of *day*, or of one job) by ``data_set`` or ``org_code``."""
     column = {"data_set": "batch__data_set", "org_code": "org_code"}[by]
     found = Tally.objects.filter(batch__job__feed__in=feeds(ctx))
-    found = found.filter(batch__job_id=job_id) if job_id else found.filter(batch__committed_at__gte=today_start())
+    begin = datetime.combine(day, datetime.min.time(), COUNTY_ZONE) if day else today_start()
+    within = {"batch__committed_at__gte": begin, "batch__committed_at__lt": begin + timedelta(days=1)}
+    found = found.filter(batch__job_id=job_id) if job_id else found.filter(**within)
     if org_code:
         found = found.filter(org_code=org_code)
     lines = found.values(column).annotate(**{name: Sum(name) for name in COUNTS}).order_by(column)

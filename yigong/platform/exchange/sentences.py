@@ -57,6 +57,20 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "起止日期不对：{start} 至 {end}。",
         "The range of dates is wrong: {start} to {end}.",
     ),
+    "exchange.draft_wrong": ("映射没有“{part}”这一部分。", "A mapping has no part called {part}."),
+    "exchange.data_set_unknown": (
+        "没有这个数据集：请从列表中选择。",
+        "There is no such data set: choose one of the list.",
+    ),
+    "exchange.version_unknown": ("没有第 {version} 版映射。", "There is no version {version} of the mapping."),
+    "exchange.sample_missing": (
+        "源库没有给出样例行，无法试运行。",
+        "The source gave no sample rows; nothing to try the mapping on.",
+    ),
+    "exchange.not_agreed": (
+        "先请院方管理员审阅语句并同意，再执行。",
+        "Let the hospital's administrator read the statements and agree first.",
+    ),
     "exchange.alarm_unknown": ("这条告警已经解除。", "This alarm is over."),
     "exchange.failed": ("运行失败：{reason}", "The run failed: {reason}"),
 }

@@ -55,12 +55,16 @@ def save_feed(
     planned = parse(schedule)
     facts: dict[str, Any] = {
         "org_code": org_code, "reader": reader, "config": dict(config), "mode": mode, "schedule": schedule,
-        "data_set": plan.data_set if plan else "", "quiet_minutes": quiet_minutes,
+        "quiet_minutes": quiet_minutes,
     }  # fmt: skip
+    if plan:
+        facts["data_set"] = plan.data_set
     facts |= {k: v for k, v in (("buffer_days", buffer_days), ("attempts", attempts)) if v is not None}
-    before = Feed.objects.filter(name=name).values_list("schedule", "due_at").first()
-    if before is None or before[0] != schedule or (before[1] is None and schedule):
+    before = Feed.objects.filter(name=name).first()
+    if before is None or before.schedule != schedule or (before.due_at is None and schedule):
         facts["due_at"] = planned.next_after(now())
+    if before is not None and _place(before.reader, before.config) != _place(reader, config):
+        facts["watermark"] = ""  # how far another source was read says nothing of this one
     feed, made = Feed.objects.update_or_create(
         name=name, defaults=facts, create_defaults={**facts, "created_at": now()}
     )
@@ -68,6 +72,20 @@ def save_feed(
     if mapping:
         next_version(ctx, feed, mapping)
     audit(ctx, "exchange.run", "feed", feed.pk, after={"made": made, "reader": reader, "org_code": org_code})
+    return feed
+
+
+def _place(reader: str, config: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a state of extraction belongs to."""
+    names = ("url", "table", "query", "way", "since_column", "folder", "path", "slot")
+    return (reader, *(config.get(name) for name in names))
+
+
+def configure(ctx: Ctx, name: str, **facts: Any) -> Feed:
+    """Set a feed up as a page gives it, or change it; its mapping stays. Raises as ``save_feed``."""
+    ctx.must("exchange.configure")
+    feed = save_feed(ctx, name, **facts)
+    audit(ctx, "exchange.configure", "feed", feed.pk, after={"reader": feed.reader, "schedule": feed.schedule})
     return feed
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,9 @@ import polars as pl
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.batch import (
     DOCUMENT,
+    KEY,
+    LINE,
+    OP,
     PLACE,
     RAW,
     REQUIRED,
@@ -26,7 +30,7 @@ from yigong.platform.exchange.batch import (
 )
 from yigong.platform.exchange.convert import DTYPE, Output, as_kind, failure
 from yigong.platform.exchange.findings import NO_FINDINGS, found, merged, reasons_by_row, rejected_rows
-from yigong.platform.exchange.mapping import TROUBLE, FieldKind, Plan
+from yigong.platform.exchange.mapping import TROUBLE, FieldKind, Plan, deletes
 from yigong.platform.exchange.quality import quality_findings
 from yigong.standards import api as standards
 
@@ -45,6 +49,7 @@ _NAMES = {
     "local_id": ("患者号", "patient number"),
     "event_at": ("发生时间", "time of the event"),
 }
+OP_UNKNOWN = Reason("op_unknown", OP, "不认识的操作，只有 upsert 和 delete", "no such operation: upsert or delete")
 INSTITUTION = Reason("institution_unknown", "org_code", "机构代码没有登记", "the institution is not registered")
 
 
@@ -82,6 +87,7 @@ class Prepared:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+@cache
 def field_kinds() -> Mapping[str, Mapping[str, FieldKind]]:
     """The data sets of the standard as a mapping must know them."""
     declared = standards.load()
@@ -125,7 +131,7 @@ def _raw(batch: RawBatch, plan: Plan, org_code: str, institutions: Collection[st
     mapped = plan.apply(batch.frame, org_code)
     mapped_at = time.perf_counter()
     first = [_troubles(mapped.frame), mapped.findings]
-    findings = merged([*first, *_checks(plan.data_set, mapped.frame, merged(first), institutions)])
+    findings = _findings(plan.data_set, mapped.frame, merged(first), institutions)
     out = rejected_rows(findings)
     good, rejected = _parted(mapped.frame, mapped.kept, findings, out, plan.data_set, batch.place)
     seconds = {"map": mapped_at - started, "check": time.perf_counter() - mapped_at}
@@ -138,7 +144,7 @@ def _raw(batch: RawBatch, plan: Plan, org_code: str, institutions: Collection[st
 def _standard(batch: StandardBatch, institutions: Collection[str]) -> Prepared:
     started = time.perf_counter()
     frame, first = _cast(batch.data_set, batch.frame) if batch.data_set else (batch.frame, NO_FINDINGS)
-    findings = merged([first, *_checks(batch.data_set, frame, first, institutions)]) if frame.height else NO_FINDINGS
+    findings = _findings(batch.data_set, frame, first, institutions) if frame.height else NO_FINDINGS
     out = rejected_rows(findings)
     good, rejected = _parted(frame, batch.frame, findings, out, batch.data_set, batch.place)
     if "person_system" not in good.columns and good.width:
@@ -167,15 +173,23 @@ def _cast(data_set: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFram
     return ready, merged(broken)
 
 
-def _checks(
-    data_set: str, frame: pl.DataFrame, so_far: pl.DataFrame, institutions: Collection[str]
-) -> list[pl.DataFrame]:
-    return [
+def _findings(data_set: str, frame: pl.DataFrame, so_far: pl.DataFrame, institutions: Collection[str]) -> pl.DataFrame:
+    """All that is wrong with the rows; of a row that deletes only its key matters."""
+    wrong = merged([
+        so_far,
         _required(frame, so_far),
         _institutions(frame, institutions),
         standards.check_batch(_declared(data_set), frame),
         quality_findings(data_set, frame),
-    ]
+    ])  # fmt: skip
+    if OP not in frame.columns:
+        return wrong
+    said = frame.get_column(OP)
+    ending = frame.select(deletes(frame)).to_series().arg_true().cast(pl.UInt32)
+    mattering = pl.col("row").is_null() | ~pl.col("row").is_in(ending.implode()) | pl.col("field").is_in(KEY)
+    return merged(
+        [wrong.filter(mattering), found(OP_UNKNOWN, said.is_not_null() & ~said.is_in(["upsert", "delete"]), said)]
+    )
 
 
 def _declared(data_set: str) -> standards.DataSet:
@@ -221,7 +235,7 @@ def _parted(
     reasons = dict(reasons_by_row(findings).select("row", "reasons").iter_rows())
     gone = source[out.cast(pl.Int64)]
     org = frame.get_column("org_code").gather(out) if "org_code" in frame.columns else [""] * len(out)
-    places = gone.get_column(PLACE) if PLACE in gone.columns else [place] * len(out)
+    places = _places(gone, place)
     rejected = [
         Rejected(str(where), json.loads(raw), json.loads(reasons[row]), code or "", data_set)
         for row, where, raw, code in zip(out, places, _as_json(gone), org, strict=True)
@@ -229,10 +243,16 @@ def _parted(
     return frame.filter(~at.is_in(out.implode())), rejected
 
 
+def _places(rows: pl.DataFrame, place: str) -> Sequence[str]:
+    if PLACE in rows.columns:
+        return rows.get_column(PLACE).to_list()
+    return [f"{place} 第 {n} 行" for n in rows.get_column(LINE)] if LINE in rows.columns else [place] * rows.height
+
+
 def _as_json(rows: pl.DataFrame) -> list[str]:
     if RAW in rows.columns:
         return rows.get_column(RAW).to_list()
-    kept = [c for c in rows.columns if c not in (PLACE, TROUBLE, DOCUMENT)]
+    kept = [c for c in rows.columns if c not in (PLACE, LINE, TROUBLE, DOCUMENT)]
     return rows.select(pl.struct(pl.col(kept).cast(pl.String)).struct.json_encode()).to_series().to_list()
 
 

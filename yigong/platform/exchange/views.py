@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Count, Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -13,19 +15,20 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
-from yigong.kit.errors import Refused
-from yigong.platform.exchange import nodes, selectors, services
+from yigong.platform.exchange import account, alarms, nodes, selectors, services
 from yigong.platform.exchange import quarantine as rows
+from yigong.platform.exchange.account_views import shown as alarm_shown
+from yigong.platform.exchange.feed_views import data_set_word
 from yigong.platform.exchange.lists import JobList, QuarantineList
-from yigong.platform.exchange.models import Quarantined, RowState
+from yigong.platform.exchange.models import Job, Quarantined, RowState, Sheet
 from yigong.platform.registry import api as registry
 from yigong.security.api import action, audit, opaque_id
-from yigong.standards.api import load as standards
+from yigong.web import charts
 from yigong.web.http import page
 from yigong.web.parts import Account
 
-VERBS = {"run": services.start, "pause": services.pause, "resume": services.resume}
 jobs = action("exchange.view")(JobList().view)
 quarantine = action("exchange.view")(QuarantineList().view)
 
@@ -34,19 +37,13 @@ def _ctx(request: HttpRequest) -> Ctx:
     return request.ctx  # type: ignore[attr-defined]
 
 
-def data_set_word(identifier: str) -> str:
-    """The name of a data set in the language of the page."""
-    found = standards().data_sets.get(identifier)
-    if found is None:
-        return identifier or _("文档")
-    return found.name_en if get_language() == "en" else found.name_zh
-
-
 def _accounts(lines: list[selectors.Account], **filters: Any) -> dict[str, Any]:
     def one(line: selectors.Account, word: str) -> Account:
         query = "&".join(f"{k}={v}" for k, v in {**filters, "data_set": line.name}.items() if v)
         url = f"{reverse('exchange:quarantine')}?{query}" if line.rejected else ""
-        return Account(word, line.read, line.filtered, line.rejected, line.loaded, rejected_url=url)
+        return Account(
+            word, line.read, line.filtered, line.rejected, line.loaded, rejected_url=url, withdrawn=line.deleted
+        )
 
     return {
         "rows": [one(line, data_set_word(line.name)) for line in lines],
@@ -56,13 +53,17 @@ def _accounts(lines: list[selectors.Account], **filters: Any) -> dict[str, Any]:
 
 @action("exchange.view")
 def monitor(request: HttpRequest) -> HttpResponse:
-    """All nodes on the map and in the list, their state, today's rows and whether the account balances."""
+    """All nodes on the map and in the list, what worries, the runs, and the account of the last day that has one."""
     ctx = _ctx(request)
-    found = nodes.nodes(ctx)
+    day = account.latest_day(ctx) or today()
+    found = nodes.nodes(ctx, day)
     chosen, tone = request.GET.get("node", ""), request.GET.get("state", "")
     node = next((n for n in found if n.institution.code == chosen), None)
     shown = [n for n in found if not tone or n.tone == tone]
-    with_rows = [n for n in found if n.today]
+    sheets = list(account.sheets(ctx, day=day))
+    with_rows = [n for n in found if n.feeds]
+    uneven = {s.feed.org_code for s in sheets if not s.balances}
+    worries = alarms.open_alarms(ctx, org_code=chosen)
     context = {
         "legend": nodes.legend(found, tone),
         "nodes": shown,
@@ -73,13 +74,86 @@ def monitor(request: HttpRequest) -> HttpResponse:
         "views": [("map", _("地图")), ("list", _("列表"))],
         "map": nodes.drawing(shown),
         "figures": selectors.counts(ctx),
-        "even": sum(1 for n in with_rows if n.today and n.today.balances),
+        "even": sum(1 for n in with_rows if n.institution.code not in uneven),
         "with_rows": len(with_rows),
-        "alerts": [n for n in found if n.tone in ("bad", "low")],
-        "jobs": [(j, *nodes.progress(j)) for j in selectors.jobs(ctx, org_code=chosen)[:12]],
-        "account": _accounts(selectors.accounts(ctx, org_code=chosen), org_code=chosen),
+        "alarms": [alarm_shown(a) for a in worries[:6]],
+        "alarm_count": len(worries),
+        "jobs": [_job_line(j) for j in _jobs(ctx, chosen, request.GET.get("sort", ""))],
+        "worst_first": request.GET.get("sort", "") == "worst",
+        "account": _sheet_lines([s for s in sheets if not chosen or s.feed.org_code == chosen]),
+        "day": day,
+        "is_today": day == today(),
+        "loaded": sum(s.loaded for s in sheets),
+        "may_run": ctx.may("exchange.run"),
+        "hours": _hours(ctx, chosen, day) if node else "",
     }
     return page(request, "exchange/monitor.html", context)
+
+
+ORDER = {"failed": 0, "running": 1, "waiting": 2, "partial": 3}
+
+
+def _jobs(ctx: Ctx, org_code: str, sort: str) -> list[Job]:
+    """The last run of each feed; the worst first on request, else the newest."""
+    last = [f.last_job_id for f in selectors.feeds(ctx) if f.last_job_id]  # type: ignore[attr-defined]
+    found = list(selectors.jobs(ctx, org_code=org_code).filter(pk__in=last))
+    return sorted(found, key=lambda j: (ORDER.get(j.state, 9), -j.pk))[:12] if sort == "worst" else found[:12]
+
+
+def _job_line(job: Job) -> tuple[Job, float, str, str]:
+    """A run with its progress, tone and how long it took."""
+    percent, tone = nodes.progress(job)
+    span = ((job.ended_at or now()) - job.started_at) if job.started_at else None
+    took = "" if span is None else f"{int(span.total_seconds()) // 60}:{int(span.total_seconds()) % 60:02}"
+    return job, percent, tone, took
+
+
+def _sheet_lines(sheets: list[Sheet]) -> dict[str, Any]:
+    """The sheets of a day as lines of a reconciliation, one for each data set."""
+    sums: dict[str, list[int]] = {}
+    for s in sheets:
+        line = sums.setdefault(s.feed.data_set, [0, 0, 0, 0, 0])
+        source = s.read if s.source is None else s.read + s.missing
+        for at, count in enumerate((s.read, s.filtered, s.rejected, s.loaded, source)):
+            line[at] += count
+    rows = [_line(data_set_word(name), line) for name, line in sums.items()]
+    every = [sum(line[at] for line in sums.values()) for at in range(5)]
+    return {"rows": rows, "total": _line(_("合计"), every) if rows else None}
+
+
+def _line(word: str, counts: list[int]) -> Account:
+    read, filtered, rejected, loaded, source = counts
+    return Account(word, read, filtered, rejected, loaded, source)
+
+
+def _hours(ctx: Ctx, org_code: str, day: date) -> Any:
+    """Fresh rows by hour of a node: the day, and the same weekday a week before."""
+
+    def of(when: date) -> list[int]:
+        listed = [s.hours for s in account.sheets(ctx, day=when).filter(feed__org_code=org_code) if s.hours]
+        return [sum(h[n] for h in listed) for n in range(24)]
+
+    now_rows, before = of(day), of(day - timedelta(days=7))
+    labels = [str(n) for n in range(24)]
+    series = [
+        {"name": f"{day:%m-%d}", "type": "bar", "data": now_rows},
+        {"name": f"{day - timedelta(days=7):%m-%d}", "type": "line", "data": before},
+    ]
+    option = {
+        "xAxis": {"type": "category", "data": labels},
+        "yAxis": {"type": "value"},
+        "series": series,
+        "legend": {"top": 0},
+    }
+    table = [(f"{n}:00", now_rows[n], before[n]) for n in range(24)]
+    return charts.chart(
+        "hours",
+        option,
+        table,
+        head=(_("时"), f"{day:%m-%d}", f"{day - timedelta(days=7):%m-%d}"),
+        title=_("每小时新数据"),
+        size="h120",
+    )
 
 
 @action("exchange.view")
@@ -97,42 +171,11 @@ def job(request: HttpRequest, job_id: int) -> HttpResponse:
         "batches": found.batches.order_by("-number")[:50],
         "findings": selectors.findings(found),
         "lines": found.lines.order_by("-id")[:100],
+        "buffered": found.buffered.aggregate(n=Count("id"), rows=Sum("rows"), until=Max("kept_until")),
+        "may_run": ctx.may("exchange.run"),
         "english": get_language() == "en",
     }
     return page(request, "exchange/job.html", context)
-
-
-@action("exchange.view")
-def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
-    """One feed: where it reads, its mapping as text with its versions, its last runs."""
-    ctx = _ctx(request)
-    found = selectors.feed(ctx, feed_id)
-    versions = list(found.mappings.order_by("-version"))
-    wanted = request.GET.get("version", "")
-    shown = next((v for v in versions if str(v.version) == wanted), versions[0] if versions else None)
-    context = {
-        "feed": found,
-        "institution_of": registry.institution(found.org_code),
-        "config": selectors.shown_config(found),
-        "versions": versions,
-        "shown": shown,
-        "lines": list(enumerate(shown.text.splitlines(), start=1)) if shown else [],
-        "jobs": [(j, *nodes.progress(j)) for j in selectors.jobs(ctx, feed_id=feed_id)[:10]],
-        "data_set": data_set_word(found.data_set),
-        "may_run": ctx.may("exchange.run"),
-    }
-    return page(request, "exchange/feed.html", context)
-
-
-@require_POST
-@action("exchange.run")
-def steer(request: HttpRequest, feed_id: int, verb: str) -> HttpResponse:
-    """Run, pause or resume a feed."""
-    ctx = _ctx(request)
-    if verb not in VERBS:
-        raise Refused("not_found")
-    VERBS[verb](ctx, selectors.feed(ctx, feed_id))
-    return redirect("exchange:feed", feed_id=feed_id)
 
 
 @action("exchange.view")

@@ -32,7 +32,7 @@ def save_application(
     ctx.must("hl7v3.manage")
     found = Application.objects.filter(code=code).first()
     if found and new:
-        raise Refused("v3.code_taken", code=code)
+        raise Refused("v3.code_taken", number=code)
     for one in (org_code, *orgs):
         if registry.institution(one) is None:
             raise Refused("v3.no_such_institution", org_code=one)

@@ -13,7 +13,7 @@ from lxml import etree
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 VALUE = re.compile(r"{(\w+)}")
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-LINE = re.compile(r"(?P<indent> *)(?P<mark>[*?]?)(?P<tag>[\w.]+)(?P<attributes>[^|]*)(?:\|(?P<text>.*))?$")
+LINE = re.compile(r"(?P<indent> *)(?P<mark>[*?!]?)(?P<tag>[\w.]+)(?P<attributes>[^|]*)(?:\|(?P<text>.*))?$")
 Row = Mapping[str, object]
 
 
@@ -26,6 +26,7 @@ class Line:
     text: str
     repeats: bool
     stays: bool
+    needed: bool  # without it the element around it is left out
     children: list[Line] = field(default_factory=list)
 
 
@@ -53,7 +54,7 @@ def _line(text: str) -> tuple[int, Line]:
     if found is None:
         raise ValueError(f"forms.txt: {text}")
     attributes = tuple(tuple(part.split("=", 1)) for part in found["attributes"].split())
-    line = Line(found["tag"], attributes, found["text"] or "", found["mark"] == "*", found["mark"] == "?")  # type: ignore[arg-type]
+    line = Line(found["tag"], attributes, found["text"] or "", *(found["mark"] == m for m in "*?!"))  # type: ignore[arg-type]
     return len(found["indent"]), line
 
 
@@ -83,8 +84,10 @@ def _one(line: Line, facts: Row, rows: Sequence[Row]) -> etree._Element | None:
         elif value:
             element.text = value
     for child in line.children:
-        for made in _made(child, facts, rows):
-            element.append(made)
+        made = list(_made(child, facts, rows))
+        if child.needed and not made:
+            return None
+        element.extend(made)
     filled = said or len(element) or line.stays or line.repeats
     return element if filled or not (asked or line.children) else None
 

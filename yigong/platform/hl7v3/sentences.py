@@ -41,6 +41,6 @@ SENTENCES: dict[str, object] = {
     "v3.transferred_lately": _("健康档案 %(number)s 在 %(days)s 天内已变更过属地，请先与现管理机构核实。"),
     "v3.fault": _("平台暂时不能处理，消息已经保存，请稍后用同一消息号重发。"),
     "v3.no_application": _("没有这个接入应用。"),
-    "v3.code_taken": _("名称 %(code)s 已被使用。"),
+    "v3.code_taken": _("名称 %(number)s 已被使用。"),
     "v3.no_such_institution": _("机构 %(org_code)s 没有注册，请先在机构注册中登记。"),
 }

@@ -2,17 +2,22 @@
 
 from yigong.platform.records.facts import (
     Allergy,
+    Change,
     Claim,
     Contradiction,
+    Correction,
     DocumentRow,
     Event,
     LabResult,
     Medication,
     PersonSummary,
     Problem,
+    RecordVersion,
     Row,
     Source,
 )
+from yigong.platform.records.given import index_events, unindex_events
+from yigong.platform.records.history import as_known_on, corrections, record_versions
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
 from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
@@ -34,12 +39,14 @@ from yigong.platform.records.selectors import (
     trend,
     versions,
 )
-from yigong.platform.records.services import Loaded, columns, index, index_documents, load, save_document
+from yigong.platform.records.services import Loaded, columns, index, index_documents, load, lock, save_document
 
 __all__ = [
     "Allergy",
+    "Change",
     "Claim",
     "Contradiction",
+    "Correction",
     "DocumentRow",
     "Event",
     "LabResult",
@@ -47,9 +54,12 @@ __all__ = [
     "Medication",
     "PersonSummary",
     "Problem",
+    "RecordVersion",
     "Row",
     "Source",
+    "as_known_on",
     "columns",
+    "corrections",
     "counts",
     "days_left",
     "document",
@@ -61,15 +71,18 @@ __all__ = [
     "gaps",
     "index",
     "index_documents",
+    "index_events",
     "last_seen",
     "latest_results",
     "load",
+    "lock",
     "medications",
     "model",
     "original",
     "plain",
     "prescription",
     "present_allergies",
+    "record_versions",
     "report",
     "results",
     "rows",
@@ -78,5 +91,6 @@ __all__ = [
     "supply",
     "timeline",
     "trend",
+    "unindex_events",
     "versions",
 ]

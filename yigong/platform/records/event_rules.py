@@ -35,6 +35,7 @@ class EventRule:
     result: str = ""
     range: str = ""
     said: str = ""
+    kind_by: str = ""  # column with the kind of encounter (CV09.00.404); without a code there the kind above
 
     @property
     def extras(self) -> frozenset[str]:
@@ -71,6 +72,7 @@ def event_frame(data_set: str, by: EventRule, rows: pl.DataFrame) -> pl.DataFram
         pl.col("event_at").min(),
         *_ends(rows, by),
         *(_first(rows, c) for c in ("encounter_key", "document_id")),
+        _kind(rows, by),
         _title(rows, by).drop_nulls().first().alias("title"),
         _line(rows, by),
         _said_by(rows, by.department).alias("department"),
@@ -87,12 +89,22 @@ def event_frame(data_set: str, by: EventRule, rows: pl.DataFrame) -> pl.DataFram
         *(["ended_at"] if "ended_at" in groups.columns else []),
         pl.col("encounter_key").fill_null(""),
         "document_id",
-        pl.lit(by.kind).alias("kind"),
+        "kind",
         pl.col("title").fill_null("").str.slice(0, 200),
         pl.struct("line", "count", "abnormal", "department", "by").struct.json_encode().alias("summary"),
         flag.alias("flag"),
         pl.lit(data_set).alias("data_set"),
     )
+
+
+ENCOUNTERS = {"1": "outpatient", "2": "emergency", "3": "inpatient"}
+
+
+def _kind(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
+    if not by.kind_by or by.kind_by not in rows.columns:
+        return pl.lit(by.kind).first().alias("kind")
+    said = pl.col(by.kind_by).cast(pl.String).replace_strict(ENCOUNTERS, default=None, return_dtype=pl.String)
+    return said.drop_nulls().first().fill_null(by.kind).alias("kind")
 
 
 def _column(rows: pl.DataFrame, name: str) -> pl.Expr:

@@ -181,6 +181,37 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordVersion:
+    """What a record said from ``known_from`` until ``known_until`` (None: until now); *withdrawn* when it ended there."""
+
+    version: int
+    known_from: datetime
+    known_until: datetime | None
+    withdrawn: bool
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field that a correction changed; empty text where nothing was recorded."""
+
+    label_zh: str
+    label_en: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One version of a record beside the one before it."""
+
+    source_key: str
+    version: int
+    at: datetime
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentRow:
     """A document in a list."""
 

@@ -37,12 +37,45 @@ class RecordEvent(models.Model):
         indexes = [models.Index("registration_id", models.F("event_at").desc(), name="records_event_person")]
         constraints = [
             models.UniqueConstraint(
-                fields=["data_set", "org_code", "source_system", "group_key"], name="records_event_once"
+                fields=["group_key", "data_set", "source_system", "org_code"], name="records_event_once"
             )
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.title} {self.event_at:%Y-%m-%d}"
+
+
+class RecordVersion(models.Model):
+    """What a record said until it was corrected, or until its source withdrew it."""
+
+    data_set = models.TextField()
+    record_id = models.BigIntegerField()
+    version = models.IntegerField()
+    registration_id = models.BigIntegerField()
+    org_code = models.TextField()
+    source_system = models.TextField()
+    source_key = models.TextField()
+    row = models.JSONField()
+    known_from = models.DateTimeField()
+    known_until = models.DateTimeField()
+    withdrawn = models.BooleanField(default=False, db_default=False)
+    batch_id = models.BigIntegerField(null=True)  # that brought the correction
+
+    class Meta:
+        db_table = "records_version"
+        db_table_comment = "记录的旧版本：更正与撤回之前的内容"
+        default_permissions = ()
+        indexes = [
+            models.Index(
+                fields=["data_set", "source_key"], name="records_version_back", condition=models.Q(withdrawn=True)
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["record_id", "data_set", "version"], name="records_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.data_set} {self.record_id} v{self.version}"
 
 
 class RecordDocument(models.Model):

@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 from django.apps import apps
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import migrations, models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -127,13 +126,11 @@ def options(data_set: DataSet) -> dict[str, Any]:
         "db_table": f"records_{data_set.identifier}",
         "db_table_comment": f"{data_set.name_zh} {data_set.standard} {data_set.key}",
         "default_permissions": (),
-        "indexes": [
-            models.Index(fields=["registration_id", "event_at"], name=f"{name}_who"),
-            BrinIndex(fields=["org_code", "event_at"], name=f"{name}_org"),
-        ],
+        "indexes": [models.Index(fields=["registration_id", "event_at"], name=f"{name}_who")],
+        # the key first: one comparison decides, and a loader's neighbours lie together
         "constraints": [
             models.UniqueConstraint(
-                fields=["org_code", "source_system", "source_key"], name=f"records_{data_set.identifier}_once"
+                fields=["source_key", "source_system", "org_code"], name=f"records_{data_set.identifier}_once"
             )
         ],
     }

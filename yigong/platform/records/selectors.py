@@ -41,7 +41,7 @@ DOCUMENT_COLUMNS = """d.id, d.registration_id, d.document_code, d.title, d.org_c
     d.set_id, d.version, d.media_type, d.size, d.sha256, d.encounter_key, d.findings"""
 
 
-def _fetch(sql: str, params: Params) -> list[tuple[Any, ...]]:
+def fetch(sql: str, params: Params) -> list[tuple[Any, ...]]:
     """The rows of a hot statement: bound by the server and prepared, so that it is planned once for a connection."""
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
@@ -96,7 +96,7 @@ def timeline_query(
 def timeline(ctx: Ctx, person_id: int, **wanted: Any) -> list[Event]:
     """Events of a person over all institutions, newest first; *before* continues after the last one shown."""
     sql, params = timeline_query(ctx, person_id, **wanted)
-    return [_event(r) for r in _fetch(sql, params)]
+    return [_event(r) for r in fetch(sql, params)]
 
 
 def _event(row: tuple[Any, ...]) -> Event:
@@ -108,7 +108,7 @@ def _event(row: tuple[Any, ...]) -> Event:
 def event(ctx: Ctx, person_id: int, event_id: int) -> Event | None:
     """One event of a person, or nothing when it is not theirs or out of reach."""
     head, params = _reach(ctx, person_id)
-    found = _fetch(
+    found = fetch(
         f"""{head} select {EVENT_COLUMNS} from records_event e
             where e.id = %(event_id)s and e.registration_id in (select id from reach)""",
         {**params, "event_id": event_id},
@@ -119,7 +119,7 @@ def event(ctx: Ctx, person_id: int, event_id: int) -> Event | None:
 def counts(ctx: Ctx, person_id: int) -> tuple[dict[str, int], int, datetime | None, datetime | None]:
     """Events of a person by kind, their documents, and the span of time they cover."""
     head, params = _reach(ctx, person_id)
-    found = _fetch(
+    found = fetch(
         f"""{head} select e.kind, count(*), min(e.event_at), max(e.event_at) from records_event e
             where e.registration_id in (select id from reach) group by e.kind
             union all select '', count(*), null, null from records_document d
@@ -144,7 +144,7 @@ MEDICATION_COLUMNS = """p.medication_name, p.medication_specification, p.medicat
 def medications(ctx: Ctx, person_id: int, *, days: int = 400) -> list[Medication]:
     """Medication prescribed to a person at any institution in the last *days*, newest first."""
     head, params = _reach(ctx, person_id)
-    found = _fetch(
+    found = fetch(
         f"""{head} select {MEDICATION_COLUMNS} from records_western_prescription p
             where p.registration_id in (select id from reach) and p.medication_name is not null
                 and p.event_at > %(since)s
@@ -157,7 +157,7 @@ def medications(ctx: Ctx, person_id: int, *, days: int = 400) -> list[Medication
 def prescription(ctx: Ctx, person_id: int, group_key: str, org_code: str) -> list[Medication]:
     """The medication of one prescription."""
     head, params = _reach(ctx, person_id)
-    found = _fetch(
+    found = fetch(
         f"""{head} select {MEDICATION_COLUMNS} from records_western_prescription p
             where p.registration_id in (select id from reach) and p.group_key = %(group)s and p.org_code = %(org)s
             order by p.id limit 100""",
@@ -185,7 +185,7 @@ LAB_COLUMNS = f"""{ITEM}, t.extra ->> 'item_name', t.laboratory_test_quantitativ
 def latest_results(ctx: Ctx, person_id: int) -> list[LabResult]:
     """The newest result of each laboratory item, abnormal ones first."""
     head, params = _reach(ctx, person_id)
-    found = _fetch(
+    found = fetch(
         f"""{head} select distinct on ({ITEM}) {LAB_COLUMNS},
                 count(*) over (partition by {ITEM})
             from records_laboratory_test_record t where t.registration_id in (select id from reach)
@@ -198,7 +198,7 @@ def latest_results(ctx: Ctx, person_id: int) -> list[LabResult]:
 def trend(ctx: Ctx, person_id: int, item: str, *, limit: int = 400) -> list[LabResult]:
     """All results of one laboratory item of a person over all institutions, oldest first."""
     head, params = _reach(ctx, person_id)
-    found = _fetch(
+    found = fetch(
         f"""{head} select {LAB_COLUMNS} from records_laboratory_test_record t
             where t.registration_id in (select id from reach) and {ITEM} = %(item)s
             order by t.event_at desc, t.id desc limit %(limit)s""",
@@ -210,7 +210,7 @@ def trend(ctx: Ctx, person_id: int, item: str, *, limit: int = 400) -> list[LabR
 def results(ctx: Ctx, person_id: int, *, limit: int = 5000) -> list[LabResult]:
     """All laboratory results of a person, by item, newest first."""
     head, params = _reach(ctx, person_id)
-    found = _fetch(
+    found = fetch(
         f"""{head} select {LAB_COLUMNS} from records_laboratory_test_record t
             where t.registration_id in (select id from reach)
             order by {ITEM}, t.event_at desc, t.id desc limit %(limit)s""",
@@ -222,7 +222,7 @@ def results(ctx: Ctx, person_id: int, *, limit: int = 5000) -> list[LabResult]:
 def report(ctx: Ctx, person_id: int, group_key: str, org_code: str) -> list[LabResult]:
     """The results of one laboratory report, in its own order."""
     head, params = _reach(ctx, person_id)
-    found = _fetch(
+    found = fetch(
         f"""{head} select {LAB_COLUMNS} from records_laboratory_test_record t
             where t.registration_id in (select id from reach) and t.group_key = %(group)s and t.org_code = %(org)s
             order by t.id limit 300""",
@@ -303,7 +303,7 @@ def _facts(ctx: Ctx, person_id: int) -> _Facts:
     blood: list[Claim] = []
     diagnoses: list[tuple[str, str, Source]] = []
     care: Care | None = None
-    for fact, flag, code, name, data_set, org, at, group, document in _fetch(f"{head} {_FACTS}", params):
+    for fact, flag, code, name, data_set, org, at, group, document in fetch(f"{head} {_FACTS}", params):
         source = Source(org, at, data_set, group or "", document)
         match fact:
             case "allergy":
@@ -339,7 +339,7 @@ def documents(
     head, params = _reach(ctx, person_id)
     words = "and (d.text ilike %(text)s or d.title ilike %(text)s)" if text else ""
     page = "and (d.authored_at, d.id) < (%(before)s, %(before_id)s)" if before else ""
-    found = _fetch(
+    found = fetch(
         f"""{head} select {DOCUMENT_COLUMNS} from records_document d
             where d.registration_id in (select id from reach) {words} {page}
             order by d.authored_at desc nulls last, d.id desc limit %(limit)s""",
@@ -354,7 +354,7 @@ def documents(
 def document(ctx: Ctx, document_id: int) -> tuple[DocumentRow, str] | None:
     """A document with the path of its original, when its person is in the reader's reach."""
     scope = persons_in_reach(ctx, "r.person_id")
-    found = _fetch(
+    found = fetch(
         f"""select {DOCUMENT_COLUMNS}, d.original_path from records_document d
             join empi_registration r on r.id = d.registration_id
             where d.id = %(document_id)s and {scope.sql}""",
@@ -386,7 +386,7 @@ def document_view(ctx: Ctx, document_id: int) -> DocumentView | None:
 def versions(ctx: Ctx, person_id: int, org_code: str, set_id: str) -> list[DocumentRow]:
     """All versions of one document, newest first."""
     head, params = _reach(ctx, person_id)
-    found = _fetch(
+    found = fetch(
         f"""{head} select {DOCUMENT_COLUMNS} from records_document d
             where d.registration_id in (select id from reach) and d.org_code = %(org)s and d.set_id = %(set_id)s
             order by d.version desc, d.id desc""",
@@ -406,7 +406,7 @@ def rows(ctx: Ctx, data_set: str, person_id: int, group_key: str, *, org_code: s
     head, params = _reach(ctx, person_id)
     names = ["id", "org_code", "source_system", "source_key", "event_at", "version", "extra", *columns_of(data_set)]
     listed = ", ".join(f't."{n}"' for n in names)
-    found = _fetch(
+    found = fetch(
         f"""{head} select {listed} from records_{data_set} t
             where t.registration_id in (select id from reach) and t.group_key = %(group)s
                 and (%(org)s = '' or t.org_code = %(org)s)
@@ -425,7 +425,7 @@ def _record(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
 def last_seen(ctx: Ctx, person_ids: Sequence[int]) -> dict[int, tuple[datetime, str]]:
     """The newest event of each of several persons: when and where."""
     scope = persons_in_reach(ctx, "r.person_id")
-    found = _fetch(
+    found = fetch(
         f"""select distinct on (r.person_id) r.person_id, e.event_at, e.org_code
             from empi_registration r cross join lateral (
                 select i.event_at, i.org_code from records_event i where i.registration_id = r.id

@@ -10,17 +10,23 @@ import polars as pl
 from django.db import transaction
 
 from yigong.kit.ctx import Ctx
-from yigong.platform.records import documents, indexing, tables
+from yigong.platform.records import documents, indexing, loading, tables
 from yigong.platform.records.event_rules import rule
+from yigong.platform.records.keeping import NO_GROUPS
 from yigong.platform.records.loading import Loaded, load_rows
 from yigong.standards.api import load as standards
 
-__all__ = ["Loaded", "columns", "index", "index_documents", "load", "save_document"]
+__all__ = ["Loaded", "columns", "index", "index_documents", "load", "lock", "save_document"]
 
 
 def columns(identifier: str) -> tuple[str, ...]:
     """The columns of a data set's table."""
     return tuple(tables.columns(f"records_{identifier}"))
+
+
+def lock(ctx: Ctx, identifier: str, frame: pl.DataFrame, *, shared: bool) -> None:
+    """Hold the rows of a frame's sources until the commit: alone, or beside others who share (see ``loading.lock``)."""
+    loading.lock(f"records_{identifier}", frame, shared=shared)
 
 
 @transaction.atomic
@@ -31,20 +37,33 @@ def load(
     *,
     batch_id: int | None = None,
     extracted_at: datetime | None = None,
+    locked: bool = False,
 ) -> Loaded:
     """Load standard rows with ``registration_id``; a row is known by (org_code, source_system, source_key).
 
     New rows are added, rows that say something else become a new version, the rest stay as they are: loading a frame
-    twice changes nothing.
+    twice changes nothing. Rows whose ``_op`` is "delete" leave the table and stay readable as versions.
     """
+    if not locked:
+        loading.lock(f"records_{identifier}", frame)
     return load_rows(f"records_{identifier}", frame, batch_id=batch_id, extracted_at=extracted_at)
 
 
 @transaction.atomic
-def index(ctx: Ctx, identifier: str, frame: pl.DataFrame) -> int:
-    """Bring the events up to date for the groups of *frame* (rows that were added or changed); how many."""
+def index(
+    ctx: Ctx,
+    identifier: str,
+    frame: pl.DataFrame,
+    gone: pl.DataFrame = NO_GROUPS,
+    *,
+    alone: indexing.Alone | None = None,
+) -> int:
+    """Bring the events up to date for the groups of *frame* (rows added or changed) and *gone* (``Loaded.gone``); how many.
+
+    *alone* is called before rows of known groups are read back: a caller with several connections orders them there.
+    """
     by = rule(identifier, standards().data_sets[identifier].name_zh)
-    return indexing.index_rows(identifier, by, frame) if by else 0
+    return indexing.index_rows(identifier, by, frame, gone, alone) if by else 0
 
 
 @transaction.atomic

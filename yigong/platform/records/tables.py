@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,8 @@ import polars as pl
 from django.db import connection
 
 from yigong.kit.errors import Refused
+from yigong.platform.records.buffers import Buffers
+from yigong.platform.records.wire import encoded
 
 #: type of PostgreSQL -> type of a frame's column
 DTYPES: dict[str, Any] = {
@@ -25,7 +27,6 @@ DTYPES: dict[str, Any] = {
     "integer": pl.Int64,
     "smallint": pl.Int64,
 }
-CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +61,22 @@ def columns(table: str) -> dict[str, Column]:
 
 def copy(table: str, frame: pl.DataFrame) -> None:
     """All rows of *frame* into *table* by COPY; the frame's columns name those of the table."""
-    if frame.is_empty():
+    send(table, Buffers(frame), frame.columns, {}, {name: column.type for name, column in columns(table).items()})
+
+
+def send(table: str, buffers: Buffers, names: Sequence[str], more: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
+    """The columns *names* of a frame and those of *more*, which are alike in all rows, into *table* by binary COPY."""
+    if buffers.frame.is_empty():
         return
-    names = ", ".join(f'"{name}"' for name in frame.columns)
-    text = written(frame)
+    written, pieces = encoded(buffers, names, kinds, more)
+    listed = ", ".join(f'"{name}"' for name in written)
     with (
         connection.cursor() as cursor,
         connection.wrap_database_errors,
-        cursor.copy(f'copy "{table}" ({names}) from stdin (format csv)') as target,  # type: ignore[attr-defined]
+        cursor.copy(f'copy "{table}" ({listed}) from stdin (format binary)') as target,  # type: ignore[attr-defined]
     ):
-        for start in range(0, len(text), CHUNK):
-            target.write(text[start : start + CHUNK])
-
-
-def written(frame: pl.DataFrame) -> memoryview:
-    """The frame as CSV that PostgreSQL reads: null is nothing, empty text is quoted."""
-    ready = frame.select(_plain(name, kind) for name, kind in frame.schema.items())
-    return memoryview(ready.write_csv(include_header=False, null_value="", quote_style="necessary").encode())
-
-
-def _plain(name: str, kind: Any) -> pl.Expr:
-    """Moments as naive UTC with their zone said in the text; PostgreSQL refuses the sign zero in text."""
-    if kind == pl.Datetime:
-        return pl.col(name).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d %H:%M:%S%.6f+00")
-    return pl.col(name)
+        for piece in pieces:
+            target.write(piece)
 
 
 def ask(sql: str, params: Sequence[Any], schema: dict[str, Any]) -> pl.DataFrame:
@@ -104,10 +97,11 @@ def do(sql: str, params: Sequence[Any] = ()) -> int:
 def temporary(name: str, like: str, frame: pl.DataFrame) -> str:
     """A temporary table holding *frame*, with columns of the types they have in the table *like*; gone at commit."""
     types = columns(like)
-    listed = ", ".join(f'"{c}" {types[c].type if c in types else "bigint"}' for c in frame.columns)
+    kinds = {c: types[c].type if c in types else "bigint" for c in frame.columns}
+    listed = ", ".join(f'"{c}" {kind}' for c, kind in kinds.items())
     do(f'drop table if exists "{name}"')
     do(f'create temp table "{name}" ({listed}) on commit drop')
-    copy(name, frame)
+    send(name, Buffers(frame), frame.columns, {}, kinds)
     return name
 
 

@@ -23,9 +23,9 @@ def save_department(ctx: Ctx, org_code: str, code: str, facts: Mapping[str, Any]
     """Register or change a department. Raises Refused registry.department_known, registry.no_such_department, registry.too_long."""
     row = Department.objects.select_for_update().filter(org_code=org_code, code=code).first()
     if new and row is not None:
-        raise Refused("registry.department_known", code=code)
+        raise Refused("registry.department_known", number=code)
     if not new and row is None:
-        raise Refused("registry.no_such_department", code=code)
+        raise Refused("registry.no_such_department", number=code)
     before = changes.facts(row)
     row = row or Department(org_code=org_code, code=code, version=0)
     _fill(row, facts)
@@ -50,9 +50,9 @@ def save_institution(ctx: Ctx, code: str, facts: Mapping[str, Any], *, new: bool
     """
     row = Institution.objects.select_for_update().filter(code=code).order_by("-year").first()
     if new and row is not None:
-        raise Refused("registry.institution_known", code=code)
+        raise Refused("registry.institution_known", number=code)
     if not new and row is None:
-        raise Refused("registry.no_such_institution", code=code)
+        raise Refused("registry.no_such_institution", number=code)
     before = changes.facts(row)
     row = row or Institution(code=code, year=today().year)
     _fill(row, facts)

@@ -43,5 +43,5 @@ class TermsPublished(Event):
 
     name = "terms.published"
     term_set: str
-    version: str
+    version_code: str
     codes: int

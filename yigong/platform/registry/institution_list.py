@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from yigong.kit.ctx import Ctx
@@ -26,6 +28,7 @@ class InstitutionList(ListPage):
     """Institutions as registered for the newest year (A17)."""
 
     name, title = "institutions", _("机构注册")
+    template = "registry/institutions/list.html"
     search = _("名称、简称或组织机构代码")
     columns = (
         Inst("code", _("标记")),
@@ -62,3 +65,11 @@ class InstitutionList(ListPage):
             and filters.get("state", i.state) == i.state
             and (not text or text in i.name or text in i.short_name or text == i.code)
         ]
+
+    def row_url(self, row: Any) -> str:
+        """The page of the institution."""
+        return reverse("institutions:one", args=[row["code"]])
+
+    def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
+        """Whether the reader may add."""
+        return {"may_save": ctx.may("registry.save")}

@@ -45,13 +45,13 @@ def register_terms(
     found = TermSet.objects.select_for_update().filter(code=code).first()
     if found is None:
         if not new:
-            raise Refused("registry.no_such_version", code=code, version=version)
+            raise Refused("registry.no_such_version", number=code, version=version)
         found = TermSet.objects.create(code=code, name=name, kind=kind, org_code=ctx.org_code, created_at=now())
     row = _version(found, version)
     if new and row is not None:
-        raise Refused("registry.version_known", code=code, version=version)
+        raise Refused("registry.version_known", number=code, version=version)
     if not new and row is None:
-        raise Refused("registry.no_such_version", code=code, version=version)
+        raise Refused("registry.no_such_version", number=code, version=version)
     if row is None:
         row = TermVersion.objects.create(
             term_set=found, code=version, name=version_name, created_at=now(), changed_at=now(), state=TermState.DRAFT
@@ -72,9 +72,9 @@ def _complete(code: str, name: str, version: str, codes: Sequence[Code]) -> None
     seen: set[str] = set()
     for one in codes:
         if not one.code or not one.name or len(one.code) > 50 or len(one.name) > 200:
-            raise Refused("registry.bad_code", code=one.code[:50] or "—")
+            raise Refused("registry.bad_code", number=one.code[:50] or "—")
         if one.code in seen:
-            raise Refused("registry.code_twice", code=one.code)
+            raise Refused("registry.code_twice", number=one.code)
         seen.add(one.code)
 
 
@@ -112,7 +112,7 @@ def move(ctx: Ctx, version_id: int, verb: str, *, side: Side, reason: str = "") 
     """
     row = TermVersion.objects.select_for_update(of=("self",)).select_related("term_set").filter(pk=version_id).first()
     if row is None:
-        raise Refused("registry.no_such_version", code="", version="")
+        raise Refused("registry.no_such_version", number="", version="")
     found = LIFE.move(row.state, verb, side=side, given={"reason": reason})
     if verb == "publish":
         term_domain.four_eyes(row.submitted_by, ctx.actor_name)

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from yigong.standards.quality import functions, groups  # noqa: F401  - groups enters its functions into the table
+from yigong.standards.quality import functions
 from yigong.standards.quality.language import Scope, Term, compiled
 from yigong.standards.quality.model import Rule
 from yigong.standards.quality.subjects import DTYPES, Subject, subject

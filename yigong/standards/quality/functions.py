@@ -11,6 +11,8 @@ import polars as pl
 
 from yigong.kit import clock
 from yigong.standards.loader import load
+from yigong.standards.quality import leaves
+from yigong.standards.quality.forms import automaton
 from yigong.standards.quality.terms import NUMBERS, ZONE, Term, Wrong, day_of, local, quoted
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def _literal(term: Argument, kind: type) -> Any:
 @function("missing(x)", "没有记录（文字为空也算）", "is not recorded (empty text too)")
 def _missing(_scope: Scope, x: Term) -> Term:
     if x.kind == "text":
-        return x.like("flag", x.expr.fill_null("") == "", f"(coalesce({x.sql}, '') = '')" if x.sql else None)
+        return x.like("flag", leaves.missing(x.expr), f"(coalesce({x.sql}, '') = '')" if x.sql else None)
     return x.like("flag", x.expr.is_null(), f"({x.sql} is null)" if x.sql else None)
 
 
@@ -105,7 +107,9 @@ def _length(_scope: Scope, x: Term) -> Term:
 @function("matches(text, 'pattern')", "合于正则式", "fits the regular expression")
 def _matches(_scope: Scope, x: Term, pattern: Term) -> Term:
     said = _literal(pattern, str)
-    return need(x, "text").like("flag", x.expr.str.contains(said), x.sql and f"({x.sql} ~ {quoted(said)})")
+    known = automaton(said)
+    found = leaves.of_form(need(x, "text").expr, said, known) if known else need(x, "text").expr.str.contains(said)
+    return x.like("flag", found, x.sql and f"({x.sql} ~ {quoted(said)})")
 
 
 @function("starts(text, ['A', 'B'])", "以其中之一开头", "begins with one of these")
@@ -234,7 +238,7 @@ def _coded(_scope: Scope, x: Term, value_set: Term) -> Term:
         raise Wrong(f"没有值域 {value_set.literal}", f"there is no value set {value_set.literal}")
     known = sorted({c for code in found.codes.values() for c in (code.code, code.as_found) if c})
     sql = x.sql and f"({x.sql} in ({', '.join(quoted(k) for k in known)}))"
-    return need(x, "text").like("flag", x.expr.is_in(known), sql)
+    return need(x, "text").like("flag", leaves.one_of(x.expr, known), sql)
 
 
 @function(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from yigong.standards.quality import leaves
 from yigong.standards.quality.functions import function, need
 from yigong.standards.quality.terms import Term, Wrong
 
@@ -51,6 +52,15 @@ _simple("spread_of(x)", "组内标准差", "standard deviation in the group", la
 @function("rows()", "组内行数", "rows of the group")
 def _rows(scope: Scope) -> Term:
     return grouped(scope, "number", pl.len().cast(pl.Float64), "count(*)")
+
+
+def alone(scope: Scope) -> Term:
+    """`rows() == 1` as one test: no other row agrees in the keys."""
+    keys, window = _keys(scope), over(scope)
+    reads = frozenset().union(*(k.reads for k in keys))
+    return Term(
+        "flag", leaves.alone([k.expr for k in keys]), f"(count(*) {window} = 1)" if window else None, reads, True
+    )
 
 
 @function("distinct(x)", "组内不同值的个数", "different values in the group")

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from yigong.standards.quality import functions
+from yigong.standards.quality import functions, groups, leaves
 from yigong.standards.quality.subjects import Subject
 from yigong.standards.quality.terms import NUMBERS, Term, Wrong, day_of, quoted
 
@@ -94,6 +94,8 @@ class _Compiler:
         return Term(kind, pl.col(name), column_sql(name), frozenset({name}))
 
     def _compare(self, node: ast.Compare) -> Term:
+        if (short := self._shortcut(node)) is not None:
+            return short
         parts, left = [], self.term(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
@@ -104,6 +106,22 @@ class _Compiler:
             parts.append(_compared(op, left, right))
             left = right
         return reduce(_and, parts)
+
+    def _shortcut(self, node: ast.Compare) -> Term | None:
+        """`2 <= length(x) <= 20` and `rows() == 1` as one test each; None for every other comparison."""
+        match node:
+            case ast.Compare(
+                left=ast.Constant(value=int() | float() as least), ops=[ast.LtE(), ast.LtE()],
+                comparators=[ast.Call(func=ast.Name(id="length"), args=[inner]), ast.Constant(value=int() | float() as most)],
+            ):  # fmt: skip
+                x = functions.need(self.term(inner), "text")
+                sql = x.sql and f"(char_length({x.sql}) between {least!r} and {most!r})"
+                return x.like("flag", leaves.length_between(x.expr, least, most), sql)
+            case ast.Compare(
+                left=ast.Call(func=ast.Name(id="rows"), args=[]), ops=[ast.Eq()], comparators=[ast.Constant(value=1)]
+            ):
+                return groups.alone(self.scope)
+        return None
 
     def _joined(self, node: ast.BoolOp) -> Term:
         parts = [self._flag(v) for v in node.values]
@@ -185,8 +203,8 @@ def _within(term: Term, values: list[Any]) -> Term:
     wanted = "text" if isinstance(values[0], str) else "number"
     functions.need(term, wanted)
     shown = ", ".join(quoted(v) if isinstance(v, str) else repr(v) for v in values)
-    typed = values if wanted == "text" else [float(v) for v in values]
-    return term.like("flag", term.expr.is_in(typed), term.sql and f"({term.sql} in ({shown}))")
+    found = leaves.one_of(term.expr, values) if wanted == "text" else term.expr.is_in([float(v) for v in values])
+    return term.like("flag", found, term.sql and f"({term.sql} in ({shown}))")
 
 
 def _compared(op: ast.cmpop, a: Term, b: Term) -> Term:

@@ -383,9 +383,10 @@ def yg_evidence(sides: Sequence[object]) -> Context:
 
 @register.inclusion_tag("web/ui/reconcile.html")
 def yg_reconcile(rows: Sequence[object], total: object = None) -> Context:
-    """{% yg_reconcile rows total %}: parts.Account; read = filtered + rejected + loaded is checked in each row."""
+    """{% yg_reconcile rows total %}: parts.Account; read = filtered + rejected + loaded + withdrawn is checked in each row."""
     sourced = any(marks.fact(r, "source", None) is not None for r in rows)
-    return {"rows": rows, "total": total, "sourced": sourced}
+    withdrawing = any(marks.fact(r, "withdrawn", 0) for r in rows)
+    return {"rows": rows, "total": total, "sourced": sourced, "withdrawing": withdrawing}
 
 
 @register.simple_tag

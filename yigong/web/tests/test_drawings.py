@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -13,10 +14,10 @@ from hypothesis import strategies as st
 
 from yigong.web import charts, maps
 from yigong.web.forms import Form
-from yigong.web.parts import Lane, Mark
+from yigong.web.parts import Lane, Mark, Threshold, Weight
 from yigong.web.specimen_pages import county
 from yigong.web.timeline import Axis, timeline
-from yigong.web.waterfall import scale_for
+from yigong.web.waterfall import scale_for, waterfall
 
 SQUARE = [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
 
@@ -149,3 +150,17 @@ def test_form_errors_stand_below_and_above() -> None:
 def test_wrong_words_in_a_number_field_stay_visible(drawn: Callable[..., str]) -> None:
     """What was typed is shown again, also when it is no number."""
     assert 'value="一百二"' in drawn("{{ form }}", form=Vitals({"systolic": "一百二"}))
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=11), st.floats(-10, 30))
+def test_words_of_a_threshold_keep_clear_of_the_first_bar(weights: list[float], at: float) -> None:
+    """Where the first bar or its number is in the way, the words of a threshold stand further right, if there is room."""
+    html = waterfall([Weight(f"w{n}", weight) for n, weight in enumerate(weights)], [Threshold("自动合并", at, "ok")])
+    x = float(re.findall(r'<text x="([\d.]+)" y="[-\d.]+" class="yg-l-ok"', html)[0])
+    rects = [
+        [float(n) for n in found]
+        for found in re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', html)
+    ]
+    line = float(re.findall(r'<line x1="34" x2="800" y1="([\d.]+)"', html)[0])
+    in_the_way = [r for r in rects if r[0] < x + 80 and r[0] + r[2] > x and r[1] < line and r[1] + r[3] > line - 16]
+    assert not in_the_way or x == 40

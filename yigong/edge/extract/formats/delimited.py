@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import mmap
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from yigong.edge.extract.frames import TROUBLE, placed
 from yigong.kit.errors import Refused
@@ -19,6 +22,7 @@ ENCODINGS = ("utf-8", "gb18030")
 SEPARATORS = ",\t;|"
 OVERFLOW = "_overflow"
 REPLACED = "\ufffd"
+_REPLACED = REPLACED.encode()
 
 
 def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.DataFrame]:
@@ -29,11 +33,13 @@ def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.Dat
         if encoding != "utf-8" or not clean:
             text = Path(folder) / "text.csv"
             transcode(path, text, encoding)
-        yield from _frames(text, path.name, config, size)
+        yield from _frames(text, path.name, config, size, clean)
 
 
 def detect(path: Path) -> tuple[str, bool]:
     """The encoding of a file and whether every byte of it decodes; the one with the fewest broken signs otherwise."""
+    if _is_clean_utf8(path):
+        return "utf-8", True
     broken = {}
     for encoding in ENCODINGS:
         broken[encoding] = _broken(path, encoding)
@@ -41,6 +47,37 @@ def detect(path: Path) -> tuple[str, bool]:
             return encoding, True
     best = min(ENCODINGS, key=lambda e: broken[e])
     return best, False
+
+
+def _is_clean_utf8(path: Path) -> bool:
+    """Whether all of the file is UTF-8 without a replacement sign; looked at in parts, none of which cuts a sign."""
+    if not path.stat().st_size:
+        return True
+    with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as held:
+        if held.find(_REPLACED) >= 0:
+            return False
+        with memoryview(held) as whole:
+            return all(_is_utf8(part) for part in _parts(whole))
+
+
+def _parts(whole: memoryview) -> Iterator[memoryview]:
+    start = 0
+    while start < len(whole):
+        stop = min(start + CHUNK, len(whole))
+        while start < stop < len(whole) and whole[stop] & 0xC0 == 0x80:
+            stop -= 1
+        yield whole[start : stop if stop > start else start + CHUNK]
+        start = stop if stop > start else start + CHUNK
+
+
+def _is_utf8(part: memoryview) -> bool:
+    places = pa.py_buffer(np.array([0, len(part)], dtype=np.int64))
+    text = pa.Array.from_buffers(pa.large_binary(), 1, [None, places, pa.py_buffer(part)])
+    try:
+        text.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _broken(path: Path, encoding: str, limit: int = 10_000) -> int:
@@ -78,7 +115,7 @@ def _header(path: Path, config: Mapping[str, Any]) -> tuple[list[str], str]:
     return [str(name or "").strip() for name in head.row(0)], separator
 
 
-def _frames(path: Path, name: str, config: Mapping[str, Any], size: int) -> Iterator[pl.DataFrame]:
+def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: bool) -> Iterator[pl.DataFrame]:
     columns, separator = _header(path, config)
     if not columns:
         return
@@ -96,7 +133,7 @@ def _frames(path: Path, name: str, config: Mapping[str, Any], size: int) -> Iter
     )
     first = 2  # the header is line 1
     for frame in _even(lines.collect_batches(chunk_size=size, maintain_order=True), size):
-        yield placed(_marked(frame, columns), name, first)
+        yield placed(_marked(frame, columns, clean), name, first)
         first += frame.height
 
 
@@ -115,12 +152,21 @@ def _even(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
         yield pl.concat(held)
 
 
-def _marked(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """Empty text as null, and ``_trouble`` for rows with too many columns or signs that did not decode."""
+def _marked(frame: pl.DataFrame, columns: list[str], clean: bool) -> pl.DataFrame:
+    """Empty text as null, and ``_trouble`` for rows with too many columns or signs that did not decode.
+
+    Of a file that is known to be *clean* no sign is looked at again.
+    """
+    empty = [pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c in columns if _has_empty(frame.get_column(c))]
+    filled = frame.with_columns(empty) if empty else frame
+    if clean and filled.get_column(OVERFLOW).null_count() == filled.height:
+        return filled.drop(OVERFLOW)
     trouble = pl.when(pl.col(OVERFLOW).is_not_null()).then(pl.lit("ragged"))
     text = pl.concat_str([pl.col(c).fill_null("") for c in columns])
     garbled = trouble.when(text.str.contains(REPLACED, literal=True)).then(pl.lit("encoding")).alias(TROUBLE)
-    found = frame.with_columns(garbled)
-    empty = [pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c in columns]
-    plain = not found.get_column(TROUBLE).null_count() < found.height
-    return found.select(*empty, *([] if plain else [TROUBLE]))
+    found = filled.with_columns(garbled).drop(OVERFLOW)
+    return found.drop(TROUBLE) if found.get_column(TROUBLE).null_count() == found.height else found
+
+
+def _has_empty(column: pl.Series) -> bool:
+    return bool((column.str.len_bytes() == 0).any())

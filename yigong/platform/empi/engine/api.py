@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import polars as pl
 
 from yigong.platform.empi.engine import pairs, standard
 from yigong.platform.empi.engine.explain import Explanation, Guard, Step, band_of, compare, explain
@@ -12,6 +13,9 @@ from yigong.platform.empi.engine.identity import read as read_identity
 from yigong.platform.empi.engine.link import link
 from yigong.platform.empi.engine.model import KeyRule, Model, WrongModel, load_model
 from yigong.platform.empi.engine.score import UNIT
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = [
     "Explanation",
@@ -51,6 +55,8 @@ def block_keys(frame: pl.DataFrame, model: Model | None = None) -> pl.DataFrame:
 def score_pairs(model: Model, standardised: pl.DataFrame, left_rows: pl.Series, right_rows: pl.Series) -> pl.Series:
     """Scores in bits of pairs of rows of a standard (or raw) frame, the same numbers that ``compare`` gives."""
     rows = standard.rows_of(standardised, model)
+    import polars as pl
+
     made = pairs.score_between(rows, model, _places(left_rows), _places(right_rows))
     return pl.Series("score", made.scores / UNIT)
 
@@ -58,9 +64,9 @@ def score_pairs(model: Model, standardised: pl.DataFrame, left_rows: pl.Series, 
 def explain_rows(model: Model, standardised: pl.DataFrame, left: int, right: int) -> Explanation:
     """The waterfall of two rows of a standard (or raw) frame."""
     rows = standard.rows_of(standardised, model)
-    made = pairs.score_between(rows, model, _places(pl.Series([left])), _places(pl.Series([right])))
+    made = pairs.score_between(rows, model, np.array([left], np.uint32), np.array([right], np.uint32))
     return explain(model, int(made.levels[0]))
 
 
 def _places(rows: pl.Series) -> np.ndarray:
-    return np.ascontiguousarray(rows.cast(pl.UInt32).to_numpy())
+    return np.ascontiguousarray(rows.to_numpy().astype(np.uint32))

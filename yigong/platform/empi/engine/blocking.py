@@ -80,24 +80,14 @@ def key_of(x, i, keys, variant):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def keys_of_rows(rows: I64s, lo: I64, hi: I64, width: I64, keys: I64s, variant: I64, out: I64s) -> I64:
-    """The keys of all rows under one variant."""
-    for row in range(lo, hi):
-        out[row] = key_of(rows, row * width, keys, variant)
-    return 0
-
-
-@kernel
-def gather_keys(rows: I64s, n: I64, width: I64, keys: I64s, first: I64, last: I64, out: I64s, who: U32s) -> I64:
+def all_keys(rows: I64s, n: I64, width: I64, keys: I64s, first: I64, last: I64, out: I64s, who: U32s) -> I64:
     """The keys of one space (variants first to last) with their rows, empty ones and repeated ones left out."""
     made = 0
     for row in range(n):
         before = made
         for variant in range(first, last):
             k = key_of(rows, row * width, keys, variant)
-            if k == 0:
-                continue
-            seen = False
+            seen = k == 0
             for t in range(before, made):
                 if out[t] == k:
                     seen = True
@@ -108,60 +98,51 @@ def gather_keys(rows: I64s, n: I64, width: I64, keys: I64s, first: I64, last: I6
     return made
 
 
-@kernel
-def sort_keys(keys: I64s, who: U32s, n: I64, keys2: I64s, who2: U32s, counts: I64s, bits: I64) -> I64:
-    """Brings equal keys together: two passes by the low digits, then each small group in place."""
-    size = 1 << bits
-    mask = size - 1
-    for turn in range(2):
-        shift = bits * turn
-        for t in range(size):
-            counts[t] = 0
-        for t in range(n):
-            k = keys[t] if turn == 0 else keys2[t]
-            counts[(k >> shift) & mask] += 1
-        total = 0
-        for t in range(size):
-            c = counts[t]
-            counts[t] = total
-            total += c
-        for t in range(n):
-            k = keys[t] if turn == 0 else keys2[t]
-            to = counts[(k >> shift) & mask]
-            counts[(k >> shift) & mask] = to + 1
-            if turn == 0:
-                keys2[to] = k
-                who2[to] = who[t]
-            else:
-                keys[to] = k
-                who[to] = who2[t]
-    low = (1 << (2 * bits)) - 1
-    for t in range(1, n):
-        k, w = keys[t], who[t]
-        s = t
-        while s > 0 and (keys[s - 1] & low) == (k & low) and keys[s - 1] > k:
-            keys[s] = keys[s - 1]
-            who[s] = who[s - 1]
-            s -= 1
-        keys[s] = k
-        who[s] = w
-    return 0
+@inner
+def print_of(k):  # type: ignore[no-untyped-def]
+    """The print of a key: its upper 31 bits, never 0."""
+    p = (k >> 33) & 0x7FFFFFFF
+    return p if p != 0 else 1
 
 
 @kernel
-def keep_runs(keys: I64s, who: U32s, n: I64, cap: I64, bit: I64, void: U32s, out: U32s) -> I64:
-    """Rows of runs of 2 to *cap* equal keys, the first of each run marked; rows of longer runs are noted in *void*."""
-    made, t = 0, 0
+def gather_cells(
+    rows: I64s, n: I64, width: I64, keys: I64s, first: I64, last: I64, bits: I64, out: I64s, prints: U32s, count: I64
+) -> I64:
+    """Keys of one space as numbers that hold the upper part of the key and, in the lower *bits*, the row; and all prints."""
+    made, low = 0, (1 << bits) - 1
+    for row in range(n):
+        before = made
+        for variant in range(first, last):
+            k = key_of(rows, row * width, keys, variant)
+            prints[row * count + variant] = print_of(k) if k != 0 else 0
+            cell = (k & ~low) | row
+            seen = k == 0
+            for t in range(before, made):
+                if out[t] == cell:
+                    seen = True
+            if not seen:
+                out[made] = cell
+                made += 1
+    return made
+
+
+@kernel
+def keep_runs(cells: I64s, n: I64, bits: I64, cap: I64, long: U8s, out: U32s) -> I64:
+    """Runs of 2 to *cap* sorted cells of one key: a head with its print, then the rows; rows of longer runs are noted."""
+    made, t, low = 0, 0, (1 << bits) - 1
     while t < n:
         e = t + 1
-        while e < n and keys[e] == keys[t]:
+        while e < n and (cells[e] & ~low) == (cells[t] & ~low):
             e += 1
         if e - t > cap:
             for s in range(t, e):
-                void[who[s]] |= bit
+                long[cells[s] & low] = 1
         elif e - t > 1:
+            out[made] = 0x80000000 | print_of(cells[t])
+            made += 1
             for s in range(t, e):
-                out[made] = who[s] | (0x80000000 if s == t else 0)
+                out[made] = cells[s] & low
                 made += 1
         t = e
     return made
@@ -182,35 +163,63 @@ def meets(x, i, j, a, b, keys, spaces, s, void):  # type: ignore[no-untyped-def]
 
 
 @inner
-def met_before(x, i, j, a, b, keys, spaces, space, void):  # type: ignore[no-untyped-def]
+def share_print(prints, i, j, first, last):  # type: ignore[no-untyped-def]
+    """Whether two rows have a key of one space in common, told by prints."""
+    for v in range(first, last):
+        p = prints[i + v]
+        if p != 0:
+            for w in range(first, last):
+                if prints[j + w] == p:
+                    return True
+    return False
+
+
+@inner
+def met_before(prints, count, a, b, spaces, space, void):  # type: ignore[no-untyped-def]
     """Whether two rows already meet in an earlier space."""
-    for s in range(space):  # noqa: SIM110  - kernels know no generators
-        if meets(x, i, j, a, b, keys, spaces, s, void):
+    barred = void[a] | void[b]
+    for s in range(space):
+        if (barred >> s) & 1 == 0 and share_print(prints, a * count, b * count, spaces[s], spaces[s + 1]):
             return True
     return False
 
 
+@inner
+def least_print(prints, i, j, first, last):  # type: ignore[no-untyped-def]
+    """The smallest print of one space that two rows have in common, 0 for none."""
+    least = 0
+    for v in range(first, last):
+        p = int(prints[i + v])
+        if p != 0 and (least == 0 or p < least):
+            for w in range(first, last):
+                if prints[j + w] == p:
+                    least = p
+    return least
+
+
 @kernel
 def make_pairs(
-    runs: U32s, lo: I64, hi: I64, rows: I64s, width: I64, keys: I64s, spaces: I64s, space: I64, void: U32s,
-    program: I64s, count: I64, alike: I64s, kin: I16s, weights: I32s, relations: I64s, related: I64, floor: I64,
+    runs: U32s, lo: I64, hi: I64, rows: I64s, width: I64, prints: U32s, variants: I64, spaces: I64s, space: I64,
+    void: U32s, program: I64s, count: I64, alike: I64s, kin: I16s, weights: I32s, relations: I64s, related: I64, floor: I64,
     nth: I64, left: U32s, right: U32s, levels: I64s, scores: I32s, room: I64,
 ) -> I64:  # fmt: skip
     """Pairs of one space that score at least *floor*; of every *nth* run only; -1 when there is not room enough."""
-    made, t = 0, lo
+    made, t, first, last = 0, lo, spaces[space], spaces[space + 1]
     while t < hi:
-        e = t + 1
+        e, head = t + 1, int(runs[t] & 0x7FFFFFFF)
         while e < hi and (runs[e] & 0x80000000) == 0:
             e += 1
-        if nth <= 1 or (int(runs[t]) * 2654435761 >> 7) % nth == 0:
-            for s in range(t, e):
-                a = int(runs[s] & 0x7FFFFFFF)
+        if nth <= 1 or (int(runs[t + 1]) * 2654435761 >> 7) % nth == 0:  # spark.py chooses the same blocks
+            for s in range(t + 1, e):
+                a = int(runs[s])
                 for u in range(s + 1, e):
-                    b = int(runs[u] & 0x7FFFFFFF)
-                    i, j = a * width, b * width
-                    if a == b or met_before(rows, i, j, a, b, keys, spaces, space, void):
+                    b = int(runs[u])
+                    if a == b or met_before(prints, variants, a, b, spaces, space, void):
                         continue
-                    got = levels_of(rows, i, rows, j, program, count, alike, kin)
+                    if ((void[a] | void[b]) >> space) & 1 == 0:
+                        if least_print(prints, a * variants, b * variants, first, last) != head:
+                            continue
+                    got = levels_of(rows, a * width, rows, b * width, program, count, alike, kin)
                     score = score_of(got, count, weights, relations, related)
                     if score < floor:
                         continue

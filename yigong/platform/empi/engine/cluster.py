@@ -90,21 +90,29 @@ def grow(
 
 
 @kernel
-def digest_pairs(rows: I64s, width: I64, left: U32s, right: U32s, lo: I64, hi: I64, out: I64s) -> I64:
-    """A digest of each pair's records that is the same whichever comes first."""
-    for t in range(lo, hi):
-        i, j, g, h = int(left[t]) * width, int(right[t]) * width, 1, 1
+def digest_rows(rows: I64s, width: I64, lo: I64, hi: I64, out: I64s) -> I64:
+    """A digest of what each row says."""
+    for row in range(lo, hi):
+        h = 1
         for u in range(width):
-            g = mix(g, rows[i + u])
-            h = mix(h, rows[j + u])
-        out[t] = g ^ h
+            h = mix(h, rows[row * width + u])
+        out[row] = h
     return 0
 
 
-def tie_breaks(
-    rows: NDArray[np.int64], width: int, left: NDArray[np.uint32], right: NDArray[np.uint32]
-) -> NDArray[np.int64]:
-    """A number for each pair that depends on what its records say and not on their places."""
-    made = np.empty(max(1, left.size), np.int64)
-    split(lambda a, b: digest_pairs(rows, width, left, right, a, b, made), left.size)
-    return made[: left.size]
+def falling(
+    rows: NDArray[np.int64], width: int, left: NDArray[np.uint32], right: NDArray[np.uint32], scores: NDArray[np.int32]
+) -> NDArray[np.uint32]:
+    """Places of the pairs by falling score; ties by what stands in the records, and only then by their places."""
+    said = np.empty(max(1, rows.size // width), np.int64)
+    split(lambda a, b: digest_rows(rows, width, a, b, said), rows.size // width)
+    key = (said[left] ^ said[right]) & ((1 << 40) - 1)
+    key |= (np.int64(1 << 22) - scores) << 40
+    order = np.argsort(key)
+    key = key[order]
+    same = np.zeros(key.size + 1, bool)
+    same[1:-1] = key[1:] == key[:-1]
+    tied = np.flatnonzero(same[1:] | same[:-1])
+    some = order[tied]
+    order[tied] = some[np.lexsort((right[some], left[some], key[tied]))]
+    return order.astype(np.uint32)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from yigong.platform.empi.engine.kernels import I64, I64s, U8s, inner, kernel
+from yigong.platform.empi.engine.kernels import I64, I32s, I64s, U8s, inner, kernel
 
 # bits of a packed date: day 0-4, month 5-8, year 9-20, day number since 1850 21-37, lunar as solar 38-54, leap length 55-56
 FIRST_YEAR = 1850
@@ -94,4 +94,22 @@ def parse_dates(data: U8s, offsets: I64s, lo: I64, hi: I64, lunar: I64s, out: I6
             else:
                 inside = False
         out[row * width + column] = pack_date(g0, g1, g2, lunar) if group >= 0 else 0
+    return 0
+
+
+@kernel
+def pack_days(days: I32s, lo: I64, hi: I64, lunar: I64s, out: I64s, width: I64, column: I64) -> I64:
+    """Packs dates given as days since 1970; what lies outside 1850 to 2150 is no date."""
+    for row in range(lo, hi):
+        z = int(days[row]) + 719468
+        made = 0
+        if z > 670000 and z < 800000:
+            era = z // 146097
+            doe = z - era * 146097
+            yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
+            doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
+            mp = (5 * doy + 2) // 153
+            m = mp + 3 if mp < 10 else mp - 9
+            made = pack_date(yoe + era * 400 + (1 if m <= 2 else 0), m, doy - (153 * mp + 2) // 5 + 1, lunar)
+        out[row * width + column] = made
     return 0

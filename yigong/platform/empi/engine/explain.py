@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import polars as pl
 import yaml
 from numpy.typing import NDArray
 
@@ -70,6 +69,8 @@ def compare(model: Model, a: dict[str, Any], b: dict[str, Any]) -> Explanation:
 def one_row(model: Model, *records: dict[str, Any]) -> NDArray[np.int64]:
     """The standard rows of records given one by one."""
     names = [c for f in model.fields for c in f.columns if any(r.get(c) is not None for r in records)]
+    import polars as pl
+
     frame = {c: [_plain(r.get(c)) for r in records] for c in names}
     if not frame:
         return np.zeros(len(records) * model.width, np.int64)

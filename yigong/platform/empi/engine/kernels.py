@@ -26,16 +26,27 @@ import numpy as np
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: argument types of kernels; arrays are one-dimensional and contiguous, and are indexed like pointers
-I64s = I32s = U32s = I16s = U8s = F64s = F32s = Any
+I64s = I32s = U32s = I16s = U8s = F64s = Any
 I64 = int
 F64 = float
 
 C_TYPES: dict[str, Any] = {"I64": ctypes.c_int64, "F64": ctypes.c_double}
 POINTERS = {
     "I64s": np.int64, "I32s": np.int32, "U32s": np.uint32, "I16s": np.int16, "U8s": np.uint8, "F64s": np.float64,
-    "F32s": np.float32,
 }  # fmt: skip
-MODULES = ("hashing", "names", "dates", "address", "parse", "compare", "blocking", "score", "cluster", "train")
+MODULES = (
+    "hashing",
+    "names",
+    "dates",
+    "address",
+    "parse",
+    "compare",
+    "blocking",
+    "score",
+    "cluster",
+    "train",
+    "lookup",
+)
 PACKAGE = __package__ or "yigong.platform.empi.engine"
 THREADS = max(1, min(8, os.cpu_count() or 1))
 

@@ -27,47 +27,75 @@ class Counts:
     total: NDArray[np.float64]
 
 
-def counts_of(levels: NDArray[np.int64], good: NDArray[np.float64]) -> Counts:
-    """Equal patterns counted together."""
-    seen, where, total = np.unique(levels, return_inverse=True, return_counts=True)
-    return Counts(seen, np.bincount(where, good, seen.size), total.astype(np.float64))
+@dataclass(frozen=True)
+class Sample:
+    """Pairs to learn from, counted by their levels and the rules under which they meet (one bit for each)."""
+
+    levels: NDArray[np.int64]
+    met: NDArray[np.int64]
+    total: NDArray[np.int64]
+
+    def patterns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Levels alone and how many pairs have them."""
+        seen, where = np.unique(self.levels, return_inverse=True)
+        return seen, np.bincount(where, self.total, seen.size).astype(np.int64)
+
+
+def counts_of(levels: NDArray[np.int64], good: NDArray[np.float64], total: NDArray[np.int64] | None = None) -> Counts:
+    """Equal patterns counted together; *good* and *total* say how many pairs each entry stands for (one when left out)."""
+    held = np.ones(levels.size) if total is None else total.astype(np.float64)
+    return _merged(Counts(levels, good, held))
+
+
+def sample_of(levels: NDArray[np.int64], met: NDArray[np.int64]) -> Sample:
+    """Equal pairs counted together, in the order of their patterns."""
+    order = np.lexsort((met, levels))
+    levels, met = levels[order], met[order]
+    first = np.flatnonzero(np.append(True, (np.diff(levels) != 0) | (np.diff(met) != 0)))
+    return Sample(levels[first], met[first], np.diff(np.append(first, levels.size)))
+
+
+def share_of(cells: int) -> int:
+    """Every how manieth block is looked at for learning, of blocks that hold so many rows together."""
+    return max(1, cells // SAMPLE)
 
 
 def train_model(rows: NDArray[np.int64], model: Model, runs: pairs.Runs | None = None) -> Model:
     """The model with weights learnt from these records, by the way its declaration names."""
     runs = runs or pairs.runs_of(rows, model)
-    cells = sum(s.size for s in runs.spaces)
-    sampled = pairs.make(runs, model, pairs.EVERYTHING, nth=max(1, cells // SAMPLE))
+    nth = share_of(runs.cells)
+    some = pairs.make(runs, model, pairs.EVERYTHING, nth=nth)
+    return learnt_from(model, sample_of(some.levels, pairs.meetings(runs, model, some)))
+
+
+def learnt_from(model: Model, sample: Sample) -> Model:
+    """The model with weights learnt from sampled pairs: by identity numbers where there are enough, else by EM."""
     by = model.comparison(model.training["by"])
     if by >= 0:
-        learnt = _by_number(model, sampled, by, runs)
+        learnt = _by_number(model, sample, by)
         if learnt is not None:
             return learnt
         if model.learnt:
             return model
-    return by_em(model, pairs.joined(sampled).levels)
+    return by_em(model, *sample.patterns())
 
 
-def _by_number(model: Model, sampled: list[pairs.Pairs], by: int, runs: pairs.Runs) -> Model | None:
+def _by_number(model: Model, sample: Sample, by: int) -> Model | None:
     names = LEVELS[model.comparisons[by].kind]
-    some = pairs.joined(sampled)
-    met = pairs.meetings(runs, model, some)
     number_space = next((i for i, k in enumerate(model.keys) if k.name == model.comparisons[by].name), -1)
-    state = (some.levels >> (5 * by)) & 31
+    state = (sample.levels >> (5 * by)) & 31
     good, bad = state == names.index("same_trusted"), state == names.index("two_trusted")
-    if min(good.sum(), bad.sum()) < model.training["least"]:
+    if min(sample.total[good].sum(), sample.total[bad].sum()) < model.training["least"]:
         return None
-    known = (good | bad) & (met & ~(1 << max(0, number_space)) != 0)
-    known &= ~_misleading(model, some.levels)
-    levels, yes, met = some.levels[known] & ~(31 << (5 * by)), good[known].astype(np.float64), met[known]
-    parts = [counts_of(levels, yes), *_with_gaps(model, by, levels, yes, met)]
-    together = Counts(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("levels", "good", "total")))
+    known = (good | bad) & (sample.met & ~(1 << max(0, number_space)) != 0)
+    known &= ~_misleading(model, sample.levels)
+    levels, met, total = sample.levels[known] & ~(31 << (5 * by)), sample.met[known], sample.total[known]
+    yes = total * good[known].astype(np.float64)
+    parts = [counts_of(levels, yes, total), *_with_gaps(model, by, Sample(levels, met, total), yes)]
+    together = _merged(Counts(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("levels", "good", "total"))))
     if model.learnt:
-        weights = fit(model, _merged(together), leave=by, pull=RIDGE_LEARNT)
-        seen, total = np.unique(pairs.joined(sampled).levels, return_counts=True)
-        return _finished(model, weights, seen, total)
-    weights = fit(model, _merged(together), leave=by)
-    return _number_weights(model, weights, pairs.joined(sampled).levels, by)
+        return _finished(model, fit(model, together, leave=by, pull=RIDGE_LEARNT), *sample.patterns())
+    return _number_weights(model, fit(model, together, leave=by), *sample.patterns(), by)
 
 
 def _misleading(model: Model, levels: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -91,9 +119,7 @@ def _merged(counts: Counts) -> Counts:
     return Counts(seen, np.bincount(where, counts.good, seen.size), np.bincount(where, counts.total, seen.size))
 
 
-def _with_gaps(
-    model: Model, by: int, levels: NDArray[np.int64], good: NDArray[np.float64], met: NDArray[np.int64]
-) -> list[Counts]:
+def _with_gaps(model: Model, by: int, known: Sample, good: NDArray[np.float64]) -> list[Counts]:
     """The same pairs with one field blanked, where they meet without it too: so gaps are learnt as gaps."""
     made = []
     for i, c in enumerate(model.comparisons):
@@ -101,8 +127,8 @@ def _with_gaps(
             continue
         fields = [{p.partition(".")[0] for v in k.variants for p in v} for k in model.keys]
         without = sum(1 << s for s, f in enumerate(fields) if c.of not in f and model.comparisons[by].of not in f)
-        still = met & without != 0
-        plain = counts_of(levels[still] & ~(31 << (5 * i)), good[still])
+        still = known.met & without != 0
+        plain = counts_of(known.levels[still] & ~(31 << (5 * i)), good[still], known.total[still])
         made.append(Counts(plain.levels, plain.good * GAP, plain.total * GAP))
     return made
 
@@ -157,7 +183,7 @@ def _climb(
 
 def by_truth(model: Model, rows: NDArray[np.int64], person: NDArray[np.int64], runs: pairs.Runs | None = None) -> Model:
     """The model with weights learnt from records whose persons are known."""
-    made = pairs.joined(pairs.make(runs or pairs.runs_of(rows, model), model, pairs.EVERYTHING))
+    made = pairs.make(runs or pairs.runs_of(rows, model), model, pairs.EVERYTHING)
     counts = counts_of(made.levels, (person[made.left] == person[made.right]).astype(np.float64))
     return _finished(model, fit(model, counts), counts.levels, counts.total.astype(np.int64))
 
@@ -184,9 +210,10 @@ def nats_of(model: Model, weights: NDArray[np.float64], levels: NDArray[np.int64
     return total
 
 
-def _number_weights(model: Model, weights: NDArray[np.float64], levels: NDArray[np.int64], by: int) -> Model:
+def _number_weights(
+    model: Model, weights: NDArray[np.float64], seen: NDArray[np.int64], total: NDArray[np.int64], by: int
+) -> Model:
     """Weights of the identity number itself, given how the names agree, from what all other fields believe."""
-    seen, total = np.unique(levels, return_counts=True)
     state, relation = (seen >> (5 * by)) & 31, _relation_with(model, by)
     other = model.relations[relation][0] if relation >= 0 else -1
     group = (seen >> (5 * other)) & 31 if other >= 0 else np.zeros(seen.size, np.int64)
@@ -287,9 +314,8 @@ def threshold(bits: NDArray[np.float64], total: NDArray[np.int64], precision: fl
     return float(np.round(max(bits[order][enough[-1]], 0.0) * UNIT) / UNIT) if enough.size else 20.0
 
 
-def by_em(model: Model, levels: NDArray[np.int64], rounds: int = 60) -> Model:
+def by_em(model: Model, seen: NDArray[np.int64], total: NDArray[np.int64], rounds: int = 60) -> Model:
     """Fellegi-Sunter weights by expectation and maximization, starting from the guesses of the declaration."""
-    seen, total = np.unique(levels, return_counts=True)
     said = [(seen >> (5 * i)) & 31 for i in range(len(model.comparisons))]
     weights = nats(model)
     weights[1 + 32 * len(model.comparisons) :] = 0

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from yigong.platform.empi.engine import cluster, learn, pairs, standard, tables
 from yigong.platform.empi.engine.compare import LEVELS
 from yigong.platform.empi.engine.model import Model
+from yigong.platform.empi.engine.reading import Files
 from yigong.platform.empi.engine.score import UNIT
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Progress = Callable[[str, str], None]
 
@@ -28,25 +33,39 @@ class Linked:
     root: NDArray[np.uint32]
     best: NDArray[np.int32]
     reason: NDArray[np.uint32]  # the best pair of each record, counted from 1; 0 for none
+    names: list[pa.Array] = field(default_factory=list)  # what the records are called, where they are called anything
+
+    def table(self) -> pa.Table:
+        """``record, cluster, score, reason``; a cluster is named by the first of its records."""
+        record, first = np.arange(self.root.size, dtype=np.uint32), first_of(self.root)
+        codes, texts = reasons(self.model, self.pairs.levels, self.reason)
+        columns = {
+            "record": pa.array(record),
+            "cluster": pa.array(first),
+            "score": pa.array(self.best / UNIT),
+            "reason": pa.DictionaryArray.from_arrays(codes, pa.array(texts, pa.string())),
+        }
+        if self.names:
+            called = _called(self.names)
+            columns |= {"record": called, "cluster": called.take(columns["cluster"])}
+        return pa.table(columns)
 
     def frame(self) -> pl.DataFrame:
-        """``record, cluster, score, reason``; a cluster is named by the first of its records."""
-        return pl.DataFrame(
-            {
-                "record": np.arange(self.root.size, dtype=np.uint32),
-                "cluster": first_of(self.root),
-                "score": self.best / UNIT,
-                "reason": reasons(self.model, self.pairs.levels, self.reason),
-            }
-        )
+        """The table as a frame of Polars."""
+        import polars as pl
+
+        return pl.DataFrame(pl.from_arrow(self.table())).with_columns(pl.col("reason").cast(pl.String))
 
 
-def reasons(model: Model, levels: NDArray[np.int64], best: NDArray[np.uint32]) -> pl.Series:
-    """For every record the levels of its best pair that spoke for it: ``name same_rare; born same; number same_trusted``."""
-    held = np.append(levels, -1)[best.astype(np.int64) - 1]
-    patterns = pl.Series("levels", held)
-    texts = {p: _spoke_for(model, p) if p >= 0 else "" for p in patterns.unique().to_list()}
-    return patterns.replace_strict(list(texts), list(texts.values()), return_dtype=pl.String)
+def _called(names: list[pa.Array]) -> pa.Array:
+    kinds = {part.type for part in names}
+    return pa.concat_arrays(names if len(kinds) == 1 else [part.cast(pa.string()) for part in names])
+
+
+def reasons(model: Model, levels: NDArray[np.int64], best: NDArray[np.uint32]) -> tuple[NDArray[np.int32], list[str]]:
+    """What spoke for the best pair of every record, ``name same_rare; born same; number same_trusted``: codes and texts."""
+    held = pa.array(np.append(levels, -1)[best.astype(np.int64) - 1]).dictionary_encode()
+    return held.indices.to_numpy(), [_spoke_for(model, p) if p >= 0 else "" for p in held.dictionary.to_pylist()]
 
 
 def _spoke_for(model: Model, levels: int) -> str:
@@ -66,23 +85,32 @@ def first_of(root: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def link(
-    frame: pl.DataFrame | pl.LazyFrame, model: Model, *, train: bool | None = None, progress: Progress | None = None
+    records: pl.DataFrame | pl.LazyFrame | Files,
+    model: Model,
+    *,
+    train: bool | None = None,
+    progress: Progress | None = None,
 ) -> pl.DataFrame:
     """The cluster of every record with the score and reason of its strongest link.
 
     *train*: learn the weights from these records (True), use the model's own (False), or learn when the model has none
     (None).
     """
-    return run(frame, model, train=train, progress=progress).frame()
+    return run(records, model, train=train, progress=progress).frame()
 
 
 def run(
-    frame: pl.DataFrame | pl.LazyFrame, model: Model, *, train: bool | None = None, progress: Progress | None = None
+    records: pl.DataFrame | pl.LazyFrame | Files,
+    model: Model,
+    *,
+    train: bool | None = None,
+    progress: Progress | None = None,
+    names: str | None = None,
 ) -> Linked:
-    """As :func:`link`, with everything that was found on the way."""
+    """As :func:`link`, with everything that was found on the way; *names* is the column that names the records."""
     say = progress or (lambda zh, en: None)
     say("读取与标准化", "reading and standardising")
-    rows = standard.rows_of(frame, model)
+    rows, called = standard.read(records, model, names)
     learning = not model.learnt if train is None else train
     if learning:
         rows, model = _with_signs(rows, model)
@@ -92,10 +120,10 @@ def run(
         say("学习权重", "learning weights")
         model = learn.train_model(rows, model, runs)
     say("比较记录对", "comparing pairs")
-    floor = int(np.ceil(threshold_of(model) * UNIT))
-    found = pairs.joined(pairs.make(runs, model, floor))
+    found = pairs.make(runs, model, int(np.ceil(threshold_of(model) * UNIT)))
+    del runs
     say("聚类", "clustering")
-    return clusters(rows, model, found)
+    return replace(clusters(rows, model, found), names=called)
 
 
 def threshold_of(model: Model) -> float:
@@ -115,7 +143,7 @@ def clusters(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> Linke
     n, known = rows.size // model.width, tables.load()
     if "ambiguous" in model.guards:
         found = without_ambiguous(rows, model, found)
-    order = _order(rows, model.width, found)
+    order = cluster.falling(rows, model.width, found.left, found.right, found.scores)
     root, next_of, size = np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty(n, np.uint32)
     held, best, reason = np.empty(n, np.int64), np.zeros(n, np.int32), np.zeros(n, np.uint32)
     refused = np.zeros(max(1, len(found)), np.uint8)
@@ -130,7 +158,10 @@ def clusters(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> Linke
 
 
 def without_ambiguous(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> pairs.Pairs:
-    """The pairs without those of a newborn that fits two children nearly alike who cannot be one."""
+    """The pairs without those of a newborn that fits two children who cannot be one, or a child that fits two newborns.
+
+    Twins registered under their mother's name are told apart by nothing; rather none is joined than the wrong one.
+    """
     rule = model.guards["ambiguous"]
     born = ((rows.reshape(-1, model.width)[:, model.at(rule["name"]) + 1] >> 47) & 1).astype(bool)
     one = np.flatnonzero(born[found.left] ^ born[found.right])
@@ -139,30 +170,56 @@ def without_ambiguous(rows: NDArray[np.int64], model: Model, found: pairs.Pairs)
     swap = born[found.right[one]]
     child = np.where(swap, found.right[one], found.left[one])
     other = np.where(swap, found.left[one], found.right[one])
-    edges = pl.DataFrame({"edge": one, "child": child, "other": other, "score": found.scores[one]})
-    rivals = edges.join(edges, on="child").filter(
-        (pl.col("other") != pl.col("other_right")) & (pl.col("score") < pl.col("score_right") + rule["bits"] * UNIT)
-    )
-    between = pairs.score_between(rows, model, _u32(rivals["other"]), _u32(rivals["other_right"]))
-    twins = (between.scores < 0) & (_level(model, rule["born"], between.levels) == LEVELS["date"].index("same"))
-    torn = rivals.filter(pl.Series(twins))
-    keep = np.ones(len(found), bool)
-    keep[torn["edge"].unique().to_numpy()] = False
+    torn = _torn(rows, model, child, other, found.scores[one])
     unsure = np.zeros(born.size, bool)
-    unsure[torn["child"].unique().to_numpy()] = True
+    unsure[child[torn]] = True
+    keep = np.ones(len(found), bool)
+    keep[one[torn]] = False
+    keep[one[_rivalled(rows, model, child, other, found.scores[one])]] = False
     keep &= ~(born[found.left] & born[found.right] & (unsure[found.left] | unsure[found.right]))
     return pairs.Pairs(found.left[keep], found.right[keep], found.levels[keep], found.scores[keep])
+
+
+def _torn(
+    rows: NDArray[np.int64], model: Model, child: NDArray[np.uint32], other: NDArray[np.uint32],
+    score: NDArray[np.int32],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Edges of newborns that fit two children of one birth date who are not one person."""
+    rule = model.guards["ambiguous"]
+    x, y = _rivals(child, other, score, rule["bits"] * UNIT)
+    between = pairs.score_between(rows, model, other[x], other[y])
+    return x[(between.scores < 0) & (_level(model, rule["born"], between.levels) == LEVELS["date"].index("same"))]
+
+
+def _rivalled(
+    rows: NDArray[np.int64], model: Model, child: NDArray[np.uint32], other: NDArray[np.uint32],
+    score: NDArray[np.int32],
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Edges of newborns that fit a child whom another newborn fits too, one that cannot be the same: 之大女 and 之小女."""
+    rule = model.guards["ambiguous"]
+    x, y = _rivals(other, child, score, rule["bits"] * UNIT)
+    between = pairs.score_between(rows, model, child[x], child[y])
+    apart = _level(model, rule["name"], between.levels) == LEVELS["name"].index("newborn_conflict")
+    unsure = np.zeros(rows.size // model.width, bool)
+    unsure[child[x[apart]]] = True
+    return unsure[child]
 
 
 def _level(model: Model, comparison: str, levels: NDArray[np.int64]) -> NDArray[np.int64]:
     return (levels >> (5 * model.comparison(comparison))) & 31
 
 
-def _u32(rows: pl.Series) -> NDArray[np.uint32]:
-    return np.ascontiguousarray(rows.to_numpy().astype(np.uint32))
-
-
-def _order(rows: NDArray[np.int64], width: int, found: pairs.Pairs) -> NDArray[np.uint32]:
-    """Pairs by falling score; ties by what stands in the records, so that their order does not matter."""
-    tie = cluster.tie_breaks(rows, width, found.left, found.right)
-    return np.lexsort((tie, -found.scores)).astype(np.uint32)
+def _rivals(
+    child: NDArray[np.uint32], other: NDArray[np.uint32], score: NDArray[np.int32], reach: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places x, y of edges of one child to two others, x not better than y by *reach* or more."""
+    order = np.argsort(child, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(child[order]) != 0))
+    sizes = np.diff(np.append(starts, order.size))
+    ahead = np.repeat(starts, sizes)
+    times = np.repeat(sizes, sizes)
+    x = np.repeat(np.arange(order.size), times)
+    y = np.repeat(ahead, times) + np.arange(x.size) - np.repeat(np.cumsum(times) - times, times)
+    x, y = order[x], order[y]
+    rival = (other[x] != other[y]) & (score[x] < score[y] + reach)
+    return x[rival], y[rival]

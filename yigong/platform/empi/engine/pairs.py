@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from yigong.platform.empi.engine import blocking, score, tables
 from yigong.platform.empi.engine.kernels import THREADS, pool, split
 from yigong.platform.empi.engine.model import Model
 
+if TYPE_CHECKING:
+    import polars as pl
+
 EVERYTHING = -(1 << 30)
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Rows that meet under each rule, and the rules each row is left out of because too many meet there."""
+    """Rows that meet under each rule; prints of all their keys; the rules each row is left out of because too many meet."""
 
     rows: NDArray[np.int64]
     spaces: list[NDArray[np.uint32]]
+    prints: NDArray[np.uint32]
     void: NDArray[np.uint32]
+
+    @property
+    def cells(self) -> int:
+        """How many rows stand in all blocks together."""
+        return sum(int(np.count_nonzero(s < blocking.START)) for s in self.spaces)
 
 
 @dataclass(frozen=True)
@@ -39,47 +48,41 @@ class Pairs:
 
 def runs_of(rows: NDArray[np.int64], model: Model) -> Runs:
     """Sorts the keys of every rule."""
-    void = np.zeros(max(1, rows.size // model.width), np.uint32)
-    jobs = [pool().submit(_space, rows, model, space) for space in range(len(model.keys))]
+    height = rows.size // model.width
+    void = np.zeros(max(1, height), np.uint32)
+    prints = np.empty(max(1, height * int(model.key_program[1][-1])), np.uint32)
+    jobs = [pool().submit(_space, rows, model, space, prints) for space in range(len(model.keys))]
     spaces = []
     for space, job in enumerate(jobs):
         kept, long = job.result()
         void[long] |= np.uint32(1 << space)
         spaces.append(kept)
-    return Runs(rows, spaces, void)
+    return Runs(rows, spaces, prints, void)
 
 
-def _space(rows: NDArray[np.int64], model: Model, space: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def _space(
+    rows: NDArray[np.int64], model: Model, space: int, prints: NDArray[np.uint32]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     program, starts = model.key_program
-    n = rows.size // model.width
-    room = max(1, n * int(starts[space + 1] - starts[space]))
-    keys, who = np.empty(room, np.int64), np.empty(room, np.uint32)
-    made = blocking.gather_keys(rows, n, model.width, program, int(starts[space]), int(starts[space + 1]), keys, who)
-    bits = 11 if made > 50_000 else 6
-    blocking.sort_keys(
-        keys,
-        who,
-        made,
-        np.empty(made + 1, np.int64),
-        np.empty(made + 1, np.uint32),
-        np.empty(1 << bits, np.int64),
-        bits,
-    )
-    void = np.zeros(max(1, n), np.uint32)
-    kept = np.empty(made + 1, np.uint32)
-    used = blocking.keep_runs(keys, who, made, model.cap, 1, void, kept)
-    return kept[:used].copy(), np.flatnonzero(void)
+    n, first, last = rows.size // model.width, int(starts[space]), int(starts[space + 1])
+    bits = max(1, int(n).bit_length())
+    cells = np.empty(max(1, n * (last - first)), np.int64)
+    made = blocking.gather_cells(rows, n, model.width, program, first, last, bits, cells, prints, int(starts[-1]))
+    cells = cells[:made]
+    cells.sort()
+    long = np.zeros(max(1, n), np.uint8)
+    kept = np.empty(made + made // 2 + 1, np.uint32)
+    used = blocking.keep_runs(cells, made, bits, model.cap, long, kept)
+    return kept[:used].copy(), np.flatnonzero(long)
 
 
-def make(runs: Runs, model: Model, floor: int, *, nth: int = 1, spaces: list[int] | None = None) -> list[Pairs]:
-    """The pairs of each rule that score at least *floor*, those of earlier rules left out."""
-    wanted = range(len(model.keys)) if spaces is None else spaces
+def make(runs: Runs, model: Model, floor: int, *, nth: int = 1) -> Pairs:
+    """The pairs that score at least *floor*, each once, in the order of the rules under which they first meet."""
     jobs = []
-    for space in wanted:
-        parts = THREADS if runs.spaces[space].size > 20_000 else 1
-        edges = _edges(runs.spaces[space], parts)
-        jobs.append([pool().submit(_make, runs, model, space, a, b, floor, nth) for a, b in edges])
-    return [_joined([j.result() for j in parts]) for parts in jobs]
+    for space, run in enumerate(runs.spaces):
+        edges = _edges(run, THREADS if run.size > 20_000 else 1)
+        jobs += [pool().submit(_make, runs, model, space, a, b, floor, nth) for a, b in edges]
+    return _joined([job.result() for job in jobs])
 
 
 def _edges(run: NDArray[np.uint32], parts: int) -> list[tuple[int, int]]:
@@ -93,32 +96,32 @@ def _edges(run: NDArray[np.uint32], parts: int) -> list[tuple[int, int]]:
 
 
 def _make(runs: Runs, model: Model, space: int, lo: int, hi: int, floor: int, nth: int) -> Pairs:
-    known, (program, starts) = tables.load(), model.key_program
+    known, starts = tables.load(), model.key_program[1]
     room = max(1024, 2 * (hi - lo) // nth)
     while True:
         made = Pairs(
             np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.int64), np.empty(room, np.int32)
         )
         n = blocking.make_pairs(
-            runs.spaces[space], lo, hi, runs.rows, model.width, program, starts, space, runs.void, model.program,
-            len(model.comparisons), known.alike, known.kin, model.weights, model.relation_program,
+            runs.spaces[space], lo, hi, runs.rows, model.width, runs.prints, int(starts[-1]), starts, space, runs.void,
+            model.program, len(model.comparisons), known.alike, known.kin, model.weights, model.relation_program,
             len(model.relations), floor, nth, made.left, made.right, made.levels, made.scores, room,
         )  # fmt: skip
         if n >= 0:
-            return Pairs(made.left[:n], made.right[:n], made.levels[:n], made.scores[:n])
+            return Pairs(made.left[:n].copy(), made.right[:n].copy(), made.levels[:n].copy(), made.scores[:n].copy())
         room *= 3
 
 
 def _joined(parts: list[Pairs]) -> Pairs:
-    if len(parts) == 1:
-        return parts[0]
-    fields = ("left", "right", "levels", "scores")
-    return Pairs(*(np.concatenate([getattr(p, f) for p in parts]) for f in fields))
-
-
-def joined(parts: list[Pairs]) -> Pairs:
-    """All pairs in one."""
-    return _joined(parts)
+    """All pairs in one; the parts are dropped as they are copied."""
+    total, done = sum(len(p) for p in parts), 0
+    made = Pairs(*(np.empty(total, kind) for kind in (np.uint32, np.uint32, np.int64, np.int32)))
+    while parts:
+        part = parts.pop(0)
+        for f in ("left", "right", "levels", "scores"):
+            getattr(made, f)[done : done + len(part)] = getattr(part, f)
+        done += len(part)
+    return made
 
 
 def meetings(runs: Runs, model: Model, some: Pairs) -> NDArray[np.int64]:
@@ -148,16 +151,22 @@ def score_between(rows: NDArray[np.int64], model: Model, left: NDArray[np.uint32
     return Pairs(left, right, made.levels[: left.size], made.scores[: left.size])
 
 
-def key_frame(rows: NDArray[np.int64], model: Model) -> pl.DataFrame:
-    """Every key of every row: ``row, rule, key``, for an index that finds who is worth comparing."""
+def all_keys(rows: NDArray[np.int64], model: Model) -> list[tuple[NDArray[np.uint32], NDArray[np.int64]]]:
+    """For every rule the keys of all rows: rows and keys."""
     program, starts = model.key_program
     n, parts = rows.size // model.width, []
-    for space in range(len(model.keys)):
-        room = max(1, n * int(starts[space + 1] - starts[space]))
+    for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        room = max(1, n * (last - first))
         keys, who = np.empty(room, np.int64), np.empty(room, np.uint32)
-        made = blocking.gather_keys(
-            rows, n, model.width, program, int(starts[space]), int(starts[space + 1]), keys, who
-        )
-        parts.append((who[:made], np.full(made, space, np.uint8), keys[:made]))
+        made = blocking.all_keys(rows, n, model.width, program, first, last, keys, who)
+        parts.append((who[:made], keys[:made]))
+    return parts
+
+
+def key_frame(rows: NDArray[np.int64], model: Model) -> pl.DataFrame:
+    """Every key of every row: ``row, rule, key``, for an index that finds who is worth comparing."""
+    import polars as pl
+
+    parts = [(who, np.full(who.size, space, np.uint8), keys) for space, (who, keys) in enumerate(all_keys(rows, model))]
     columns = [np.concatenate(c) for c in zip(*parts, strict=True)]
     return pl.DataFrame(dict(zip(("row", "rule", "key"), columns, strict=True))).sort("row", "rule", "key")

@@ -13,18 +13,13 @@ MISSING, MALFORMED, BAD_CHECK, CONTRADICTS, TRUSTED, DOCUMENT, UNCONFIRMED = 0, 
 
 
 @inner
-def weight17(i):  # type: ignore[no-untyped-def]
-    """Weight of digit *i* of GB 11643: 2 to the power of 17 - i, modulo 11."""
-    return (1 << (17 - i)) % 11
-
-
-@inner
 def check17(n17):  # type: ignore[no-untyped-def]
-    """The check sign of seventeen digits, 10 for X."""
-    total, rest = 0, n17
-    for i in range(17):
-        total += (rest % 10) * weight17(16 - i)
+    """The check sign of seventeen digits, 10 for X: digit *i* of GB 11643 weighs 2 to the power of 17 - i, modulo 11."""
+    total, rest, weight = 0, n17, 2
+    for _ in range(17):
+        total += (rest % 10) * weight
         rest //= 10
+        weight *= 2
     return (12 - total % 11) % 11
 
 

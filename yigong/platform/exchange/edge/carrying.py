@@ -94,7 +94,7 @@ def _carried(feed: Feed, bundles: Sequence[Bundle]) -> None:
     )
     state = FeedState.PARTIAL if totals.rejected or job.state == FeedState.PARTIAL else FeedState.SUCCEEDED
     Job.objects.filter(pk=job.pk).update(ended_at=moment, state=state)
-    Feed.objects.filter(pk=feed.pk).update(state=state)
+    Feed.objects.filter(pk=feed.pk).update(state=state, good_at=moment, failures=0)
 
 
 def _batch(found: Bundle) -> RawBatch:

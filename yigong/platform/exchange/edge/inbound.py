@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -48,19 +49,28 @@ def now_ms() -> int:
 def answer(asked: Asked, act: Callable[[Node, bytes], dict[str, Any]]) -> dict[str, Any]:
     """Do *act* for the node that signed the request; on the disk when it returns.
 
-    What is refused keeps its count all the same: no request is heard twice. Raises Refused edge.key_unknown,
-    edge.signature_wrong, edge.revoked, edge.clock, edge.replayed.
+    What is refused keeps its count all the same: no request acts twice. A network that delivers the last request once more
+    gets the same answer again. Raises Refused edge.key_unknown, edge.signature_wrong, edge.revoked, edge.clock, edge.replayed.
     """
     with connection.cursor() as cursor:
         cursor.execute("set local synchronous_commit to on")
     node = _believed(asked)
+    if asked.count == node.count:
+        return edge.read_json(node.last_answer.encode())
     Node.objects.filter(pk=node.pk).update(count=asked.count, last_seen_at=now(), address=asked.address[:60])
+    said = _done(node, asked.body, act)
+    answer_text = json.dumps(said, ensure_ascii=False, default=str)
+    Node.objects.filter(pk=node.pk).update(last_signature=asked.signature, last_answer=answer_text)
+    return said
+
+
+def _done(node: Node, body: bytes, act: Callable[[Node, bytes], dict[str, Any]]) -> dict[str, Any]:
     if node.state != State.ACTIVE:
         move(node, "report", Side.NODE)
         Node.objects.filter(pk=node.pk).update(invitation=None, code_key="")  # the code has done its work
     try:
         with transaction.atomic():
-            return act(node, asked.body)
+            return act(node, body)
     except Refused as refused:
         return {"refused": refused.code, "facts": refused.facts}
 
@@ -76,7 +86,7 @@ def _believed(asked: Asked) -> Node:
         raise Refused("edge.revoked", wipe=node.wipe)
     if abs(asked.time_ms - now_ms()) > edge.WINDOW_MS:
         raise Refused("edge.clock", now=now_ms())
-    if asked.count <= node.count:
+    if asked.count < node.count or (asked.count == node.count and asked.signature != node.last_signature):
         raise Refused("edge.replayed", last=node.count)
     return node
 

@@ -40,6 +40,10 @@ class Node(models.Model):
     key_since = models.DateTimeField(null=True)
     rotate_key = models.BooleanField(default=False)  # the clerk asked for a new key
     count = models.BigIntegerField(default=0)  # of its last request: a request with a lower one is a replay
+    last_signature = models.CharField(max_length=120, blank=True)  # of that request
+    last_answer = models.TextField(
+        blank=True
+    )  # to it: the same request once more gets the same answer and does nothing
     host = models.CharField(max_length=60, blank=True)
     address = models.CharField(max_length=60, blank=True)
     facts = models.JSONField(default=dict)  # its last word of itself
@@ -103,6 +107,7 @@ class Assignment(models.Model):
     feed = models.OneToOneField(Feed, on_delete=models.CASCADE, related_name="edge")
     mapping = models.ForeignKey(Mapping, on_delete=models.PROTECT, null=True)  # empty: always the newest
     kind = models.CharField(max_length=20)  # reader of the feed before it was assigned
+    schedule = models.CharField(max_length=80, blank=True)  # of the feed before it was assigned
     every_seconds = models.PositiveIntegerField(default=300)
     rows = models.PositiveIntegerField(default=2000)
     epoch = models.PositiveIntegerField(default=0)

@@ -33,10 +33,11 @@ def assign(
     _check(found, feed)
     version = _version(feed, mapping_id)
     made = Assignment.objects.create(
-        node=found, feed=feed, mapping=version, kind=feed.reader, every_seconds=every_seconds, rows=rows
-    )
-    feed.reader = READER
-    feed.save(update_fields=["reader"])
+        node=found, feed=feed, mapping=version, kind=feed.reader, schedule=feed.schedule, every_seconds=every_seconds,
+        rows=rows,
+    )  # fmt: skip
+    feed.reader, feed.schedule, feed.due_at = READER, "", None
+    feed.save(update_fields=["reader", "schedule", "due_at"])
     issue(ctx, found, f"+ {feed.name}")
     return made
 
@@ -99,7 +100,7 @@ def release(ctx: Ctx, node_id: int, feed_id: int) -> None:
     rows += sum(found.bundles.filter(feed_id=feed_id, state__in=selectors.OPEN).values_list("rows", flat=True))
     if rows and found.state != "revoked":
         raise Refused("edge.queue_waits", rows=rows)
-    Feed.objects.filter(pk=feed_id).update(reader=line.kind)
+    Feed.objects.filter(pk=feed_id).update(reader=line.kind, schedule=line.schedule)
     name = line.feed.name
     line.delete()
     issue(ctx, found, f"- {name}")

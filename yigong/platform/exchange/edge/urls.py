@@ -1,6 +1,20 @@
 """Addresses of the pages of nodes."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from yigong.platform.exchange.edge import views
 
 app_name = "edge"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", views.nodes, name="nodes"),
+    path("invite/", views.invite, name="invite"),
+    path("<int:node_id>/", views.node, name="node"),
+    path("<int:node_id>/invite/", views.invite_again, name="invite_again"),
+    path("<int:node_id>/revoke/", views.revoke, name="revoke"),
+    path("<int:node_id>/key/", views.ask_for_key, name="ask_for_key"),
+    path("<int:node_id>/limits/", views.limits, name="limits"),
+    path("<int:node_id>/assign/", views.assign, name="assign"),
+    path("<int:node_id>/configurations/<int:version>/", views.configuration, name="configuration"),
+    path("<int:node_id>/feeds/<int:feed_id>/", views.order, name="order"),
+    path("<int:node_id>/feeds/<int:feed_id>/<slug:verb>/", views.steer, name="steer"),
+]

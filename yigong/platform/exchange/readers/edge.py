@@ -7,9 +7,11 @@ from typing import Any
 
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.batch import Batch
-from yigong.platform.exchange.readers.rows import again
+from yigong.platform.exchange.readers.extracted import Extracted
 
 __all__ = ["again", "read"]
+
+again = Extracted("edge").again
 
 
 def read(config: Mapping[str, Any], *, since: str | None, size: int) -> Iterator[Batch]:

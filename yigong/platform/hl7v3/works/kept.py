@@ -50,6 +50,10 @@ ENCOUNTER = {
     "EncounterReasonDesc": "visit_reason", "AdmTypeCode": "patient_type_code", "WesternDiagCode": "western_diagnosis_code",
     "ChineseDiagCode": "tcm_disease_code",
 }  # fmt: skip
+#: admission and discharge are two messages and one event
+STAY = {
+    **ENCOUNTER, "HospitalizationId": "inpatient_no", "EncounterTime": "admitted_at", "DischargeTime": "discharged_at",
+}  # fmt: skip
 TYPES = {"outpatient": "1", "inpatient": "3", "discharge": "3"}
 KINDS: dict[str, Kind] = {
     "EncounterCardInfo": Kind("card", "就诊卡", ("EncounterCardID",), ("EffectiveTime",), ("PatientName",)),
@@ -59,7 +63,7 @@ KINDS: dict[str, Kind] = {
     ),
     "InPatientInfo": Kind(
         "inpatient", "住院就诊", ("AdmID", "HospitalizationId"), ("EncounterTime",), ("PatientID", "PatientName", "EncounterTime"),
-        "health_event_summary", {**ENCOUNTER, "HospitalizationId": "inpatient_no", "EncounterTime": "admitted_at"},
+        "health_event_summary", STAY,
     ),
     "TransferInfo": Kind(
         "transfer", "转科", ("AdmID", "HospitalizationId"), ("TransOutTime", "TransInTime"), ("PatientID", "TransInTime"),
@@ -71,7 +75,7 @@ KINDS: dict[str, Kind] = {
     ),
     "DischargeInfo": Kind(
         "discharge", "出院登记", ("AdmID", "HospitalizationId"), ("DischargeTime",), ("PatientID", "DischargeTime"),
-        "health_event_summary", {**ENCOUNTER, "HospitalizationId": "inpatient_no", "DischargeTime": "discharged_at", "AssignedDeptName": "healthcare_organization_department_name"},
+        "health_event_summary", {"AssignedDeptName": "healthcare_organization_department_name", **STAY},
     ),
     "OrderInfo": Kind(
         "order", "医嘱", ("OrderId",), ("OrderTime", "OrderTimeLow"), ("PatientID",), "inpatient_order",
@@ -237,11 +241,13 @@ def _standard(application: Application, kind: Kind, org_code: str, row: Kept, pa
     values = {column: text for name, column in kind.columns.items() if (text := _value(said, name, column))}
     if kind.name in TYPES:
         values["patient_type_code"] = values.get("patient_type_code") or TYPES[kind.name]
-    key = row.number if kind.name != "discharge" else row.encounter_no
+    key = row.encounter_no if kind.name in ("inpatient", "discharge") else row.number
+    began = said.get("EncounterTime", "") if kind.name == "discharge" else ""
+    event_at = (_iso(began) if began else None) or row.event_at or row.changed_at
     extra = {n: v for n, v in said.items() if n not in kind.columns and n not in PERSONAL}
     return {
         **values, "org_code": org_code, "source_system": application.source_system, "source_key": key, "group_key": key,
-        "encounter_key": row.encounter_no or None, "event_at": (row.event_at or row.changed_at).astimezone(UTC),
+        "encounter_key": row.encounter_no or None, "event_at": event_at.astimezone(UTC),
         "local_id": row.local_id, "extra": json.dumps(extra, ensure_ascii=False) if extra else None,
         "_place": path, "_raw": json.dumps({"path": path}, ensure_ascii=False),
     }  # fmt: skip
@@ -252,15 +258,26 @@ PERSONAL = ("IDCardNo", "PatientName", "PatientID", "PatientTelcom", "PatientTel
 
 
 def _merged(row: Kept) -> dict[str, str]:
-    """The fields with the first row of each group; a discharge with what is known of the admission."""
-    first = {n: v for rows in row.groups.values() for n, v in (rows[0] if rows else {}).items()}
-    said = {**first, **row.fields}
-    if row.kind != "discharge":
+    """The fields with the first row of each group; of a stay those of admission and discharge together, this one's first."""
+    said = _alone(row)
+    other = {"inpatient": "discharge", "discharge": "inpatient"}.get(row.kind)
+    if other is None or not row.encounter_no:
         return said
-    before = Kept.objects.filter(
-        kind="inpatient", org_code=row.org_code, source_system=row.source_system, encounter_no=row.encounter_no
-    ).first()
-    return {**_merged(before), **said} if before else said
+    key = {"org_code": row.org_code, "source_system": row.source_system, "encounter_no": row.encounter_no}
+    beside = Kept.objects.filter(kind=other, **key).first()
+    return {**_alone(beside), **said} if beside else said
+
+
+def _alone(row: Kept) -> dict[str, str]:
+    first = {n: v for rows in row.groups.values() for n, v in (rows[0] if rows else {}).items()}
+    return {**first, **row.fields}
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return moment(text)
+    except NotAMoment:
+        return None
 
 
 def _value(said: Mapping[str, str], name: str, column: str) -> str:
@@ -309,7 +326,12 @@ def _rows(ctx: Ctx, application: Application, request: Request, kind: Kind, aske
         found = found.filter(encounter_no__in=numbers)
     if local_id := asked.get("PatientID"):
         found = found.filter(local_id=local_id, org_code__in=ctx.orgs)
-    for name in ("IDCardNo", "PatientName", *EXACT):
+    if (id_no := asked.get("IDCardNo")) or asked.get("PatientName"):
+        found = found.extra(
+            where=[THEIRS],
+            params=[id_no or "", id_no or "", asked.get("PatientName", ""), asked.get("PatientName", "")],
+        )
+    for name in EXACT:
         if (value := asked.get(name)) and name not in kind.numbers:
             found = found.filter(**{f"fields__{name}": value})
     for low, high in TIMES:
@@ -317,6 +339,10 @@ def _rows(ctx: Ctx, application: Application, request: Request, kind: Kind, aske
         found = found.filter(event_at__gte=since) if since else found
         found = found.filter(event_at__lte=until) if until else found
     return list(found.order_by("-event_at", "-id")[:LIMIT])
+
+
+THEIRS = """exists (select 1 from empi_registration a join empi_registration b on b.person_id = a.person_id
+    where a.id = hl7v3_kept.registration_id and (%s = '' or b.id_no = %s) and (%s = '' or b.full_name = %s))"""
 
 
 def _positional(sql: str, params: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ def test_learning_from_known_persons_parts_them_from_others() -> None:
     model = load_model("latin")
     rows = standard.rows_of(people.drop("person"), model)
     taught = learn.by_truth(model, rows, people["person"].to_numpy())
-    found = pairs.joined(pairs.make(pairs.runs_of(rows, taught), taught, pairs.EVERYTHING))
+    found = pairs.make(pairs.runs_of(rows, taught), taught, pairs.EVERYTHING)
     same = people["person"].to_numpy()[found.left] == people["person"].to_numpy()[found.right]
     assert ((found.scores / UNIT > 0) == same).mean() > 0.99
 

@@ -1,0 +1,414 @@
+"""The small language of expressions in mappings and filters: parsed by its own grammar, compiled to Polars. Pure and safe.
+
+    either   = both { ("or" | "或") both }                       values  'text'  12.5  null
+    both     = plain { ("and" | "且") plain }                    columns XM  [检验 结果]
+    plain    = ("not" | "非") plain | compared                   case when A then B … else C end
+    compared = sum [ ("=" | "!=" | "<>" | "<" | "<=" | ">" | ">=") sum | ["not"] "in" (sum {"," sum}) | "is" ["not"] ("null" | "empty") ]
+    sum      = product { ("+" | "-" | "||") product }            product = factor { ("*" | "/") factor }
+
+Columns are text; arithmetic and comparison with a number read them as numbers, and what is no number becomes empty. There is
+nothing in it that reads files, runs code or loops.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'(?:[^']|'')*')|(?P<column>\[[^\]]+\]|\"[^\"]+\")"
+    r"|(?P<word>[A-Za-z_\u4e00-\u9fff][\w\u4e00-\u9fff.$#]*)|(?P<sign><=|>=|<>|!=|\|\||[=<>+\-*/(),]))"
+)
+WORDS = {"或": "or", "且": "and", "非": "not"}
+RESERVED = {"or", "and", "not", "in", "is", "null", "empty", "case", "when", "then", "else", "end"}
+LONGEST = 2000
+DEEPEST = 40
+
+
+class Wrong(ValueError):  # noqa: N818  - reads as a sentence
+    """The text is no expression: where, and why, in both languages."""
+
+    def __init__(self, at: int, zh: str, en: str) -> None:
+        super().__init__(f"{zh} / {en}")
+        self.at, self.zh, self.en = at, zh, en
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A compiled part: its expression and its kind (``text number truth``)."""
+
+    expr: pl.Expr
+    kind: str
+
+    def text(self) -> pl.Expr:
+        """As text; whole numbers without ``.0``, truth as 1 and 0."""
+        if self.kind == "number":
+            whole = self.expr.round(0) == self.expr
+            return (
+                pl.when(whole)
+                .then(self.expr.cast(pl.Int64, strict=False).cast(pl.String))
+                .otherwise(self.expr.cast(pl.String))
+            )
+        if self.kind == "truth":
+            return pl.when(self.expr).then(pl.lit("1")).when(~self.expr).then(pl.lit("0"))
+        return self.expr
+
+    def number(self) -> pl.Expr:
+        """As a number; null where it is none."""
+        return self.expr if self.kind == "number" else self.text().str.strip_chars().cast(pl.Float64, strict=False)
+
+    def truth(self) -> pl.Expr:
+        """As truth; what is empty is not true."""
+        return (
+            self.expr.fill_null(False)
+            if self.kind == "truth"
+            else self.text().is_in(["1", "true", "是", "Y"]).fill_null(False)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str  # number text column word sign end
+    text: str
+    at: int
+
+
+def _tokens(source: str) -> list[_Token]:
+    if len(source) > LONGEST:
+        raise Wrong(LONGEST, f"表达式长于 {LONGEST} 个字符", f"the expression is longer than {LONGEST} signs")
+    found, at = [], 0
+    while source[at:].strip():
+        match = TOKEN.match(source, at)
+        if match is None:
+            start = at + len(source[at:]) - len(source[at:].lstrip())
+            if source[start] == "'":
+                raise Wrong(start, "文本没有结束的单引号", "a text lacks its closing quote")
+            raise Wrong(start, f"不认识的符号“{source[start]}”", f"the sign {source[start]} has no meaning here")
+        kind = str(match.lastgroup)
+        start = match.start(kind)
+        text = WORDS.get(match[kind], match[kind])
+        if kind == "word" and text.lower() in RESERVED:
+            kind, text = "sign", text.lower()
+        found.append(_Token(kind, text, start))
+        at = match.end()
+    return [*found, _Token("end", "", len(source))]
+
+
+def compile_text(source: str) -> Value:
+    """The expression in *source*. Raises Wrong."""
+    parser = _Parser(_tokens(source))
+    found = parser.either()
+    parser.end()
+    return found
+
+
+class _Parser:
+    def __init__(self, tokens: list[_Token]) -> None:
+        self.tokens, self.at, self.depth = tokens, 0, 0
+
+    @property
+    def next(self) -> _Token:
+        return self.tokens[self.at]
+
+    def take(self, *signs: str) -> str:
+        """The next sign if it is one of these, taken; else nothing."""
+        token = self.next
+        if token.kind == "sign" and token.text in signs:
+            self.at += 1
+            return token.text
+        return ""
+
+    def must(self, sign: str, zh: str, en: str) -> None:
+        if not self.take(sign):
+            raise Wrong(self.next.at, zh, en)
+
+    def end(self) -> None:
+        if self.next.kind != "end":
+            raise Wrong(self.next.at, f"“{self.next.text}”放在这里多余", f"{self.next.text} is too much here")
+
+    def either(self) -> Value:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise Wrong(self.next.at, "括号嵌套太深", "the brackets are nested too deeply")
+        found = self.both()
+        while self.take("or"):
+            found = Value(found.truth() | self.both().truth(), "truth")
+        self.depth -= 1
+        return found
+
+    def both(self) -> Value:
+        found = self.plain()
+        while self.take("and"):
+            found = Value(found.truth() & self.plain().truth(), "truth")
+        return found
+
+    def plain(self) -> Value:
+        inverse = False
+        while self.take("not"):
+            inverse = not inverse
+        found = self.compared()
+        return Value(~found.truth(), "truth") if inverse else found
+
+    def compared(self) -> Value:
+        left = self.sum()
+        if sign := self.take("=", "!=", "<>", "<", "<=", ">", ">="):
+            return Value(_compare(sign, left, self.sum()), "truth")
+        if self.take("is"):
+            inverse = bool(self.take("not"))
+            if not self.take("null", "empty"):
+                raise Wrong(self.next.at, "is 后面应为 null 或 empty", "after is comes null or empty")
+            empty = left.text().is_null() | (left.text() == "")
+            return Value(~empty if inverse else empty, "truth")
+        inverse = self.next.text == "not" and self.tokens[self.at + 1].text == "in" and bool(self.take("not"))
+        if self.take("in"):
+            inside = self._one_of(left)
+            return Value(~inside if inverse else inside, "truth")
+        return left
+
+    def _one_of(self, left: Value) -> pl.Expr:
+        self.must("(", "in 后面应为括号，如 in ('1', '2')", "after in comes a list in brackets, like in ('1', '2')")
+        found = _compare("=", left, self.sum()).fill_null(False)
+        while self.take(","):
+            found = found | _compare("=", left, self.sum()).fill_null(False)
+        self.must(")", "in 的括号没有结束", "the list lacks its closing bracket")
+        return found
+
+    def sum(self) -> Value:
+        found = self.product()
+        while sign := self.take("+", "-", "||"):
+            right = self.product()
+            if sign == "||":
+                found = Value(pl.concat_str([found.text(), right.text()], ignore_nulls=True), "text")
+            else:
+                found = Value(
+                    found.number() + right.number() if sign == "+" else found.number() - right.number(), "number"
+                )
+        return found
+
+    def product(self) -> Value:
+        found = self.factor()
+        while sign := self.take("*", "/"):
+            right = self.factor().number()
+            by = pl.when(right != 0).then(right) if sign == "/" else right  # by zero: empty
+            found = Value(found.number() * by if sign == "*" else found.number() / by, "number")
+        return found
+
+    def factor(self) -> Value:
+        minus = 0
+        while self.take("-"):
+            minus += 1
+        if minus:
+            size = self.factor().number()
+            return Value(-size if minus % 2 else size, "number")
+        token = self.next
+        self.at += 1
+        match token.kind:
+            case "number":
+                return Value(pl.lit(float(token.text)), "number")
+            case "text":
+                return Value(pl.lit(token.text[1:-1].replace("''", "'")), "text")
+            case "column":
+                return Value(pl.col(token.text[1:-1]), "text")
+            case "word":
+                return self.called(token) if self.next.text == "(" else Value(pl.col(token.text), "text")
+        match token.text:
+            case "(":
+                found = self.either()
+                self.must(")", "括号没有结束", "a bracket is not closed")
+                return found
+            case "null":
+                return Value(pl.lit(None, dtype=pl.String), "text")
+            case "case":
+                return self.case()
+        self.at -= 1
+        if token.kind == "end":
+            raise Wrong(token.at, "表达式没有写完", "the expression breaks off")
+        raise Wrong(token.at, f"“{token.text}”前面缺少值", f"a value is missing before {token.text}")
+
+    def case(self) -> Value:
+        branches: list[tuple[pl.Expr, Value]] = []
+        while self.take("when"):
+            condition = self.either().truth()
+            self.must("then", "when 之后缺少 then", "then is missing after when")
+            branches.append((condition, self.either()))
+        if not branches:
+            raise Wrong(self.next.at, "case 之后应为 when", "after case comes when")
+        other = self.either() if self.take("else") else Value(pl.lit(None, dtype=pl.String), "text")
+        self.must("end", "case 没有以 end 结束", "case lacks its end")
+        found = other.text()
+        for condition, value in reversed(branches):
+            found = pl.when(condition).then(value.text()).otherwise(found)
+        return Value(found, "text")
+
+    def called(self, name: _Token) -> Value:
+        self.take("(")
+        given: list[Value] = []
+        if not self.take(")"):
+            given.append(self.either())
+            while self.take(","):
+                given.append(self.either())
+            self.must(")", f"{name.text} 的括号没有结束", f"the bracket of {name.text} is not closed")
+        found = FUNCTIONS.get(name.text.lower())
+        if found is None:
+            near = difflib.get_close_matches(name.text.lower(), FUNCTIONS, n=3, cutoff=0.4)
+            hint = f"；最接近：{'、'.join(near)}" if near else ""
+            raise Wrong(
+                name.at, f"没有函数 {name.text}{hint}", f"there is no function {name.text}; nearest: {', '.join(near)}"
+            )
+        if not found.least <= len(given) <= found.most:
+            raise Wrong(name.at, f"{name.text} 的写法是 {found.form}", f"{name.text} is written {found.form}")
+        return found.build(given)
+
+
+def _compare(sign: str, left: Value, right: Value) -> pl.Expr:
+    if "number" in (left.kind, right.kind):
+        a, b = left.number(), right.number()
+    else:
+        a, b = left.text(), right.text()
+    match sign:
+        case "=":
+            # an empty text is empty: "= ''" asks for what is not there
+            return (a.fill_null("") == b.fill_null("")) if "number" not in (left.kind, right.kind) else a == b
+        case "!=" | "<>":
+            return (a.fill_null("") != b.fill_null("")) if "number" not in (left.kind, right.kind) else a != b
+        case "<":
+            return a < b
+        case "<=":
+            return a <= b
+        case ">":
+            return a > b
+    return a >= b
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function: how it is written, what it is for, and how it is compiled."""
+
+    form: str
+    zh: str
+    en: str
+    least: int
+    most: int
+    build: Callable[[list[Value]], Value]
+
+
+def _text(expr: pl.Expr) -> Value:
+    return Value(expr, "text")
+
+
+def _whole(value: Value) -> pl.Expr:
+    return value.number().cast(pl.Int64, strict=False)
+
+
+def _if(given: list[Value]) -> Value:
+    return _text(pl.when(given[0].truth()).then(given[1].text()).otherwise(given[2].text()))
+
+
+def _default(given: list[Value]) -> Value:
+    return _text(pl.coalesce([pl.when(v.text() != "").then(v.text()) for v in given]))
+
+
+def _part(given: list[Value]) -> Value:
+    parts = given[0].text().str.split(given[1].text())
+    return _text(parts.list.get(_whole(given[2]) - 1, null_on_oob=True))
+
+
+def _date(given: list[Value]) -> Value:
+    text = given[0].text().str.strip_chars()
+    forms = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日")
+    days = pl.coalesce([text.str.slice(0, 11).str.to_date(f, strict=False, exact=False) for f in forms])
+    return _text(days.dt.to_string("%Y-%m-%d"))
+
+
+def _round(given: list[Value]) -> Value:
+    digits = given[1].number() if len(given) > 1 else pl.lit(0.0)
+    scale = pl.lit(10.0) ** digits
+    return Value((given[0].number() * scale).round(0) / scale, "number")
+
+
+FUNCTIONS: dict[str, Function] = {
+    "concat": Function(
+        "concat(a, b, …)",
+        "连接文本",
+        "joins texts",
+        1,
+        20,
+        lambda g: _text(pl.concat_str([v.text() for v in g], ignore_nulls=True)),
+    ),
+    "trim": Function(
+        "trim(a)", "去掉两端空格", "without blanks at both ends", 1, 1, lambda g: _text(g[0].text().str.strip_chars())
+    ),
+    "upper": Function("upper(a)", "大写", "upper case", 1, 1, lambda g: _text(g[0].text().str.to_uppercase())),
+    "lower": Function("lower(a)", "小写", "lower case", 1, 1, lambda g: _text(g[0].text().str.to_lowercase())),
+    "left": Function(
+        "left(a, n)", "左边 n 个字", "the first n signs", 2, 2, lambda g: _text(g[0].text().str.head(_whole(g[1])))
+    ),
+    "right": Function(
+        "right(a, n)", "右边 n 个字", "the last n signs", 2, 2, lambda g: _text(g[0].text().str.tail(_whole(g[1])))
+    ),
+    "mid": Function(
+        "mid(a, first, n)",
+        "从第 first 个字起 n 个字",
+        "n signs from the one numbered first",
+        3,
+        3,
+        lambda g: _text(g[0].text().str.slice(_whole(g[1]) - 1, _whole(g[2]))),
+    ),
+    "replace": Function(
+        "replace(a, old, new)",
+        "替换",
+        "replaces old by new",
+        3,
+        3,
+        lambda g: _text(g[0].text().str.replace_all(g[1].text(), g[2].text(), literal=True)),
+    ),
+    "digits": Function(
+        "digits(a)", "只留数字", "its digits only", 1, 1, lambda g: _text(g[0].text().str.replace_all(r"\D", ""))
+    ),
+    "length": Function(
+        "length(a)",
+        "字数",
+        "how many signs",
+        1,
+        1,
+        lambda g: Value(g[0].text().str.len_chars().cast(pl.Float64), "number"),
+    ),
+    "part": Function("part(a, separator, n)", "按分隔符取第 n 段", "the n-th part between separators", 3, 3, _part),
+    "contains": Function(
+        "contains(a, b)",
+        "a 含有 b",
+        "whether b stands in a",
+        2,
+        2,
+        lambda g: Value(g[0].text().str.contains(g[1].text(), literal=True), "truth"),
+    ),
+    "starts": Function(
+        "starts(a, b)",
+        "a 以 b 开头",
+        "whether a begins with b",
+        2,
+        2,
+        lambda g: Value(g[0].text().str.starts_with(g[1].text()), "truth"),
+    ),
+    "ends": Function(
+        "ends(a, b)",
+        "a 以 b 结尾",
+        "whether a ends with b",
+        2,
+        2,
+        lambda g: Value(g[0].text().str.ends_with(g[1].text()), "truth"),
+    ),
+    "default": Function("default(a, b, …)", "第一个不空的", "the first that is not empty", 1, 20, _default),
+    "coalesce": Function("coalesce(a, b, …)", "第一个不空的", "the first that is not empty", 1, 20, _default),
+    "if": Function("if(condition, a, b)", "条件成立取 a，否则 b", "a where the condition holds, else b", 3, 3, _if),
+    "number": Function("number(a)", "读作数字", "read as a number", 1, 1, lambda g: Value(g[0].number(), "number")),
+    "round": Function("round(a, digits)", "四舍五入", "rounded", 1, 2, _round),
+    "date": Function("date(a)", "读作日期", "read as a date", 1, 1, _date),
+}
+
+
+__all__ = ["FUNCTIONS", "Function", "Value", "Wrong", "compile_text"]

@@ -1,0 +1,171 @@
+"""The form of a feed, and its facts as configuration and back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from yigong.kit.ctx import Ctx
+from yigong.kit.errors import Refused
+from yigong.platform.exchange import schedule, selectors
+from yigong.platform.exchange.models import Feed
+from yigong.platform.registry import api as registry
+from yigong.web.forms import Form
+
+DATABASES = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite")
+KINDS = (
+    ("postgresql", "PostgreSQL"), ("mysql", "MySQL"), ("mariadb", "MariaDB"), ("mssql", "SQL Server"), ("oracle", "Oracle"),
+    ("sqlite", "SQLite"), ("csv", "CSV"), ("excel", "Excel"), ("xml", "XML"), ("text", _("文本行")), ("parquet", "Parquet"),
+)  # fmt: skip
+WAYS = (
+    ("full", _("全量")), ("timestamp", _("时间戳增量")), ("trigger", _("触发器")), ("compare", _("全表比对")), ("log", _("日志")),
+)  # fmt: skip
+_PASSWORD = re.compile(r"://[^:/@]*:(?!\$\{)[^@]+@")
+
+
+class FeedForm(Form):
+    """A feed as the data office sets it up."""
+
+    name = forms.CharField(label=_("任务名称"), max_length=80)
+    org_code = forms.ChoiceField(label=_("机构"))
+    kind = forms.ChoiceField(label=_("来源种类"), choices=KINDS)
+    url = forms.CharField(
+        label=_("数据库地址"),
+        required=False,
+        max_length=300,
+        help_text=_("如 mysql://reader:${HIS_PWD}@10.1.2.3/his；口令写在运行环境里，这里写 ${名字}"),
+    )
+    table = forms.CharField(label=_("表或视图"), required=False, max_length=120)
+    path = forms.CharField(label=_("文件"), required=False, max_length=300)
+    folder = forms.CharField(label=_("监视的文件夹"), required=False, max_length=300)
+    pattern = forms.CharField(label=_("文件名样式"), required=False, max_length=80, help_text=_("如 门诊_*.csv"))
+    way = forms.ChoiceField(label=_("采集方式"), choices=WAYS, required=False)
+    key = forms.CharField(
+        label=_("主键列"), required=False, max_length=200, help_text=_("几列用逗号隔开；触发器、全表比对、日志必填")
+    )
+    since_column = forms.CharField(
+        label=_("时间列"), required=False, max_length=200, help_text=_("几列用逗号隔开，取第一个不空的")
+    )
+    overlap_minutes = forms.IntegerField(
+        label=_("回看"),
+        required=False,
+        min_value=0,
+        max_value=10080,
+        initial=60,
+        help_text=_("晚提交的行在这段时间内不会漏"),
+    )
+    deleted_when = forms.CharField(
+        label=_("作废标志"), required=False, max_length=200, help_text=_("列=值,值；成立的行按删除处理，如 XGBZ=2,3")
+    )
+    plan = forms.CharField(
+        label=_("计划"),
+        required=False,
+        max_length=80,
+        help_text=_("15 min、2 h、daily 02:00、mon,thu 06:00；留空仅手工"),
+    )
+    needs = forms.MultipleChoiceField(
+        label=_("须先完成的任务"), required=False, widget=forms.SelectMultiple({"size": 4})
+    )
+    attempts = forms.IntegerField(label=_("失败后连续重试"), min_value=0, max_value=20, initial=5)
+    buffer_days = forms.IntegerField(
+        label=_("缓冲保留"), min_value=0, max_value=90, initial=3, help_text=_("0 为不缓冲；到期自动清空")
+    )
+    quiet_minutes = forms.IntegerField(
+        label=_("多久没有成功就告警"), required=False, min_value=1, max_value=100000, help_text=_("留空按计划推算")
+    )
+    units = {"overlap_minutes": _("分钟"), "buffer_days": _("天"), "attempts": _("次"), "quiet_minutes": _("分钟")}
+    pairs = (
+        ("org_code", "kind"), ("folder", "pattern"), ("way", "key"), ("since_column", "overlap_minutes"), ("attempts", "buffer_days"), ("plan", "quiet_minutes"),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, ctx: Ctx, feed: Feed | None = None, **kwargs: Any) -> None:
+        if feed is not None and "initial" not in kwargs:
+            kwargs["initial"] = initial(feed)
+        super().__init__(*args, **kwargs)
+        places = [(i.code, i.name) for i in registry.institutions() if i.kind not in ("authority",)]
+        self.fields["org_code"].choices = places  # type: ignore[attr-defined]
+        others = [f for f in selectors.feeds(ctx) if feed is None or f.pk != feed.pk]
+        self.fields["needs"].choices = [(f.name, f.name) for f in others]  # type: ignore[attr-defined]
+        if feed is not None:
+            self.fields["name"].disabled = True
+
+    def clean_url(self) -> str:
+        """No password in the clear."""
+        url = str(self.cleaned_data["url"]).strip()
+        if _PASSWORD.search(url):
+            raise forms.ValidationError(_("地址里不能直接写口令：放进运行环境，这里写 ${名字}"))
+        return url
+
+    def clean_plan(self) -> str:
+        """A schedule that is understood."""
+        try:
+            schedule.parse(self.cleaned_data["plan"])
+        except Refused:
+            raise forms.ValidationError(_("计划写法不对，可写：15 min、2 h、daily 02:00、mon,thu 06:00")) from None
+        return str(self.cleaned_data["plan"]).strip().lower()
+
+    def clean(self) -> dict[str, Any]:
+        """What belongs together."""
+        given = super().clean() or {}
+        database = given.get("kind") in DATABASES
+        if database and not (given.get("url") and given.get("table")):
+            self.add_error("table", _("数据库来源要写地址和表"))
+        if not database and not (given.get("path") or given.get("folder")):
+            self.add_error("path", _("文件来源要写文件或文件夹"))
+        if database and given.get("way") == "timestamp" and not given.get("since_column"):
+            self.add_error("since_column", _("时间戳增量要写时间列"))
+        if database and given.get("way") in ("trigger", "compare", "log") and not given.get("key"):
+            self.add_error("key", _("这种方式要写主键列"))
+        return given
+
+    def facts(self) -> dict[str, Any]:
+        """What ``services.save_feed`` takes."""
+        d = self.cleaned_data
+        names = ("schedule", "needs", "attempts", "buffer_days", "quiet_minutes", "org_code")
+        found = {n: d.get("plan" if n == "schedule" else n) for n in names}
+        config = _database(d) if d["kind"] in DATABASES else {n: d[n] for n in ("path", "folder", "pattern") if d[n]}
+        if void := _conditions(d["deleted_when"]):
+            config["deleted_when"] = void
+        incremental = d["way"] not in ("", "full") if d["kind"] in DATABASES else bool(d["folder"])
+        return {**found, "reader": d["kind"], "config": config, "mode": "incremental" if incremental else "full"}
+
+
+def _database(d: dict[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = {"url": d["url"], "table": d["table"], "way": d["way"] or "full"}
+    if key := _listed(d["key"]):
+        config["key"] = key
+    if since := _listed(d["since_column"]):
+        config["since_column"] = since
+    if d["way"] == "timestamp" and d["overlap_minutes"]:
+        config["overlap_seconds"] = d["overlap_minutes"] * 60
+    return config
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in re.split("[,，、]", text or "") if part.strip()]
+
+
+def _conditions(text: str) -> dict[str, list[str]]:
+    column, _sign, values = (text or "").partition("=")
+    return {column.strip(): _listed(values)} if column.strip() and values.strip() else {}
+
+
+def initial(feed: Feed) -> dict[str, Any]:
+    """A feed as its form shows it."""
+    config = dict(feed.config)
+    void = config.get("deleted_when") or {}
+    return {
+        "name": feed.name, "org_code": feed.org_code, "kind": feed.reader, "url": config.get("url", ""), "table": config.get("table", ""),
+        "path": config.get("path", ""), "folder": config.get("folder", ""), "pattern": config.get("pattern", ""),
+        "way": config.get("way") or ("timestamp" if config.get("since_column") else "full"), "key": _joined(config.get("key")),
+        "since_column": _joined(config.get("since_column")), "overlap_minutes": int(config.get("overlap_seconds", 0)) // 60,
+        "deleted_when": "".join(f"{c}={_joined(v)}" for c, v in list(void.items())[:1]), "plan": feed.schedule,
+        "needs": [f.name for f in feed.needs.all()], "attempts": feed.attempts, "buffer_days": feed.buffer_days, "quiet_minutes": feed.quiet_minutes,
+    }  # fmt: skip
+
+
+def _joined(given: Any) -> str:
+    return "" if not given else given if isinstance(given, str) else ",".join(map(str, given))

@@ -1,0 +1,390 @@
+"""Pages of a feed's mapping: fields, values, filter, test run, versions; the YAML behind them can be edited as text too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from yigong.kit.ctx import Ctx
+from yigong.kit.errors import Fault, Refused
+from yigong.platform.exchange import editing, expression, mappings, selectors, suggest
+from yigong.platform.exchange.mapping import PERSON
+from yigong.platform.exchange.mapping_file import KINDS
+from yigong.platform.exchange.models import Feed
+from yigong.platform.exchange.sentences import sentence
+from yigong.security.api import action
+from yigong.standards import api as standards
+from yigong.web.http import page
+from yigong.web.http import sentence as refusal_sentence
+
+PERSON_WORDS = {
+    "full_name": "姓名", "sex_code": "性别", "born_on": "出生日期", "id_type_code": "证件类型", "id_no": "证件号码", "phone": "电话",
+    "address": "住址", "division_code": "行政区划", "health_card_no": "健康卡号", "contact_name": "联系人", "contact_phone": "联系人电话",
+    "ethnic_group_code": "民族", "registered_at": "登记时间", "facts": "其他",
+}  # fmt: skip
+WAIST_WORDS = {"event_at": _("发生时间"), "local_id": _("患者号")}
+
+
+def _ctx(request: HttpRequest) -> Ctx:
+    return request.ctx  # type: ignore[attr-defined,no-any-return]
+
+
+def english() -> bool:
+    """Whether the page is in English."""
+    return get_language() == "en"
+
+
+def tabs(feed: Feed, chosen: str) -> list[dict[str, Any]]:
+    """The pages of a mapping."""
+    named = (
+        ("fields", _("结构映射")),
+        ("values", _("值映射")),
+        ("filter", _("过滤规则")),
+        ("trial", _("试运行")),
+        ("text", _("文本")),
+        ("versions", _("版本")),
+    )
+    url = reverse("exchange:mapping", args=[feed.pk])
+    return [{"label": word, "url": f"{url}?tab={name}", "active": name == chosen} for name, word in named]
+
+
+@action("exchange.map")
+def mapping(request: HttpRequest, feed_id: int) -> HttpResponse:
+    """The mapping of a feed under work, by one of its sides."""
+    ctx = _ctx(request)
+    feed = selectors.feed(ctx, feed_id)
+    side = request.GET.get("tab", "fields")
+    if side not in SIDES:
+        raise Refused("not_found")
+    text = mappings.text_of(feed)
+    draft = mappings.draft_of(feed)
+    context = {
+        "feed": feed,
+        "side": side,
+        "tabs": tabs(feed, side),
+        "draft": bool(feed.draft),
+        "mistakes": mappings.mistakes(feed, text),
+        "data_set": _set_word(str(draft.get("data_set", ""))),
+        "english": english(),
+        **SIDES[side](request, ctx, feed, draft, text),
+    }
+    return page(request, f"exchange/mapping_{side}.html", context)
+
+
+def _set_word(name: str) -> str:
+    found = standards.load().data_sets.get(name)
+    return "" if found is None else found.name_en if english() else found.name_zh
+
+
+def _sample(ctx: Ctx, feed: Feed) -> tuple[pl.DataFrame, str]:
+    """Sample rows, or the sentence why there are none."""
+    try:
+        return mappings.kept_sample(ctx, feed), ""
+    except Refused as refused:
+        return pl.DataFrame(), refusal_sentence(refused)
+    except Fault as fault:
+        return pl.DataFrame(), sentence(fault.code, fault.facts)[1 if english() else 0]
+
+
+def _fields(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
+    frame, trouble = _sample(ctx, feed)
+    columns = [c for c in frame.columns if not c.startswith("_")]
+    name, section = request.GET.get("field", ""), request.GET.get("section", "fields")
+    known = standards.load().data_sets.get(str(draft.get("data_set", "")))
+    hints = mappings.field_hints(feed, columns) if known else {}
+    used = _used(draft)
+    return {
+        "lines": _lines(draft),
+        "columns": [_column(c, frame, hints.get(c, []), c in used) for c in columns],
+        "trouble": trouble,
+        "chosen": _chosen(draft, section, name) if name else None,
+        "section": section,
+        "choice": columns,
+        "kinds": KINDS,
+        "tables": sorted({"names", *(draft.get("codes") or {})}),
+        "functions": [(f.form, f.en if english() else f.zh) for f in expression.FUNCTIONS.values()],
+        "q": request.GET.get("q", ""),
+        "found": [] if known is None else mappings.found_fields(known.identifier, request.GET.get("q", ""))[:40],
+        "sets": mappings.found_data_sets(request.GET.get("q", "")) if known is None else [],
+        "plain": {n: ", ".join(editing.names(draft.get(n))) for n in ("key", "group", "encounter", "source_system")},
+        "persons": [(p, PERSON_WORDS[p]) for p in PERSON],
+        "set_up": known is not None,
+    }
+
+
+def _used(draft: editing.Draft) -> set[str]:
+    found = {c for part in ("key", "group", "encounter") for c in editing.names(draft.get(part))}
+    for one in [*_specs(draft), *(("", draft.get(w)) for w in editing.WAIST)]:
+        line = editing.line(one[0], one[1])
+        if line.how == "from":
+            found |= {c.strip() for c in line.source.split(",")}
+    return found
+
+
+def _specs(draft: editing.Draft) -> list[tuple[str, Any]]:
+    return [item for part in ("fields", "person", "extra") for item in (draft.get(part) or {}).items()]
+
+
+def _column(name: str, frame: pl.DataFrame, hints: list[suggest.Hint], used: bool) -> dict[str, Any]:
+    values = frame.get_column(name).drop_nulls().unique(maintain_order=True)
+    return {
+        "name": name,
+        "examples": values[:3].to_list(),
+        "hints": [_hint(h) for h in hints] if not used else [],
+        "used": used,
+    }
+
+
+def _hint(hint: suggest.Hint) -> dict[str, Any]:
+    zh, en = suggest.WHY[hint.why]
+    return {
+        "target": hint.target,
+        "name": hint.name,
+        "percent": round(100 * hint.score),
+        "why": en if english() else zh,
+    }
+
+
+def _lines(draft: editing.Draft) -> list[dict[str, Any]]:
+    known = standards.load().data_sets.get(str(draft.get("data_set", "")))
+    names = {f.identifier: f for f in known.fields} if known else {}
+    found = [_line(w, str(WAIST_WORDS[w]), editing.line(w, draft.get(w)), w) for w in editing.WAIST]
+    found += [
+        _line("person", PERSON_WORDS.get(n, n), editing.line(n, given), n)
+        for n, given in (draft.get("person") or {}).items()
+    ]
+    for name, given in (draft.get("fields") or {}).items():
+        field = names.get(name)
+        word = name if field is None else field.name_en if english() else field.name_zh
+        found.append(_line("fields", word, editing.line(name, given), name, coded=bool(field and field.value_set_id)))
+    return [*found, *(_line("extra", n, editing.line(n, given), n) for n, given in (draft.get("extra") or {}).items())]
+
+
+def _line(section: str, word: str, line: editing.Line, name: str, *, coded: bool = False) -> dict[str, Any]:
+    return {"section": section, "word": word, "line": line, "name": name, "coded": coded}
+
+
+def _chosen(draft: editing.Draft, section: str, name: str) -> dict[str, Any]:
+    given = draft.get(name) if section in editing.WAIST else (draft.get(section) or {}).get(name)
+    word = next((ln["word"] for ln in _lines(draft) if ln["section"] == section and ln["name"] == name), "")
+    if not word and section == "fields":
+        field = next((f for f in mappings.data_set(str(draft.get("data_set"))).fields if f.identifier == name), None)
+        if field is None:
+            raise Refused("exchange.draft_wrong", part=name)
+        word = field.name_en if english() else field.name_zh
+    return {
+        "section": section,
+        "name": name,
+        "word": word or PERSON_WORDS.get(name, name),
+        "line": editing.line(name, given),
+    }
+
+
+def _values(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
+    coded = [
+        ln
+        for ln in _lines(draft)
+        if (ln["line"].codes and ln["line"].codes != "names") or ln["coded"] or ln["name"].endswith("_unit")
+    ]
+    name = request.GET.get("field", "")
+    one = next((ln for ln in coded if ln["name"] == name), coded[0] if coded else None)
+    if one is None:
+        return {"coded": []}
+    frame, trouble = _sample(ctx, feed)
+    targets, unit = mappings.targets_of(str(draft.get("data_set")), one["name"])
+    words = mappings.words(feed, one["line"], frame)
+    return {
+        "coded": coded,
+        "one": one,
+        "trouble": trouble,
+        "words": [(w, [_hint(h) for h in w.hints]) for w in words],
+        "targets": [(t.key, (t.english if english() and t.english else t.name)) for t in targets],
+        "unit": unit,
+        "open": sum(1 for w in words if not w.code),
+        "sure": sum(1 for w in words if not w.code and w.hints and w.hints[0].score >= SURE),
+        "sure_percent": round(100 * SURE),
+    }
+
+
+SURE = 0.9  # suggestions from here on can be confirmed together
+
+
+def _filter(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
+    given = editing.rules(draft)
+    frame, trouble = _sample(ctx, feed)
+    counts = mappings.filter_counts(text, frame) if frame.height else {}
+    return {
+        "rules": [{**r, "count": counts.get(r["name"])} for r in given],
+        "blank": range(len(given) + 1, len(given) + 3),
+        "otherwise": (draft.get("filter") or {}).get("otherwise", "pass"),
+        "rest": counts.get(""),
+        "looked": frame.height,
+        "trouble": trouble,
+        "columns": [c for c in frame.columns if not c.startswith("_")],
+        "functions": [(f.form, f.en if english() else f.zh) for f in expression.FUNCTIONS.values()],
+    }
+
+
+def _trial(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
+    frame, trouble = _sample(ctx, feed)
+    if trouble or mappings.mistakes(feed, text):
+        return {"trouble": trouble, "trial": None}
+    try:
+        tried = mappings.trial(ctx, feed, text, frame)
+    except Refused as refused:
+        return {"trouble": refusal_sentence(refused), "trial": None}
+    names = {
+        f.identifier: (f.name_en if english() else f.name_zh) for f in mappings.data_set(str(draft["data_set"])).fields
+    }
+    at = min(max(int(request.GET.get("row", "0") or 0), 0), len(tried.rows) - 1)
+    one = tried.rows[at]
+    after = [
+        (names.get(k) or _waist(k), v) for k, v in one.after.items() if v is not None and not k.startswith("extra.")
+    ]
+    return {"trial": tried, "one": one, "at": at, "after": after, "rows": list(enumerate(tried.rows))}
+
+
+def _waist(name: str) -> str:
+    words = {
+        "source_key": _("主键"), "group_key": _("分组"), "event_at": _("发生时间"), "local_id": _("患者号"), "source_system": _("来源系统"),
+        "person_system": _("患者来源系统"), "encounter_key": _("就诊号"), "org_code": _("机构"), "extra": _("标准之外"),
+    }  # fmt: skip
+    return words.get(name, name)
+
+
+def _text(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
+    return {"text": text, "lines": text.count("\n") + 3}
+
+
+def _versions(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
+    versions = list(feed.mappings.order_by("-version"))
+    numbers = [v.version for v in versions]
+    new = int(request.GET.get("new") or (numbers[0] if numbers else 0))
+    old = int(request.GET.get("old") or (numbers[1] if len(numbers) > 1 else new))
+    by_number = {v.version: v.text for v in versions}
+    return {
+        "versions": versions,
+        "old": old,
+        "new": new,
+        "lines": editing.difference(by_number.get(old, ""), by_number.get(new, "")) if versions else [],
+    }
+
+
+Side = Callable[[HttpRequest, Ctx, Feed, editing.Draft, str], dict[str, Any]]
+SIDES: Mapping[str, Side] = {
+    "fields": _fields, "values": _values, "filter": _filter, "trial": _trial, "text": _text, "versions": _versions,
+}  # fmt: skip
+
+
+@require_POST
+@action("exchange.map")
+def change(request: HttpRequest, feed_id: int, verb: str) -> HttpResponse:
+    """One change of the draft, or its end: published, given up, gone back to an old version."""
+    ctx = _ctx(request)
+    feed = selectors.feed(ctx, feed_id)
+    if verb not in CHANGES:
+        raise Refused("not_found")
+    side = CHANGES[verb](request, ctx, feed)
+    return redirect(f"{reverse('exchange:mapping', args=[feed.pk])}?tab={side}")
+
+
+def _set_line(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
+    given = request.POST
+    how = given.get("how", "")
+    source = (
+        ", ".join(given.getlist("column")) if how == "from" else given.get("value" if how == "value" else "expr", "")
+    )
+    gone = "remove" in given
+    line = editing.Line(
+        given.get("name", ""), "" if gone else how, source.strip(), given.get("codes", "").strip(), given.get("parse", "").strip(),
+        given.get("default", "").strip(), given.get("kind", ""), "lenient" in given,
+    )  # fmt: skip
+    mappings.save_draft(ctx, feed, editing.put(mappings.draft_of(feed), given.get("section", ""), line))
+    return "fields"
+
+
+def _accept(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
+    """A suggestion that a person confirmed: this column holds this field."""
+    line = editing.Line(request.POST.get("name", ""), "from", request.POST.get("column", ""))
+    mappings.save_draft(ctx, feed, editing.put(mappings.draft_of(feed), "fields", line))
+    return "fields"
+
+
+def _set_plain(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
+    draft = mappings.draft_of(feed)
+    if name := request.POST.get("data_set", ""):
+        draft = editing.put_plain(draft, "data_set", mappings.data_set(name).identifier)
+    for part in ("key", "group", "encounter"):
+        if part in request.POST:
+            draft = editing.put_plain(draft, part, [c for c in request.POST.getlist(part) if c])
+    if "source_system" in request.POST:
+        draft = editing.put_plain(draft, "source_system", request.POST["source_system"].strip())
+    mappings.save_draft(ctx, feed, draft)
+    return "fields"
+
+
+def _set_codes(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
+    """Values that a person gave a code, or whose suggestion a person confirmed."""
+    name, section = request.POST.get("name", ""), request.POST.get("section", "fields")
+    draft = mappings.draft_of(feed)
+    line = editing.line(name, (draft.get(section) or {}).get(name))
+    table = line.codes if line.codes and line.codes != "names" else name
+    codes = {
+        k.removeprefix("code:"): v for k, v in request.POST.items() if k.startswith("code:") and isinstance(v, str)
+    }
+    if "sure" in request.POST:
+        frame, _trouble = _sample(ctx, feed)
+        words = mappings.words(feed, line, frame)
+        codes = {w.value: w.hints[0].target for w in words if not w.code and w.hints and w.hints[0].score >= SURE}
+    if line.codes != table:
+        parts = editing.Line(name, line.how, line.source, table, line.parse, line.default, line.kind, line.lenient)
+        draft = editing.put(draft, section, parts)
+    mappings.save_draft(ctx, feed, editing.put_codes(draft, table, codes))
+    messages.success(request, _("已确认 %(n)s 个值") % {"n": sum(1 for v in codes.values() if v)})
+    return f"values&field={name}"
+
+
+def _set_rules(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
+    given = request.POST
+    names, whens, thens = given.getlist("rule_name"), given.getlist("rule_when"), given.getlist("rule_then")
+    rules = [{"name": n.strip(), "when": w.strip(), "then": t} for n, w, t in zip(names, whens, thens, strict=False)]
+    mappings.save_draft(ctx, feed, editing.put_rules(mappings.draft_of(feed), rules, given.get("otherwise", "pass")))
+    return "filter"
+
+
+def _set_text(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
+    mappings.save_text(ctx, feed, request.POST.get("text", ""))
+    return "text"
+
+
+def _publish(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
+    made = mappings.publish(ctx, feed)
+    messages.success(request, _("已发布为第 %(n)s 版，下次运行起用") % {"n": made.version})
+    return "versions"
+
+
+def _discard(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
+    mappings.discard_draft(ctx, feed)
+    return "fields"
+
+
+def _back(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
+    number = request.POST.get("version", "")
+    made = mappings.go_back(ctx, feed, int(number) if number.isdigit() else 0)
+    messages.success(request, _("第 %(old)s 版的内容已成为第 %(n)s 版") % {"old": number, "n": made.version})
+    return "versions"
+
+
+CHANGES: Mapping[str, Callable[[HttpRequest, Ctx, Feed], str]] = {
+    "line": _set_line, "accept": _accept, "plain": _set_plain, "codes": _set_codes, "rules": _set_rules, "text": _set_text,
+    "publish": _publish, "discard": _discard, "back": _back,
+}  # fmt: skip

@@ -1,0 +1,293 @@
+"""Rows in PostgreSQL's binary COPY format (PostgreSQL documentation, COPY, "Binary Format"), written from Arrow buffers.
+
+Columns are written one after another into the places of their rows, a window of rows at a time, so that the window
+stays in the cache of the processor. No Python object is made for a value.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numba import njit
+
+from yigong.platform.records.buffers import Buffers, Texts, given
+
+HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+TRAILER = b"\xff\xff"
+WINDOW = 2048  # rows
+EPOCH_DAYS = 10_957  # from 1970-01-01 to 2000-01-01, where PostgreSQL begins to count
+EPOCH_US = EPOCH_DAYS * 86_400_000_000
+_TEXTS = ("text", "character varying", "jsonb", "numeric")
+_WIDTHS = {
+    "bigint": 8, "integer": 4, "smallint": 2, "date": 4, "timestamp with time zone": 8, "time without time zone": 8,
+    "boolean": 1,
+}  # fmt: skip
+
+
+def encoded(
+    buffers: Buffers, names: Sequence[str], kinds: Mapping[str, str], more: Mapping[str, Any]
+) -> tuple[list[str], Iterator[memoryview]]:
+    """The names of the columns in the order written, and the whole COPY stream in pieces.
+
+    *names* are the columns of the frame to be written, *kinds* PostgreSQL's types by column, *more* further columns
+    with the one value that all rows have.
+    """
+    same = {n: v for n, v in buffers.same().items() if n in names}
+    told = {**{n: v for n, v in same.items() if v is not None}, **{n: v for n, v in more.items() if v is not None}}
+    own = [n for n in names if n not in same]
+    head = struct.pack(">h", len(told) + len(own)) + b"".join(_field(v, kinds[n]) for n, v in told.items())
+    columns = [_column(buffers, n, kinds[n]) for n in own]
+    return [*told, *own], _stream(buffers.frame.height, np.frombuffer(head, dtype=np.uint8), columns)
+
+
+def _stream(height: int, head: np.ndarray, columns: Sequence[_Column]) -> Iterator[memoryview]:
+    yield memoryview(HEADER)
+    for first in range(0, height, WINDOW):
+        last = min(first + WINDOW, height)
+        at = np.full(last - first, len(head), dtype=np.int64)
+        for column in columns:
+            column.measure(at, first)
+        ends = np.cumsum(at)
+        out = np.empty(int(ends[-1]), dtype=np.uint8)
+        at = ends - at
+        _put_same(out, at, head)
+        for column in columns:
+            column.put(out, at, first)
+        yield memoryview(out)
+    yield memoryview(TRAILER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Long:
+    """A column whose values have lengths of their own; jsonb begins with its version."""
+
+    texts: Texts
+    before: int
+
+    def measure(self, sizes: np.ndarray, first: int) -> None:
+        _measure_long(sizes, self.texts.offsets, self.texts.given, first, 4 + self.before)
+
+    def put(self, out: np.ndarray, at: np.ndarray, first: int) -> None:
+        _put_long(out, at, self.texts.offsets, self.texts.data, self.texts.given, first, self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """A column whose values are whole numbers of one width."""
+
+    values: np.ndarray
+    given: np.ndarray
+    width: int
+
+    def measure(self, sizes: np.ndarray, first: int) -> None:
+        _measure_fixed(sizes, self.given, first, self.width)
+
+    def put(self, out: np.ndarray, at: np.ndarray, first: int) -> None:
+        _put_fixed(out, at, self.values, self.given, first, self.width)
+
+
+_Column = _Long | _Fixed
+
+
+def _column(buffers: Buffers, name: str, kind: str) -> _Column:
+    bare, column = kind.partition("(")[0], buffers.frame.get_column(name)
+    if bare == "numeric":
+        return _Long(_numerics(column), 0)
+    if bare in _TEXTS:
+        return _Long(buffers.texts(name), 1 if bare == "jsonb" else 0)
+    return _Fixed(_whole(column, bare), given(column), _WIDTHS[bare])
+
+
+def _whole(column: pl.Series, kind: str) -> np.ndarray:
+    """The values as PostgreSQL counts them."""
+    held = column.dt.cast_time_unit("us") if column.dtype == pl.Datetime else column
+    values = held.to_physical().cast(pl.Int64).fill_null(0)
+    if kind == "date":
+        values = values - EPOCH_DAYS
+    elif kind == "timestamp with time zone":
+        values = values - EPOCH_US
+    elif kind == "time without time zone":
+        values = values // 1000
+    return values.to_numpy()
+
+
+def _field(value: Any, kind: str) -> bytes:
+    """One value with its length before it."""
+    dtype = next((d for t, d in _DTYPES if isinstance(value, t)), None)
+    one = _column(Buffers(pl.DataFrame({"one": pl.Series([value], dtype=dtype)})), "one", kind)
+    size = np.zeros(1, dtype=np.int64)
+    one.measure(size, 0)
+    out = np.empty(int(size[0]), dtype=np.uint8)
+    one.put(out, np.zeros(1, dtype=np.int64), 0)
+    return out.tobytes()
+
+
+_DTYPES: tuple[tuple[type, Any], ...] = ((datetime, pl.Datetime("us", "UTC")), (bool, pl.Boolean), (int, pl.Int64))
+
+
+def _numerics(column: pl.Series) -> Texts:
+    """Numbers as PostgreSQL's numeric: the shortest decimal that is the same float."""
+    there = given(column)
+    values = column.cast(pl.Float64).fill_null(0.0).to_numpy()
+    offsets = np.zeros(len(values) + 1, dtype=np.int64)
+    data = np.empty(len(values) * 20 + 1, dtype=np.uint8)
+    rest = _pack_numerics(values, offsets, data)
+    if rest < len(values):
+        return _spelled(values, there)
+    return Texts(offsets, data, there)
+
+
+def _spelled(values: np.ndarray, there: np.ndarray) -> Texts:
+    """The same by way of the written number, for those that are very large, very small or none."""
+    packed = [_numeric(float(v)) for v in values]
+    offsets = np.concatenate([[0], np.cumsum([len(p) for p in packed])]).astype(np.int64)
+    return Texts(offsets, np.frombuffer(b"".join(packed) or b"\0", dtype=np.uint8), there)
+
+
+_STRANGE = {"nan": 0xC000, "inf": 0xD000, "-inf": 0xF000}
+
+
+def _numeric(value: float) -> bytes:
+    text = repr(value)
+    if text in _STRANGE:
+        return struct.pack(">hhHh", 0, 0, _STRANGE[text], 0)
+    sign, figures, exponent = Decimal(text).as_tuple()
+    assert isinstance(exponent, int)
+    digits = "".join(map(str, figures)) + "0" * max(exponent, 0)
+    scale = max(-exponent, 0)
+    digits = digits.rjust(scale + 1, "0")
+    before, behind = digits[: len(digits) - scale], digits[len(digits) - scale :]
+    before = before.rjust(-(-len(before) // 4) * 4, "0")
+    groups = before + behind.ljust(-(-len(behind) // 4) * 4, "0")
+    parts = [int(groups[at : at + 4]) for at in range(0, len(groups), 4)]
+    weight = len(before) // 4 - 1
+    while parts and not parts[0]:
+        parts.pop(0)
+        weight -= 1
+    while parts and not parts[-1]:
+        parts.pop()
+    negative = 0x4000 if sign and parts else 0
+    return struct.pack(
+        f">hhHh{len(parts)}h", len(parts), weight if parts else 0, negative, scale if parts else 0, *parts
+    )
+
+
+@njit(cache=True, nogil=True)
+def _pack_numerics(values: np.ndarray, offsets: np.ndarray, data: np.ndarray) -> int:  # pragma: no cover - compiled
+    """Fill *offsets* and *data*; the first row that is out of the range of exact whole numbers, or their number."""
+    groups = np.zeros(8, dtype=np.int64)
+    at = 0
+    for row in range(len(values)):
+        value = abs(values[row])
+        scale, power, whole = -1, 1.0, 0.0
+        for tried in range(16):
+            whole = np.rint(value * power)
+            if not whole < 9007199254740992.0:
+                break
+            if whole / power == value:
+                scale = tried
+                break
+            power *= 10.0
+        if scale < 0:
+            return row
+        left = np.int64(whole)
+        for _ in range((4 - scale % 4) % 4):
+            left *= 10
+        behind = (scale + 3) // 4
+        count = 0
+        while left > 0:
+            groups[count] = left % 10000
+            left //= 10000
+            count += 1
+        low = 0
+        while low < count and groups[low] == 0:
+            low += 1
+        weight = count - behind - 1 if count else 0
+        negative = 0x40 if values[row] < 0 and count else 0
+        at = _put_short(data, at, count - low)
+        at = _put_short(data, at, weight)
+        data[at], data[at + 1] = negative, 0
+        at = _put_short(data, at + 2, scale if count else 0)
+        for place in range(count - 1, low - 1, -1):
+            at = _put_short(data, at, groups[place])
+        offsets[row + 1] = at
+    return len(values)
+
+
+@njit(cache=True, nogil=True)
+def _put_short(data: np.ndarray, at: int, value: int) -> int:  # pragma: no cover - compiled
+    data[at], data[at + 1] = (value >> 8) & 0xFF, value & 0xFF
+    return at + 2
+
+
+@njit(cache=True, nogil=True)
+def _put_length(out: np.ndarray, at: int, length: int) -> int:  # pragma: no cover - compiled
+    for place in range(4):
+        out[at + place] = (length >> (24 - 8 * place)) & 0xFF
+    return at + 4
+
+
+@njit(cache=True, nogil=True)
+def _put_same(out: np.ndarray, at: np.ndarray, head: np.ndarray) -> None:  # pragma: no cover - compiled
+    for row in range(len(at)):
+        place = at[row]
+        for step in range(len(head)):
+            out[place + step] = head[step]
+        at[row] = place + len(head)
+
+
+@njit(cache=True, nogil=True)
+def _measure_long(
+    sizes: np.ndarray, offsets: np.ndarray, given: np.ndarray, first: int, more: int
+) -> None:  # pragma: no cover - compiled
+    for row in range(len(sizes)):
+        here = first + row
+        sizes[row] += offsets[here + 1] - offsets[here] + more if given[here] else 4
+
+
+@njit(cache=True, nogil=True)
+def _put_long(
+    out: np.ndarray, at: np.ndarray, offsets: np.ndarray, data: np.ndarray, given: np.ndarray, first: int, before: int
+) -> None:  # pragma: no cover - compiled
+    for row in range(len(at)):
+        here, place = first + row, at[row]
+        if not given[here]:
+            at[row] = _put_length(out, place, -1)
+            continue
+        start, length = offsets[here], offsets[here + 1] - offsets[here]
+        place = _put_length(out, place, length + before)
+        if before:
+            out[place] = 1
+            place += 1
+        for step in range(length):
+            out[place + step] = data[start + step]
+        at[row] = place + length
+
+
+@njit(cache=True, nogil=True)
+def _measure_fixed(sizes: np.ndarray, given: np.ndarray, first: int, width: int) -> None:  # pragma: no cover - compiled
+    for row in range(len(sizes)):
+        sizes[row] += 4 + width if given[first + row] else 4
+
+
+@njit(cache=True, nogil=True)
+def _put_fixed(
+    out: np.ndarray, at: np.ndarray, values: np.ndarray, given: np.ndarray, first: int, width: int
+) -> None:  # pragma: no cover - compiled
+    for row in range(len(at)):
+        here, place = first + row, at[row]
+        if not given[here]:
+            at[row] = _put_length(out, place, -1)
+            continue
+        place = _put_length(out, place, width)
+        value = values[here]
+        for step in range(width):
+            out[place + step] = (value >> (8 * (width - 1 - step))) & 0xFF
+        at[row] = place + width
