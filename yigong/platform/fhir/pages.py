@@ -124,7 +124,7 @@ def _shown(request: HttpRequest, found: Application, secret: str = "") -> HttpRe
         "secret": secret,
         "tone": tone,
         "word": word,
-        "institution": institution.name if institution else "",
+        "institution_name": institution.name if institution else "",
         "method": _("签名断言（公钥）") if found.jwks else _("密钥"),
         "scopes": found.scopes.split(),
         "reach": REACHES[Reach(found.reach)],
