@@ -127,7 +127,8 @@ def _fields(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, te
 
 
 def _used(draft: editing.Draft) -> set[str]:
-    found = {c for part in ("key", "group", "encounter") for c in editing.names(draft.get(part))}
+    """Source columns that a field is taken from; a column of the key may be a field as well."""
+    found: set[str] = set()
     for one in [*_specs(draft), *(("", draft.get(w)) for w in editing.WAIST)]:
         line = editing.line(one[0], one[1])
         if line.how == "from":
@@ -151,14 +152,10 @@ def _column(
     }
 
 
-def _hint(hint: suggest.Hint) -> dict[str, Any]:
+def _hint(hint: suggest.Hint, names: Mapping[str, str]) -> dict[str, Any]:
     zh, en = suggest.WHY[hint.why]
-    return {
-        "target": hint.target,
-        "name": hint.name,
-        "percent": round(100 * hint.score),
-        "why": en if english() else zh,
-    }
+    name = names.get(hint.target) or hint.name
+    return {"target": hint.target, "name": name, "percent": round(100 * hint.score), "why": en if english() else zh}
 
 
 def _lines(draft: editing.Draft) -> list[dict[str, Any]]:
