@@ -41,6 +41,7 @@ ENTRIES = (
     Entry(_("服务"), "plug-connected", "bus:messages", "bus.view", "yigong.platform.bus.api:dead_count"),
     Entry(_("接口"), "api", "hl7v3:services", "hl7v3.view"),
     Entry(_("质量"), "shield-check", "quality:overview", "quality.view", "yigong.quality.api:waiting"),
+    Entry(_("测评"), "clipboard-check", "conformance:desk", "conformance.view"),
     Entry(_("影像"), "photo-scan", "dicom:archives", "dicom.list"),
     Entry(_("接入"), "api-app", "fhir-pages:applications", "fhir.applications"),
     Entry(_("监管"), "chart-histogram", "supervision:board", "supervision.view"),
