@@ -37,7 +37,7 @@ def test_many_pairs_are_answered_and_taken_back(visit: Visit) -> None:
     assert "还没有改动" in page.inner_text("body")
     page.click("text=照此作答")
     page.wait_for_selector("text=已答")
-    page.click("text=撤回")
+    page.click("button:has-text('撤回')")
     page.wait_for_selector("text=恢复到之前")
     assert page.locator("input[name=pair]").count() == waiting
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from yigong.kit.clock import now
+from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.empi import stored
@@ -190,7 +190,7 @@ def trend(ctx: Ctx, *, days: int = 30) -> list[tuple[str, int]]:
             select to_char(d, 'MM-DD') as day, (select count(*) from pairs where created_at < d + interval '1 day'
                 and (done is null or done >= d + interval '1 day')) as n
             from generate_series(%(start)s::date, %(end)s::date, '1 day') d order by d""",
-        {"start": (now() - timedelta(days=days - 1)).date(), "end": now().date(), **reach.params},
+        {"start": today() - timedelta(days=days - 1), "end": today(), **reach.params},
     )
     return [(row["day"], int(row["n"])) for row in rows]
 
