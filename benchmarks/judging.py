@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 NEWBORN = r"之(?:大|小)?(?:子|女|婴|宝宝)$"
 
 
@@ -18,6 +19,7 @@ def judge(truth: pl.DataFrame, clusters: pl.Series) -> dict[str, float]:
     exact = persons.filter(pl.col("pieces") == 1).join(owners.filter(pl.col("persons") == 1), on="cluster").height
     precision, recall = common / max(1, made_pairs), common / max(1, true_pairs)
     figures = {
+        "made_pairs": made_pairs,
         "pair_precision": precision,
         "pair_recall": recall,
         "pair_f1": 2 * precision * recall / max(1e-12, precision + recall),
@@ -26,7 +28,23 @@ def judge(truth: pl.DataFrame, clusters: pl.Series) -> dict[str, float]:
     }
     if {"hh_id", "dob", "name"} <= set(truth.columns):
         figures |= {"twins_merged": _twins(frame), "newborns_linked": _newborns(frame)}
+    if {"idno", "dob", "sex"} <= set(truth.columns):
+        figures["two_numbers"] = _two_numbers(frame)
     return figures
+
+
+def _two_numbers(frame: pl.DataFrame) -> float:
+    """Clusters that hold two valid identity numbers, each of the birth date and sex of its record."""
+    number = pl.col("idno")
+    digits = [number.str.slice(i, 1).cast(pl.Int32, strict=False) * w for i, w in enumerate(WEIGHTS)]
+    sign = (pl.sum_horizontal(digits) % 11).replace_strict(
+        dict(enumerate("10X98765432")), default=None, return_dtype=pl.String
+    )
+    own = (number.str.slice(6, 8) == pl.col("dob").str.replace_all("-", "")) & (
+        (number.str.slice(16, 1).cast(pl.Int32, strict=False) % 2 == 1) == (pl.col("sex") == "男")
+    )
+    sound = frame.filter((number.str.len_chars() == 18) & (number.str.slice(17, 1) == sign) & own)
+    return float((sound.group_by("cluster").agg(pl.col("idno").n_unique())["idno"] > 1).sum())
 
 
 def _pairs(groups: pl.DataFrame) -> int:

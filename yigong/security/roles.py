@@ -45,6 +45,7 @@ ROLES = (
             "quality.*",
             "fhir.*",
             "dicom.list",
+            "conformance.*",
             "dicom.manage",
         ),
         Reach.COUNTY,

@@ -1,29 +1,21 @@
-"""The doors of the services: what the platform's worker does for them in turn. Systems come in by the network."""
+"""The doors of the HL7 v3 services: what is served, requests written from the declarations, envelopes, the worker's turn."""
 
-from __future__ import annotations
+from yigong.platform.hl7v3.clearing import clear, work
+from yigong.platform.hl7v3.declared import Spec, by_name, specs
+from yigong.platform.hl7v3.examples import example, groups_of, invented
+from yigong.platform.hl7v3.soap import MEDIA, NAMESPACE, OPERATION, call
 
-import time
-from datetime import timedelta
-
-from yigong.kit.clock import now
-from yigong.platform.hl7v3.models import Call
-
-__all__ = ["clear", "work"]
-#: a reply is kept so long for a sender who repeats its message; the line of the call stays
-KEEP = timedelta(days=180)
-PAUSE_SECONDS = 3600.0
-_cleared_at = float("-inf")
-
-
-def work() -> int:
-    """Clear what is over, once an hour; how much that was."""
-    global _cleared_at
-    if time.monotonic() - _cleared_at < PAUSE_SECONDS:
-        return 0
-    _cleared_at = time.monotonic()
-    return clear()
-
-
-def clear() -> int:
-    """Empty the replies whose time is over; how many."""
-    return Call.objects.filter(at__lt=now() - KEEP).exclude(reply="").update(reply="")
+__all__ = [
+    "MEDIA",
+    "NAMESPACE",
+    "OPERATION",
+    "Spec",
+    "by_name",
+    "call",
+    "clear",
+    "example",
+    "groups_of",
+    "invented",
+    "specs",
+    "work",
+]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from yigong.platform.empi.engine.compare import levels_of
 from yigong.platform.empi.engine.hashing import mix
-from yigong.platform.empi.engine.kernels import I64, I16s, I32s, I64s, U32s, inner, kernel
+from yigong.platform.empi.engine.kernels import I64, I16s, I32s, I64s, U8s, U32s, inner, kernel
 from yigong.platform.empi.engine.parse import number_date
 from yigong.platform.empi.engine.score import score_of
 
@@ -216,9 +216,9 @@ def make_pairs(
                     b = int(runs[u])
                     if a == b or met_before(prints, variants, a, b, spaces, space, void):
                         continue
-                    if ((void[a] | void[b]) >> space) & 1 == 0:
-                        if least_print(prints, a * variants, b * variants, first, last) != head:
-                            continue
+                    least = least_print(prints, a * variants, b * variants, first, last)
+                    if least != head and ((void[a] | void[b]) >> space) & 1 == 0:
+                        continue
                     got = levels_of(rows, a * width, rows, b * width, program, count, alike, kin)
                     score = score_of(got, count, weights, relations, related)
                     if score < floor:

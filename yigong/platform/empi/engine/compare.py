@@ -186,12 +186,12 @@ def registered(x, i, y, j, c, r, n, level):  # type: ignore[no-untyped-def]
     r1, r2 = (x[i + r] >> 21) & 0x1FFFF, (y[j + r] >> 21) & 0x1FFFF
     b1, b2 = (x[i + c] >> 21) & 0x1FFFF, (y[j + c] >> 21) & 0x1FFFF
     after, known = 0, False
-    if w1 != 0 and r1 != 0 and b2 != 0:
-        after, known = r1 - b2, True
-    elif w2 != 0 and r2 != 0 and b1 != 0:
-        after, known = r2 - b1, True
-    elif w1 != 0 and w2 != 0 and r1 != 0 and r2 != 0:
-        after, known = abs(r1 - r2), True
+    if w1 != 0 and w2 != 0:
+        after, known = abs(r1 - r2), r1 != 0 and r2 != 0
+    elif w1 != 0:
+        after, known = r1 - b2, r1 != 0 and b2 != 0
+    else:
+        after, known = r2 - b1, r2 != 0 and b1 != 0
     if not known:
         return level
     if after >= 0 and after <= 40:

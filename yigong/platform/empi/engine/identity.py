@@ -93,9 +93,14 @@ def read(number: str) -> IdentityNumber | None:
     if len(text) != 18 or not (text.isascii() and text[:17].isdigit()) or check_sign(text[:17]) != text[17]:
         return None
     born = _date(text[6:14])
-    if born is None or text[:2] not in PROVINCES:
+    if born is None or _province(text) not in PROVINCES:
         return None
     return IdentityNumber(text, text[:6], born, "1" if int(text[16]) % 2 else "2")
+
+
+def _province(text: str) -> str:
+    """The province of a resident number, or of a foreigner's card of 2023, which has it after the 9."""
+    return text[1:3] if text[0] == "9" else text[:2]
 
 
 def trust(number: str | None, born_on: date | None = None, sex: str | None = None) -> Trust:

@@ -81,7 +81,7 @@ class Kernel:
 
 
 def _pass(argument: Any, kind: str, name: str) -> Any:
-    if kind in C_TYPES:
+    if kind in C_TYPES or type(argument) is int:  # a number, or an array already given as its address
         return argument
     if argument.dtype != POINTERS[kind] or not argument.flags.c_contiguous:
         raise TypeError(f"{name}: {kind} wanted, {argument.dtype} given")

@@ -38,11 +38,13 @@ class Memory:
     def _prepare(self) -> None:
         known, model = tables.load(), self.model
         program, starts = model.key_program
-        self._facts = (
+        held = (
             self.rows, model.width, program, int(starts[-1]), self.keys.view(np.int64), self.who, self.starts, self.bits,
             model.cap, model.program, len(model.comparisons), known.alike, known.kin, model.weights,
             model.relation_program, len(model.relations),
         )  # fmt: skip
+        self._held = held  # keeps alive what the addresses below point to
+        self._facts = [f.ctypes.data if isinstance(f, np.ndarray) else f for f in held]
 
     def look_up(self, row: NDArray[np.int64], least: float = 0.0, most: int = 10) -> list[Found]:
         """The records that score at least so many bits against one standard row, the best first."""

@@ -84,19 +84,20 @@ def placeholder(s, n):  # type: ignore[no-untyped-def]
 
 @inner
 def nameless(s, n):  # type: ignore[no-untyped-def]
-    """Whether the text says that the name is not known: 无名氏, 不详, 未知, 佚名, 匿名, 待定, 无."""
+    """Whether the text says that there is no name: 无名氏, 不详, 未知, 未取名, 佚名, 匿名, 待定, 待查, 男婴, 无."""
     if n == 0:
         return True
     a, b = s[0], (s[1] if n > 1 else 0)
     if n == 1 and a == 0x65E0:
         return True
+    if n == 2 and b == 0x5A74 and (a == 0x7537 or a == 0x5973):  # 男婴 女婴
+        return True
     return (
         (a == 0x65E0 and b == 0x540D)
-        or (a == 0x4E0D and (b == 0x8BE6 or b == 0x660E))
-        or (a == 0x672A and (b == 0x77E5 or b == 0x540D or b == 0x586B))
-        or (a == 0x4F5A and b == 0x540D)
-        or (a == 0x533F and b == 0x540D)
-        or (a == 0x5F85 and b == 0x5B9A)
+        or (a == 0x4E0D and (b == 0x8BE6 or b == 0x660E))  # 不详 不明
+        or (a == 0x672A and (b == 0x77E5 or b == 0x540D or b == 0x586B or b == 0x53D6 or b == 0x547D))  # 未知名填取命
+        or ((a == 0x4F5A or a == 0x533F) and b == 0x540D)  # 佚名 匿名
+        or (a == 0x5F85 and (b == 0x5B9A or b == 0x67E5 or b == 0x53D6))  # 待定查取
     )
 
 

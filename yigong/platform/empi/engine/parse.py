@@ -25,8 +25,10 @@ def check17(n17):  # type: ignore[no-untyped-def]
 
 @inner
 def province(n17):  # type: ignore[no-untyped-def]
-    """Whether the first two digits are of a province."""
+    """Whether the number begins with a province, or (foreigners' cards of 2023) with 9 and a province."""
     p = n17 // 1000000000000000
+    if p // 10 == 9:
+        p = n17 // 100000000000000 % 100
     ten, one = p // 10, p % 10
     if ten == 1 or ten == 6:
         return one >= 1 and one <= 5
@@ -79,7 +81,7 @@ def parse_identity(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: 
             check = check17(number)
             day = day_number(number // 10000000 % 10000, number // 100000 % 100, number // 1000 % 100)
             state = TRUSTED if day > 10950 and province(number) else BAD_CHECK
-        elif n >= 6 and n <= 14 and letters > 0 and letters <= 6 and n - letters >= 4:
+        elif n >= 6 and letters <= 6 and n - letters >= 4 and ((n <= 14 and letters > 0) or (n == 15 and letters == 3)):
             number, state = ((h >> 8) & 0xFFFFFFFFFFFFF) + 1, DOCUMENT
         elif n >= 5:
             number, state = ((h >> 8) & 0xFFFFFFFFFFFFF) + 1, MALFORMED

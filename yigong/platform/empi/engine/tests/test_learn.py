@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 from yigong.platform.empi.engine import learn, pairs, standard
 from yigong.platform.empi.engine.link import run
-from yigong.platform.empi.engine.model import WrongModel, declare, load_model, with_weights
+from yigong.platform.empi.engine.model import FOLDER, Model, WrongModel, declare, load_model, with_weights
 from yigong.platform.empi.engine.score import UNIT
 
 COUNTY = load_model("county")
@@ -98,10 +101,44 @@ def test_learning_from_known_persons_parts_them_from_others() -> None:
 )  # fmt: skip
 def test_an_impossible_declaration_is_refused(change: dict[str, object]) -> None:
     """The refusal says which file and what is wrong in it."""
-    import yaml
-
-    from yigong.platform.empi.engine.model import FOLDER
-
     said = yaml.safe_load((FOLDER / "county.yaml").read_text("utf-8"))
     with pytest.raises(WrongModel, match=r"county\.yaml"):
         declare({**said, **change, "relations": []}, "county.yaml")
+
+
+@pytest.mark.feature("A31")
+def test_a_county_without_identity_numbers_still_links_well() -> None:
+    """Where numbers cannot label pairs the weights come by EM from the county's own records, and most persons are whole."""
+    people = households(1200, 11)
+    weighed = replace(load_model("county"), weights=declare_again().weights, learnt=False, signs={})
+    linked = run(people.drop("person"), weighed, train=True)
+    clusters = people.with_columns(cluster=pl.Series(linked.root))
+    whole = clusters.group_by("person").agg(pl.col("cluster").n_unique())["cluster"]
+    mixed = clusters.group_by("cluster").agg(pl.col("person").n_unique())["person"]
+    assert (whole == 1).mean() > 0.9
+    assert (mixed > 1).mean() < 0.01
+
+
+def declare_again() -> Model:
+    """The county's model as it is declared, before anything is learnt."""
+    return declare(yaml.safe_load((FOLDER / "county.yaml").read_text("utf-8")), "county.yaml")
+
+
+def households(count: int, seed: int) -> pl.DataFrame:
+    """Persons of a county, two registrations each, none with an identity number; a tenth of the values are wrong or absent."""
+    rng = np.random.default_rng(seed)
+    surnames, given = (
+        "王李张刘陈杨赵黄周吴",
+        "建国明德文志华成金玉福生林海春山平云军光秀英兰芳桂珍凤梅素琴淑翠花香莲霞红美月",
+    )
+    pick = lambda signs, n: "".join(rng.choice(list(signs), n))  # noqa: E731
+    rows = []
+    for person in range(count):
+        day = date(1940, 1, 1) + timedelta(days=int(rng.integers(0, 27_000)))
+        facts = {
+            "name": pick(surnames, 1) + pick(given, 2), "sex": str(rng.choice(["男", "女"])), "dob": day.isoformat(),
+            "phone": f"139{rng.integers(10**7, 10**8)}", "address": f"石桥镇{pick('王李张', 1)}家庄村{rng.integers(1, 15)}组{rng.integers(1, 99)}号",
+        }  # fmt: skip
+        rows.append({**facts, "person": person})
+        rows.append({**{k: "" if rng.random() < 0.1 else v for k, v in facts.items()}, "person": person})
+    return pl.DataFrame(rows)
