@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 
 import pytest
@@ -52,7 +53,12 @@ def test_terms_are_written_by_one_and_published_by_another(visit: Visit) -> None
     """Draft and submission by the clerk, review by the administrator."""
     clerk = visit("fenglei")
     clerk.open("/platform/terms/new/")
-    for name, value in (("code", "JOURNEY"), ("name", "旅程字典"), ("version", "1.0"), ("codes", "1,是\n2,否")):
+    for name, value in (
+        ("code", f"J-{secrets.token_hex(3)}"),
+        ("name", "旅程字典"),
+        ("version", "1.0"),
+        ("codes", "1,是\n2,否"),
+    ):
         clerk.page.fill(f"#id_{name}", value)
     clerk.page.locator("button:has-text('保存草稿')").click()
     clerk.page.locator("button:has-text('提交审核')").click()
