@@ -153,14 +153,14 @@ def _content(verdict: Verdict, reply: etree._Element, schema: Schema | None) -> 
     if asked and verdict.type_code in ACCEPTED:
         answered = any(asked in e.attrib.values() for e in reply.iter())
         verdict.look("target", answered, "应答指明所答的消息号", "the reply names the message it answers")
-    words = "".join(reply.itertext()) + "\n".join(v for e in reply.iter() for v in e.attrib.values())
+    words = "".join(map(str, reply.itertext())) + "\n".join(str(v) for e in reply.iter() for v in e.attrib.values())
     for wanted in case.expects:
         verdict.look("holds", wanted in words, f"查询结果含 {wanted}", f"the result holds {wanted}")
     regional = case.item.startswith("EHR-PL")  # the schemas are of the regional set
     found = schema(name) if schema and regional else None
     if found is not None:
         valid = found.validate(reply)
-        why = str(found.error_log.last_error.message)[:160] if found.error_log.last_error is not None else ""
+        why = next((str(e.message)[:160] for e in found.error_log), "")
         verdict.look(
             "schema",
             bool(valid),
@@ -201,7 +201,7 @@ def type_code(reply: etree._Element) -> str:
 def detail(reply: etree._Element) -> str:
     """What a reply says in words."""
     named = (e for e in reply.iter() if etree.QName(e).localname in ("acknowledgementDetail", "Detail"))
-    words = ("".join((*e.itertext(), *(c.get("value", "") for c in e.iter()))).strip() for e in named)
+    words = ("".join((*map(str, e.itertext()), *(c.get("value", "") for c in e.iter()))).strip() for e in named)
     return next((w for w in words if w), "")[:300]
 
 
