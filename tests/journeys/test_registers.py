@@ -63,7 +63,7 @@ def test_terms_are_written_by_one_and_published_by_another(visit: Visit) -> None
     clerk.page.locator("button:has-text('保存草稿')").click()
     clerk.page.locator("button:has-text('提交审核')").click()
     clerk.page.wait_for_selector("text=待审核")
-    assert clerk.page.locator("form[action*='publish'] button:not([disabled])").count() == 0
+    assert clerk.page.locator("form[action*='publish'] button:not([disabled], [aria-disabled='true'])").count() == 0
     assert "须由另一位审核" in clerk.page.content()
     admin = visit("admin")
     admin.open(clerk.path)
