@@ -1,8 +1,11 @@
-"""A million laboratory rows through the whole exchange, beside plain COPY of the same columns, on one PostgreSQL.
+"""A million laboratory rows through the whole exchange, beside plain COPY of the same columns and beside dlt, on one PostgreSQL.
 
-Ours: CSV file -> map, check, identify (known persons), load into the standard table with its indexes, index of events,
-account of every row, announcement; one transaction for each batch. Peer: COPY of the same file into a plain table with
-the same twelve columns and no index. Both commit durably. The last line is one line of JSON.
+Ours: CSV file -> map, check (the rules of the standard and those of data quality), identify (known persons), load into the
+standard table with its indexes, index of events, account of every row, announcement; one transaction for each batch. Peers:
+COPY of the same file into a plain table with the same twelve columns and no index; dlt from a PostgreSQL table of the same rows
+into another, nothing checked, nothing indexed. All commit durably, on the same server with the same settings. A process that
+has run before is measured: a feed of a thousand rows of another system goes first, as the peers are loaded before their clock
+starts too. The last line is one line of JSON.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +26,7 @@ import numpy as np
 import polars as pl
 import psycopg
 
+from yigong.kit import clock
 from yigong.portal import postgres
 from yigong.portal.env import use_database
 
@@ -60,6 +65,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--no-dlt", action="store_true", help="leave that peer out")
     parser.add_argument("--repeat", type=int, default=3, help="of the plain COPY; its median counts")
     options = parser.parse_args()
     postgres.ensure()
@@ -70,7 +76,8 @@ def main() -> int:
             figures = _measure(url, Path(folder) / "lis.csv", options)
     finally:
         _drop(url)
-    print(json.dumps({"name": "exchange", "ratios": {"copy": figures.pop("copy")}, "figures": figures}))
+    ratios = {peer: figures.pop(peer) for peer in ("copy", "dlt") if peer in figures}
+    print(json.dumps({"name": "exchange", "ratios": ratios, "figures": figures}))
     return 0
 
 
@@ -93,6 +100,7 @@ def _measure(url: str, file: Path, options: argparse.Namespace) -> dict[str, Any
     made.write_csv(file)
     print(f"source: {made.height:,} rows, {len(made.columns)} columns, {file.stat().st_size / 1e6:.0f} MB")
     del made
+    rules = _warm(file)
     plain = [_copy(url, file) for _ in range(options.repeat)]
     copy_seconds = statistics.median(plain)
     seconds, job = _ours(file)
@@ -104,14 +112,21 @@ def _measure(url: str, file: Path, options: argparse.Namespace) -> dict[str, Any
     )
     print(f"exchange, new     {seconds:7.2f} s  {rate:>10,.0f} rows/s  ratio {rate / copy_rate:.3f}")
     print(f"exchange, again   {again_seconds:7.2f} s  {options.rows / again_seconds:>10,.0f} rows/s  (nothing changes)")
-    print(f"peak memory of the process {peak:,.0f} MB")
+    print(f"{rules} rules looked at every row; peak memory of the process {peak:,.0f} MB")
+    peer = {} if options.no_dlt else _dlt(url, file, file.parent)
+    told = {}
+    if peer:
+        told = {"dlt": round(rate / (peer["rows"] / peer["seconds"]), 2), "dlt_seconds": round(peer["seconds"], 2)}
+        print(
+            f"dlt               {peer['seconds']:7.2f} s  {peer['rows'] / peer['seconds']:>10,.0f} rows/s  ours is {told['dlt']:.1f} times as fast"
+        )
     assert job.balances and job.inserted == options.rows, job
     assert again.unchanged == options.rows, again
     return {
         "copy": round(rate / copy_rate, 3), "rows": options.rows, "seconds": round(seconds, 2),
         "rows_per_second": round(rate), "copy_seconds": round(copy_seconds, 2),
         "copy_rows_per_second": round(copy_rate), "again_seconds": round(again_seconds, 2), "peak_mb": round(peak),
-        "stages": _stages(job),
+        "stages": _stages(job), "rules": rules, **told,
     }  # fmt: skip
 
 
@@ -169,6 +184,54 @@ def _results(rows: int) -> pl.DataFrame:
         pl.col("BGSJ").dt.strftime("%Y-%m-%d %H:%M:%S"),
         pl.format("P{}", pl.col("BRID").cast(pl.String).str.zfill(7)).alias("BRID"),
     )  # fmt: skip
+
+
+def _warm(file: Path) -> int:
+    """A feed of a thousand rows of another system, so that nothing is compiled or loaded later; how many rules look at each row."""
+    from yigong.kit.ctx import system
+    from yigong.platform.exchange import api as exchange
+    from yigong.standards import api as standards
+    from yigong.standards.check import EVENT_AT, _tests
+    from yigong.standards.quality import api as quality
+
+    small = file.with_name("warm.csv")
+    small.write_text("".join(file.open(encoding="utf-8").readlines(200_000)[:1001]), "utf-8")
+    text = MAPPING.replace("source_system: LIS", "source_system: WARM")
+    feed = exchange.save_feed(system(), "预热", org_code=ORG, reader="csv", config={"path": str(small)}, mapping=text)
+    job = exchange.run(system(), feed)
+    assert job.inserted == 1000, job.error
+    known, mapped = standards.load().data_sets["laboratory_test_record"], MAPPING.partition("fields:")[2]
+    day = pl.lit(None, pl.Date)
+    tests = [
+        t
+        for f in known.fields
+        if f"  {f.identifier}:" in mapped
+        for t in _tests(f, KINDS.get(f.kind, pl.String), None, day)
+    ]  # type: ignore[arg-type]
+    tests += list(_tests(EVENT_AT, pl.Datetime("us", "UTC"), clock.today(), day))
+    return len(tests) + len(quality.rules("laboratory_test_record", by_row=True))
+
+
+KINDS: dict[str, Any] = {"number": pl.Float64}
+
+
+def _dlt(url: str, file: Path, folder: Path) -> dict[str, Any]:
+    """What dlt tells of the same rows, from a table of the same server."""
+    listed = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("drop table if exists bench_source")
+        db.execute(f"create table bench_source ({listed})")
+        with file.open("rb") as source, db.cursor().copy("copy bench_source from stdin (format csv, header)") as out:
+            while chunk := source.read(1 << 18):
+                out.write(chunk)
+        db.execute("checkpoint")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.dlt_peer", "bench_source", str(folder / "dlt")],
+        check=False, capture_output=True, text=True, env={**os.environ, "DATABASE_URL": url},
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def _copy(url: str, file: Path) -> float:

@@ -3,7 +3,7 @@
 ``make bench-quality`` (``ROWS=1000000``, ``ROUNDS=3``). Each side lists every failing row of every rule; the violations
 must be the same rows under the same rules, or the benchmark fails. pandera runs with its Polars backend on the very
 frame that we read; Great Expectations with its pandas engine (``GX_ENGINE=sqlite`` for the other one that needs no
-server), its frame made before the clock starts. Made-up rows only. The last line is JSON.
+server), its frame made before the clock starts, and once only: it takes minutes. Made-up rows only. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     }
     best, told = {}, {}
     for name, (run, read) in sides.items():
-        best[name], told[name] = _measured(name, run, read)
+        best[name], told[name] = _measured(name, run, read, 1 if name == "great_expectations" else ROUNDS)
     _same(told)
     seconds = {k: round(v, 3) for k, v in best.items()}
     ratios = {k: round(best[k] / best["yigong"], 2) for k in ("pandera", "great_expectations")}
@@ -45,10 +45,10 @@ def main() -> None:
     print(json.dumps({"name": "quality", "ratios": ratios, "figures": figures}))
 
 
-def _measured(name: str, run: Callable[[], Any], read: Callable[[Any], Found]) -> tuple[float, Found]:
+def _measured(name: str, run: Callable[[], Any], read: Callable[[Any], Found], rounds: int) -> tuple[float, Found]:
     """The best round of a side, and the rows it found under each rule (not on the clock)."""
     best, result = float("inf"), None
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         result = None
         gc.collect()
         started = time.perf_counter()

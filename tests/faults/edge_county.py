@@ -41,11 +41,11 @@ COLUMNS = ("BGDH", "XMBH", "XMMC", "JG", "BGRQ", "BRID", "XM", "ZF", "XH", "BZ")
 RECORDS = "records_laboratory_test_record"
 
 
-def until(is_so: Callable[[], Any], seconds: float, what: str) -> None:
+def until(is_so: Callable[[], Any], seconds: float, what: str | Callable[[], str]) -> None:
     """Wait for something; the test fails with *what* when it does not come."""
     deadline = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, what if isinstance(what, str) else what()
         time.sleep(0.05)
 
 

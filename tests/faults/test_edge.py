@@ -19,7 +19,7 @@ from tests.faults.proxy import Proxy
 
 pytestmark = pytest.mark.fault
 SECONDS = float(os.environ.get("YIGONG_FAULT_SECONDS") or 12)
-COME = 90  # seconds within which all must have come, on a busy machine
+COME = 240  # seconds within which all must have come, on a machine that others use as well
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +51,14 @@ class Thread:
 
     def come(self) -> dict[str, int]:
         """Wait until everything has come, then compare source and platform."""
-        until(lambda: self.county.settled(self.feed) >= self.wanted(), COME, f"{self.county.settled(self.feed)} of {self.wanted()}; {self.log()}")  # fmt: skip
+        until(lambda: self.county.settled(self.feed) >= self.wanted(), COME, self._how_far)
         until(lambda: self.node.waiting() == 0, 30, "the buffer does not empty")
         self.node.kill()
         until(lambda: self._open() == 0, 30, "bundles are left in the journal")
         return self.county.reconcile(self.hospital, self.system, self.feed)
+
+    def _how_far(self) -> str:
+        return f"{self.county.settled(self.feed)} of {self.wanted()}; {self.log()}"
 
     def _open(self) -> int:
         found = self.county.ask("select count(*) from edge_bundle where feed_id = %s and state <> 'carried'", self.feed)
@@ -191,7 +194,7 @@ def test_clock_jumps(county: County, tmp_path: Path) -> None:
     try:
         thread.hospital.grow(600)
         thread.node.start()
-        until(lambda: county.settled(thread.feed) > 0, COME, f"nothing comes {thread.log()}")
+        until(lambda: county.settled(thread.feed) > 0, COME, thread._how_far)
         until(lambda: _drift(county) < -800 * 86_400_000, 30, "the drift is not reported")
         rc.write_text("+90d\n", "utf-8")
         thread.hospital.grow(300)

@@ -23,7 +23,7 @@ from yigong.kit.errors import Fault, Refused
 
 FILE, RESERVE = "buffer.db", "reserve.bin"
 #: kept aside so that a full disk still lets receipted bundles leave
-RESERVE_BYTES = 4 * 1024 * 1024
+RESERVE_BYTES = (4 * 1024 * 1024, 2 * 1024 * 1024, 1024 * 1024)
 _SCHEMA = """
 create table if not exists feed (
     name text primary key, stream text not null, next_number integer not null default 1, position text not null default '{}',
@@ -113,7 +113,7 @@ class Buffer:
             found = sqlite3.connect(self.folder / FILE, timeout=30, isolation_level=None)
             found.execute("pragma journal_mode = wal")
             found.execute("pragma synchronous = full")  # a commit is on the disk when it returns
-            found.execute("pragma wal_autocheckpoint = 200")  # well within the reserve
+            found.execute("pragma wal_autocheckpoint = 100")  # well within the reserve
             found.execute("pragma journal_size_limit = 1048576")
             found.execute("pragma cache_size = -2048")
             self._local.db = found
@@ -142,18 +142,14 @@ class Buffer:
     # ---- room ----
 
     def keep_reserve(self) -> bool:
-        """Set the reserve aside again; False where there is no room for it."""
+        """Set the reserve aside again, as large as there is room for; False where there is none."""
         path = self.folder / RESERVE
         with self._room:
-            if path.exists() and path.stat().st_size >= RESERVE_BYTES:
+            if path.exists() and path.stat().st_size >= RESERVE_BYTES[-1]:
                 return True
-            try:
-                with path.open("wb") as file:
-                    os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-            except OSError:
-                path.unlink(missing_ok=True)
-                return False
-            return True
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("pragma wal_checkpoint(truncate)").fetchall()  # the log gives its room back
+            return any(_set_aside(path, size) for size in RESERVE_BYTES)
 
     def _give_reserve(self) -> None:
         (self.folder / RESERVE).unlink(missing_ok=True)
@@ -244,7 +240,7 @@ class Buffer:
             f" where b.feed not in ({marks}) order by b.seq limit 1",
             *held,
         )
-        return Kept(*row[:6], json.loads(row[6]), row[7]) if row else None
+        return Kept(row[0], row[1], row[2], row[3], row[4], row[5], json.loads(row[6]), row[7]) if row else None
 
     def packed(self, kept: Kept) -> bytes:
         """The packed rows of a bundle. Raises Refused edge.broken when the disk did not keep them."""
@@ -345,6 +341,17 @@ class Buffer:
 
     def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
         return self._db.execute(sql, values).fetchone()  # type: ignore[no-any-return]
+
+
+def _set_aside(path: Path, size: int) -> bool:
+    """Whether a file of that size could be laid down."""
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError:
+        path.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def _seen(parts: Sequence[Part]) -> str:

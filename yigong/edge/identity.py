@@ -50,13 +50,13 @@ def enrol(folder: Path, url: str, code: str, *, authority: str = "", timeout: fl
     # a key whose enrolment was not heard of is used again: the centre answers the same key a second time
     key = keys.load_key(path) if path.exists() else keys.make_key(path)
     public, nonce = wire.public_text(key), secrets.token_hex(16)
-    facts = {
+    asked = {
         "invitation": invitation, "public_key": public, "nonce": nonce, "host": platform.node()[:60],
         "proof": wire.proof(secret, "node", invitation, public, nonce),
     }  # fmt: skip
     http = open_http(url, authority=authority, timeout=timeout)
     try:
-        answer, content = ask(http, "POST", wire.PREFIX + "enrol", body_of(facts), {})
+        answer, content = ask(http, "POST", wire.PREFIX + "enrol", body_of(asked), {})
     finally:
         http.close()
     if answer.status_code >= 500 or answer.status_code == 404:
@@ -68,7 +68,8 @@ def enrol(folder: Path, url: str, code: str, *, authority: str = "", timeout: fl
     given = [str(said.get(n, "")) for n in names]
     if not wire.is_proof(secret, str(said.get("proof", "")), "centre", nonce, public, *given):
         raise Refused("edge.centre_unproven", url=url)
-    found = Identity(url, *given, authority=str(Path(authority).resolve()) if authority else "")
+    facts = dict(zip(names, given, strict=True))
+    found = Identity(url=url, authority=str(Path(authority).resolve()) if authority else "", **facts)
     keys.write_private(folder / FILE, json.dumps(asdict(found), ensure_ascii=False, indent=1).encode())
     return found
 

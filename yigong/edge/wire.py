@@ -193,7 +193,7 @@ def open_bundle(body: bytes) -> tuple[Head, bytes]:
 def _head(facts: Mapping[str, Any]) -> Head:
     for name, kind in _KINDS.items():
         value = facts.get(name)
-        if not isinstance(value, kind) or isinstance(value, bool) or (kind is int and value < 0):
+        if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and value < 0):
             raise Refused("edge.malformed", part=name)
     if not all(isinstance(c, str) and c for c in facts["columns"]) or not _is_hex(facts["id"], 32):
         raise Refused("edge.malformed", part="columns")

@@ -35,9 +35,13 @@ ENTRIES = (
     Entry(_("转诊"), "arrows-exchange", "referral:inbox", "referral.view", "yigong.collaboration.referral.api:waiting"),
     Entry(_("主索引"), "fingerprint", "empi:review", "empi.view", "yigong.platform.empi.api:review_count"),
     Entry(_("交换"), "topology-star-3", "exchange:monitor", "exchange.view", "yigong.platform.exchange.api:open_count"),
+    Entry(
+        _("边缘节点"), "server-2", "edge:nodes", "exchange.edge.view", "yigong.platform.exchange.edge.api:silent_count"
+    ),
     Entry(_("服务"), "plug-connected", "bus:messages", "bus.view", "yigong.platform.bus.api:dead_count"),
     Entry(_("接口"), "api", "hl7v3:services", "hl7v3.view"),
     Entry(_("质量"), "shield-check", "quality:overview", "quality.view", "yigong.quality.api:waiting"),
+    Entry(_("测评"), "clipboard-check", "conformance:desk", "conformance.view"),
     Entry(_("影像"), "photo-scan", "dicom:archives", "dicom.list"),
     Entry(_("接入"), "api-app", "fhir-pages:applications", "fhir.applications"),
     Entry(_("监管"), "chart-histogram", "supervision:board", "supervision.view"),

@@ -18,6 +18,7 @@ APPS = [
     "yigong.platform.fhir",
     "yigong.platform.hl7v3",
     "yigong.platform.dicom",
+    "yigong.platform.conformance",
     "yigong.sharing",
     "yigong.collaboration.referral",
     "yigong.supervision",
@@ -36,6 +37,7 @@ URLS = [
     ("platform/services/", "yigong.platform.hl7v3.urls"),
     ("ws/", "yigong.platform.hl7v3.endpoint_urls"),
     ("platform/dicom/", "yigong.platform.dicom.urls"),
+    ("platform/conformance/", "yigong.platform.conformance.urls"),
     ("platform/empi/", "yigong.platform.empi.urls"),
     ("platform/exchange/edge/", "yigong.platform.exchange.edge.urls"),
     ("platform/exchange/", "yigong.platform.exchange.urls"),
@@ -63,6 +65,7 @@ COMMANDS = {
     "fhir": "yigong.platform.fhir.command:main",
     "standards": "yigong.platform.registry.command:main",
     "quality": "yigong.quality.command:main",
+    "conformance": "yigong.platform.conformance.command:main",
     "dicom": "yigong.platform.dicom.command:main",
     "hl7v3": "yigong.platform.hl7v3.command:main",
 }
@@ -71,7 +74,9 @@ COMMANDS = {
 PLAIN_COMMANDS = {"empi", "document", "edge"}
 
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
-HANDLERS: dict[str, list[str]] = {"records.loaded": ["yigong.platform.fhir.publishing:on_loaded"]}
+HANDLERS: dict[str, list[str]] = {
+    "records.loaded": ["yigong.platform.fhir.publishing:on_loaded", "yigong.quality.due:loaded"],
+}
 
 #: what `yigong work` does in turn: functions without arguments that answer how much they did
 WORK = [
@@ -79,6 +84,9 @@ WORK = [
     "yigong.platform.exchange.edge.api:work",
     "yigong.platform.fhir.api:work",
     "yigong.platform.dicom.api:work",
+    "yigong.quality.api:work",
+    "yigong.platform.empi.api:clean_some",
+    "yigong.platform.hl7v3.api:work",
     "yigong.outbox.api:dispatch",
     "yigong.outbox.api:forward",
 ]
@@ -103,6 +111,7 @@ ACTIONS = [
     "yigong.platform.fhir.actions:ACTIONS",
     "yigong.platform.hl7v3.actions:ACTIONS",
     "yigong.platform.dicom.actions:ACTIONS",
+    "yigong.platform.conformance.actions:ACTIONS",
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
@@ -118,6 +127,7 @@ SENTENCES = [
     "yigong.platform.exchange.edge.sentences:SENTENCES",
     "yigong.platform.hl7v3.sentences:SENTENCES",
     "yigong.platform.dicom.sentences:SENTENCES",
+    "yigong.platform.conformance.sentences:SENTENCES",
     "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.platform.fhir.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",

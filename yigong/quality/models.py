@@ -104,6 +104,21 @@ class QualityFailure(models.Model):
         return f"{self.rule} {self.record_id}"
 
 
+class QualityDue(models.Model):
+    """Rows came in for an institution and data set: the rules are to run there once the moment has come."""
+
+    data_set = models.CharField(max_length=60)
+    org_code = models.CharField(max_length=10)
+    due_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "quality_due"
+        constraints = [models.UniqueConstraint(fields=["data_set", "org_code"], name="quality_due_once")]
+
+    def __str__(self) -> str:
+        return f"{self.data_set} {self.org_code} {self.due_at}"
+
+
 class QualityThreshold(models.Model):
     """A threshold as the county set it; the newest counts, older ones stay."""
 

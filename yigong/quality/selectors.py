@@ -17,6 +17,7 @@ from yigong.kit.errors import Refused
 from yigong.platform.exchange import api as exchange
 from yigong.quality.domain import WAITING, State
 from yigong.quality.models import QualityIssue, QualityRun
+from yigong.quality.stored import NAMED
 from yigong.standards.quality import api as quality
 
 TABS: Mapping[str, Q] = {
@@ -89,7 +90,7 @@ def failing_rows(ctx: Ctx, issue: QualityIssue, *, start: int = 0, size: int = 5
                 order by f.event_at desc nulls last, f.record_id desc limit %(size)s offset %(start)s""",
             {"d": issue.data_set, "o": issue.org_code, "r": issue.rule, "size": size, "start": start},
         )
-        return [FailingRow(*row[:6], row[6:]) for row in cursor.fetchall()]
+        return [FailingRow(a, b, c, d, e, f, tuple(rest)) for a, b, c, d, e, f, *rest in cursor.fetchall()]
 
 
 def shown_fields(rule: quality.Rule) -> list[str]:
@@ -147,11 +148,13 @@ def causes(ctx: Ctx, issue: QualityIssue) -> list[Cause]:
 
 
 def _cause(key: tuple[Any, ...], some: list[tuple[Any, int]]) -> Cause:
+    feed_id, name, version = key
     origins = sorted((o for o, _ in some if o), key=lambda o: o.committed_at)
     rows = sum(n for _, n in some)
     if not origins:
-        return Cause(*key, rows, None, None, None)
-    return Cause(*key, rows, origins[0].committed_at, origins[-1].committed_at, origins[-1].job_id)
+        return Cause(feed_id, name, version, rows, None, None, None)
+    first, last = origins[0], origins[-1]
+    return Cause(feed_id, name, version, rows, first.committed_at, last.committed_at, last.job_id)
 
 
 def statement(issue: QualityIssue, rule: quality.Rule, context: Mapping[str, Any]) -> str:
@@ -163,6 +166,8 @@ def statement(issue: QualityIssue, rule: quality.Rule, context: Mapping[str, Any
 def listing(data_set: str, condition: str, org_code: str) -> str:
     """A select of the rows of one institution for which a condition holds, over whole groups."""
     about = quality.subject(data_set)
+    for name, said in NAMED.get(data_set, {}).items():
+        condition = condition.replace(f'r."{name}"', said)
     join = "\nleft join empi_registration p on p.id = r.registration_id" if 'p."' in condition else ""
     return (
         f"select x.id from (\n  select r.id, ({condition}) as fails\n  from {about.table} r{join}\n"

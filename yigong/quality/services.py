@@ -25,7 +25,7 @@ def move(
 ) -> QualityIssue:
     """Make the move *verb*, guarded by the life cycle. The same *key* twice is one move.
 
-    Raises Refused not_permitted, not_found, wrong_state, wrong_side, missing, stale, waiver_too_long, waiver_past.
+    Raises Refused not_permitted, not_found, quality.wrong_state, .wrong_side, .missing, .stale, waiver_too_long, waiver_past.
     """
     ctx.must(f"quality.{verb}")
     issue = QualityIssue.objects.seen_by(ctx).select_for_update().filter(pk=issue_id).first()
@@ -34,7 +34,7 @@ def move(
     if key and issue.moves.filter(key=key).exists():
         return issue
     if version is not None and version != issue.version:
-        raise Refused("stale", by=issue.moves.last().by_name, verb_word=words.STATES[issue.state][1])
+        raise Refused("quality.stale", by=issue.moves.last().by_name, verb_word=words.STATES[issue.state][1])
     _decide(ctx, issue, verb, given)
     before = issues.moved(ctx, issue, verb, given, key)
     _apply(issue, verb, given)
@@ -54,7 +54,7 @@ def _decide(ctx: Ctx, issue: QualityIssue, verb: str, given: dict[str, Any]) -> 
     except Refused as refused:
         facts: Any = refused.facts
         raise Refused(
-            refused.code,
+            f"quality.{refused.code}",
             **refused.facts,
             verb_word=words.VERBS.get(verb, verb),
             state_word=words.STATES[issue.state][1],
@@ -104,11 +104,11 @@ def check_again(ctx: Ctx, issue_id: int) -> QualityRun:
 def set_threshold(ctx: Ctx, code: str, *, least: float | None = None, most: float | None = None, reason: str) -> int:
     """Set the thresholds of a rule; results and issues follow from what was measured, nothing is run again.
 
-    How many issues changed. Raises Refused not_permitted, missing, no_such_rule, threshold_out.
+    How many issues changed. Raises Refused not_permitted, quality.missing, no_such_rule, threshold_out.
     """
     ctx.must("quality.threshold")
     if not reason.strip():
-        raise Refused("missing", fields=["reason"], fields_words=[words.FACTS["reason"][0]])
+        raise Refused("quality.missing", fields=["reason"], fields_words=[words.FACTS["reason"][0]])
     rule = tried(code, least=least, most=most)
     before = rulebook.rule(code)
     QualityThreshold.objects.create(
@@ -128,7 +128,7 @@ def tried(code: str, *, least: float | None, most: float | None) -> quality.Rule
     try:
         rule = quality.rule(code)
     except KeyError:
-        raise Refused("no_such_rule", code=code) from None
+        raise Refused("no_such_rule", rule=code) from None
     try:
         return rule.limited(least=least, most=most)
     except ValueError:
@@ -164,7 +164,7 @@ def _recount(rule: quality.Rule) -> None:
         )
         said = limits(rule)
         cursor.execute(
-            """update quality_failure set failing = coalesce(score > %(most)s + 1e-9, false) or coalesce(score < %(least)s - 1e-9, false)
+            """update quality_failure set failing = coalesce(score > %(most)s::float8 + 1e-9, false) or coalesce(score < %(least)s::float8 - 1e-9, false)
                where rule = %(rule)s""",
             {"rule": rule.code, "least": said["least"], "most": said["most"]},
         )

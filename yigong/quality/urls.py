@@ -15,5 +15,5 @@ urlpatterns = [
     path("rules/", views.rules, name="rules"),
     path("rules/<slug:code>/", views.rule, name="rule"),
     path("rules/<slug:code>/threshold/", views.threshold, name="threshold"),
-    path("report/<str:month>.<str:kind>", views.monthly, name="report"),
+    path("report/<str:month>/download/<str:kind>/", views.monthly, name="report"),
 ]

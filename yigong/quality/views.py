@@ -264,7 +264,7 @@ def _rule(code: str) -> quality.Rule:
     try:
         return rulebook.rule(code)
     except KeyError:
-        raise Refused("no_such_rule", code=code) from None
+        raise Refused("no_such_rule", rule=code) from None
 
 
 def _number(text: str) -> float | None:
@@ -282,7 +282,7 @@ def threshold(request: HttpRequest, code: str) -> HttpResponse:
     form = ThresholdForm(request.POST, rule=_rule(code))
     if not form.is_valid():
         wrong = [str(form.fields[n].label) for n in form.errors if n in form.fields]
-        raise Refused("missing", fields=list(form.errors), fields_words=wrong)
+        raise Refused("quality.missing", fields=list(form.errors), fields_words=wrong)
     given = {n: form.cleaned_data.get(n) for n in ("least", "most")}
     services.set_threshold(ctx, code, **given, reason=form.cleaned_data["reason"])
     return say(request, redirect("quality:rule", code), _("阈值已改，结果已重新计算（没有重新运行规则）"))

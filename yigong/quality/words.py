@@ -1,5 +1,7 @@
 """Words of this module: states, verbs, dimensions, refusals."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 #: state -> (tone, word)
@@ -30,7 +32,7 @@ VERBS = {
 }
 SIDES = {"institution": _("数据所属机构"), "county": _("县数据办"), "platform": _("平台复核")}
 #: fact -> (label, hint)
-FACTS = {
+FACTS: dict[str, tuple[Any, Any]] = {
     "assignee": (_("指派给"), _("机构里负责这件事的人")),
     "reason": (_("说明"), _("写清楚做了什么，或为什么")),
     "answer": (_("答复"), _("给机构的答复；机构会看到原话")),
@@ -62,13 +64,13 @@ WITHHELD = {
 KEYS = {"assign": "A", "fix": "F", "dispute": "D", "waive": "W", "uphold": "U", "concede": "C"}
 DONE = _("已办：%(verb)s")
 SENTENCES = {
-    "wrong_state": _("这个问题现在是「%(state_word)s」，不能「%(verb_word)s」。可能刚被处理过，请刷新后再看。"),
-    "wrong_side": _("「%(verb_word)s」要由%(side_word)s来做，您不在这一方。"),
-    "missing": _("还缺：%(fields_words)s。补上再提交，已填的内容都还在。"),
-    "stale": _("您打开之后，这个问题被%(by)s改过（现在是%(verb_word)s）。请看过再操作。"),
+    "quality.wrong_state": _("这个问题现在是「%(state_word)s」，不能「%(verb_word)s」。可能刚被处理过，请刷新后再看。"),
+    "quality.wrong_side": _("「%(verb_word)s」要由%(side_word)s来做，您不在这一方。"),
+    "quality.missing": _("还缺：%(fields_words)s。补上再提交，已填的内容都还在。"),
+    "quality.stale": _("您打开之后，这个问题被%(by)s改过（现在是%(verb_word)s）。请看过再操作。"),
     "waiver_past": _("豁免期限 %(until)s 不在今天以后。请填以后的日期。"),
     "waiver_too_long": _("豁免期限 %(until)s 超过 %(days)s 天。请填一年以内的日期，到期可以再议。"),
-    "no_such_rule": _("没有编号为 %(code)s 的质量规则。请从规则列表中选择。"),
+    "no_such_rule": _("没有编号为 %(rule)s 的质量规则。请从规则列表中选择。"),
     "threshold_out": _("阈值超出规则允许的范围（%(allowed)s）。请改在范围内；要更宽请修改规则文件。"),
     "no_such_month": _("没有 %(month)s 的月报。请从列表里选择月份。"),
 }

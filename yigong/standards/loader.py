@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -268,7 +268,7 @@ def _services(folder: Path) -> Mapping[str, m.Service]:
     return MappingProxyType(found)
 
 
-def _service_fields(name: str, folder: Path) -> Mapping[str, Sequence[m.ServiceField]]:
+def _service_fields(name: str, folder: Path) -> Mapping[str, tuple[m.ServiceField, ...]]:
     return grouped(f"{name}service_fields", "action", _service_field, folder)
 
 

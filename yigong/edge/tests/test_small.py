@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 
 #: name of an import -> name of its distribution
-DISTRIBUTIONS = {"yaml": "pyyaml"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "pymysqlreplication": "mysql-replication"}
 DECLARED = ROOT / "packaging" / "edge" / "pyproject.toml"
 LOOK = """
 import sys

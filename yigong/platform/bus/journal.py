@@ -42,7 +42,7 @@ def accept(endpoint_id: int, envelopes: Sequence[Envelope]) -> int:
 
 def journalled(endpoint_id: int, envelope: Envelope) -> int | None:
     """The id of a message in the journal; None when it is not there."""
-    key = [endpoint_id, envelope.sender, envelope.control_id, envelope.sha256]
+    key: list[int | str] = [endpoint_id, envelope.sender, envelope.control_id, envelope.sha256]
     with connection.cursor() as cursor:
         cursor.execute(
             "select id from bus_message where endpoint_id = %s and sender = %s and control_id = %s and sha256 = %s", key

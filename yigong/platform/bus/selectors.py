@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -109,13 +110,18 @@ def _elements(raw: bytes) -> list[tuple[str, list[tuple[int, str]]]]:
     lines: list[tuple[str, list[tuple[int, str]]]] = []
     for element in root.iter("*"):
         said = [
-            f"{k}={v if k in OPEN_ATTRIBUTES or element.tag in OPEN_ELEMENTS else MASK}" for k, v in element.items()
+            f"{k}={v if k in OPEN_ATTRIBUTES or element.tag in OPEN_ELEMENTS else MASK}"
+            for k, v in _attributes(element)
         ]
         if (element.text or "").strip():
             said.append(MASK)
         if said and len(lines) < ELEMENTS_SHOWN:
             lines.append((str(element.tag)[:40], list(enumerate((text[:120] for text in said), start=1))))
     return lines
+
+
+def _attributes(element: Any) -> list[tuple[str, str]]:
+    return [(str(name), str(value)) for name, value in element.items()]
 
 
 def _shown(name: str, fields: list[str]) -> list[tuple[int, str]]:

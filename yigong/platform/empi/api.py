@@ -1,5 +1,6 @@
 """The doors of the index of persons."""
 
+from yigong.platform.empi.cleaning import work as clean_some
 from yigong.platform.empi.frames import REGISTRATION
 from yigong.platform.empi.identities import Identity, Key, cross_references, find, lookup
 from yigong.platform.empi.match import Match, match
@@ -18,7 +19,7 @@ from yigong.platform.empi.selectors import (
     registrations,
     review_count,
 )
-from yigong.platform.empi.services import merge, merge_registrations, split, undo, update
+from yigong.platform.empi.services import mark, merge, merge_registrations, split, undo, update
 
 __all__ = [
     "REGISTRATION",
@@ -31,6 +32,7 @@ __all__ = [
     "Page",
     "PersonHit",
     "Registration",
+    "clean_some",
     "cross_references",
     "current",
     "decisions",
@@ -38,6 +40,7 @@ __all__ = [
     "golden",
     "known",
     "lookup",
+    "mark",
     "match",
     "merge",
     "merge_registrations",

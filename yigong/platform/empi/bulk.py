@@ -42,6 +42,11 @@ def do(sql: str, params: Params = None) -> int:
         return int(cursor.rowcount)
 
 
+def plan_anew() -> None:
+    """Let no statement of this transaction keep a plan made when the tables were small: a first load would crawl."""
+    do("select set_config('plan_cache_mode', 'force_custom_plan', true)")
+
+
 def ids(table: str, count: int) -> list[int]:
     """*count* fresh ids of *table*."""
     if not count:

@@ -48,11 +48,13 @@ _BORN = f"""
     insert into empi_person (id, state, origin, golden, created_at)
     select p.id, {_STATE.replace("p.origin = 'split'", "false")}, 'register', {_GOLDEN}, %s
     from unnest(%s::bigint[]) p (id) join empi_registration r on r.person_id = p.id group by p.id"""
+#: worked out once, whatever the planner believes of tables that were empty a moment ago
 _REFRESH = f"""
-    update empi_person set golden = fresh.golden, state = fresh.state
-    from (select p.id, {_STATE} as state, {_GOLDEN} as golden
-          from empi_person p left join empi_registration r on r.person_id = p.id
-          where p.id = any(%s) group by p.id) fresh
+    with fresh as materialized (
+        select p.id, {_STATE} as state, {_GOLDEN} as golden
+        from empi_person p left join empi_registration r on r.person_id = p.id
+        where p.id = any(%s) group by p.id)
+    update empi_person set golden = fresh.golden, state = fresh.state from fresh
     where empi_person.id = fresh.id
       and (empi_person.golden, empi_person.state) is distinct from (fresh.golden, fresh.state)"""
 

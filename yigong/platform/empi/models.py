@@ -62,7 +62,7 @@ class Decision(models.Model):
 
     A line carries exactly what it changed: *registration_ids* went from *from_person* to *to_person* where *moved*;
     *pairs* ``[left, right, before, after]``; *states* ``[registration, before, after]``; *changed* the facts
-    ``{name: [before, after]}`` of a registration.
+    ``{name: [before, after]}`` of a registration, or the decisions of a batch.
     """
 
     verb = models.TextField()  # machine: new link change ask join part; people: see domain.VERBS
@@ -152,3 +152,32 @@ class RuleSet(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} {self.state}"
+
+
+class Cleaning(models.Model):
+    """One run over all registrations: written anew in today's form, compared again under today's rules."""
+
+    state = models.TextField(default="queued")  # queued running done failed stopped
+    total = models.BigIntegerField(default=0)
+    done = models.BigIntegerField(default=0)
+    reached = models.BigIntegerField(default=0)  # the last registration that was gone through
+    mended = models.BigIntegerField(default=0)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    rule_version = models.IntegerField(default=0)
+    by_id = models.BigIntegerField(default=0)
+    by_name = models.TextField(default="system")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    error = models.TextField(default="")
+
+    class Meta:
+        db_table = "empi_cleaning"
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1), condition=models.Q(state__in=["queued", "running"]), name="empi_cleaning_one"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.state} {self.done}/{self.total}"

@@ -18,6 +18,8 @@ from yigong.platform.empi.events import PersonRegistered
 from yigong.platform.empi.frames import IDENTITY, KEY, arrange, fingerprint, stable_hash
 from yigong.security.api import audit
 
+#: from so many rows on every statement is planned for what the tables hold now
+_FEW = 8
 OUTCOME = {"registration_id": pl.Int64, "person_id": pl.Int64, "outcome": pl.String}
 _COLUMNS = [
     "org_code", "source_system", "local_id", "full_name", "name_key", "name_initials", "sex_code", "born_on",
@@ -36,6 +38,8 @@ def register(ctx: Ctx, frame: pl.DataFrame) -> pl.DataFrame:
     rows = arrange(frame)
     if rows.is_empty():
         return pl.DataFrame(schema=OUTCOME)
+    if rows.height > _FEW:
+        bulk.plan_anew()
     units = rows.unique(subset=KEY, keep="last", maintain_order=True)
     fresh = _fresh(stored.by_key(units.with_columns(fingerprint(units))))
     outcomes = _take_in(ctx, fresh) if not fresh.is_empty() else _nothing_new()
@@ -60,6 +64,7 @@ class Intake:
     reviews: list[Likeness]
     act: int
     changed: dict[int, str]  # known registrations whose identity changed -> what changed, as JSON text
+    quiet: bool = False
     homes: dict[int, int] | None = None  # when this is done once more: the persons that stand ready
 
     @property
@@ -99,11 +104,11 @@ def _take_in(ctx: Ctx, fresh: pl.DataFrame) -> pl.DataFrame:
     return _outcomes(intake)
 
 
-def again(ctx: Ctx, act: int, new: Collection[int], changed: Collection[int]) -> None:
+def again(ctx: Ctx, act: int, new: Collection[int], changed: Collection[int], *, quiet: bool = True) -> None:
     """Decide once more about registrations that arrived or changed in *act*, with the facts they have now.
 
-    Those *new* wait each with a person of its own and without blocks. For undoing; the caller holds the index and
-    announces what comes of it.
+    Those *new* wait each with a person of its own and without blocks. For undoing: the caller holds the index and
+    announces what comes of it. Not *quiet*, for cleaning: the moves are announced, and no change is logged.
     """
     facts = stored.facts([*new, *changed])
     fresh = pl.col("registration_id").is_in(list(new))
@@ -112,8 +117,12 @@ def again(ctx: Ctx, act: int, new: Collection[int], changed: Collection[int]) ->
     ready = facts.with_columns(pl.when(~fresh).then("person_id").alias("person_id")).sort("registration_id")
     same = dict.fromkeys(changed, "{}")
     bulk.do("delete from empi_block where registration_id = any(%s)", [list(changed)])
-    ready = _part_ways(ctx, ready, same, act, quiet=True)
-    _write(ctx, _decide(ready, same, act, homes), before | set(ready.get_column("person_id").drop_nulls().to_list()))
+    ready = _part_ways(ctx, ready, same, act, quiet=quiet)
+    intake = _decide(ready, same, act, homes)
+    intake.quiet = quiet
+    if not quiet:  # nothing of these changed: they are only looked at again
+        intake.changed.clear()
+    _write(ctx, intake, before | set(ready.get_column("person_id").drop_nulls().to_list()))
 
 
 def _lock(ready: pl.DataFrame) -> None:
@@ -255,7 +264,8 @@ def _intake(
     born |= dict(zip(rest := [r for r in unborn if r not in born], bulk.ids("empi_person", len(rest)), strict=True))
     persons = {registration: born.get(root, root) for registration, root in roots.items()}
     reviews = one_for_each(settlement.reviews, groups)
-    return Intake(ready, settlement, persons, {-root for root in unborn}, reviews, act, changed, homes)
+    founders = {-root for root in unborn}
+    return Intake(ready, settlement, persons, founders, reviews, act, changed, homes=homes)
 
 
 def _write(ctx: Ctx, intake: Intake, touched: set[int]) -> None:
@@ -327,7 +337,7 @@ def _merge(ctx: Ctx, intake: Intake) -> set[int]:
     why = {groups.root(one.left_group): one for one in intake.settlement.joins}
     for gone in [g for g in groups.parent if g > 0 and groups.root(g) != g]:
         target = groups.root(gone)
-        moves.absorb(ctx, gone, target, act=intake.act, why=why.get(target), quiet=intake.homes is not None)
+        moves.absorb(ctx, gone, target, act=intake.act, why=why.get(target), quiet=intake.quiet)
         touched |= {gone, target}
     return touched
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from yigong.kit.clock import now
+from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.empi import stored
@@ -33,6 +33,7 @@ class Waiting:
     right_name: str
     left_org: str
     right_org: str
+    worth: int  # registrations of the two persons: so many histories become whole, or stay apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +61,23 @@ class Pair:
     family: list[Relative]
     history: list[DecisionLine]
     would_move: int  # registrations that would change their person
+    risk: int
+    proposer: str  # who has proposed to join them, or nothing
+    proposer_id: int
 
 
 def queue(ctx: Ctx, *, kind: str = "", risk: int = 0, limit: int = QUEUE_SHOWN) -> list[Waiting]:
-    """Pairs that wait, gravest first, then the likeliest; put off ones come back when their time is over."""
+    """Pairs that wait, gravest first, then those of the most records, then the likeliest; put off ones come back in time."""
     reach = persons_in_reach(ctx, "l.person_id")
     rows = ask_rows(
         f"""select c.id, c.kind, c.risk, c.score, c.state, coalesce(l.full_name, '') as left_name,
-                coalesce(r.full_name, '') as right_name, l.org_code as left_org, r.org_code as right_org
+                coalesce(r.full_name, '') as right_name, l.org_code as left_org, r.org_code as right_org,
+                (select count(*) from empi_registration x where x.person_id in (l.person_id, r.person_id)) as worth
             from empi_candidate c join empi_registration l on l.id = c.left_id
                 join empi_registration r on r.id = c.right_id
             where c.state in ('open', 'later', 'pending') and {_WAITING} and {reach.sql}
                 and (%(kind)s = '' or c.kind = %(kind)s) and c.risk >= %(risk)s
-            order by c.risk desc, c.score desc, c.id limit %(limit)s""",
+            order by c.risk desc, worth desc, c.score desc, c.id limit %(limit)s""",
         {"now": now(), "kind": kind, "risk": risk, "limit": limit, **reach.params},
     )
     return [Waiting(**row) for row in rows]
@@ -95,8 +100,10 @@ def pair(ctx: Ctx, candidate_id: int) -> Pair:
     """One pair with everything needed to decide. Raises Refused empi.no_such_pair, also when out of reach."""
     reach = persons_in_reach(ctx, "l.person_id")
     found = ask_rows(
-        f"""select c.id, c.kind, c.state, c.left_id, c.right_id, l.person_id as left_person, r.person_id as right_person
-            from empi_candidate c join empi_registration l on l.id = c.left_id
+        f"""select c.id, c.kind, c.state, c.risk, c.left_id, c.right_id, l.person_id as left_person, r.person_id as right_person,
+                p.by_name as proposer, p.by_id as proposer_id
+            from empi_candidate c left join empi_decision p on p.id = c.decision_id and p.verb = 'propose'
+                join empi_registration l on l.id = c.left_id
                 join empi_registration r on r.id = c.right_id where c.id = %(id)s and {reach.sql}""",
         {"id": candidate_id, **reach.params},
     )
@@ -121,6 +128,9 @@ def _open(ctx: Ctx, row: Mapping[str, Any]) -> Pair:
         family=_family(ctx, left, right),
         history=_history(left.id, right.id),
         would_move=sum(1 for r in held.values() if r.person_id == later),
+        risk=row["risk"],
+        proposer=row["proposer"] or "" if row["state"] == "pending" else "",
+        proposer_id=row["proposer_id"] or 0,
     )
 
 
@@ -163,7 +173,7 @@ def past(ctx: Ctx, *, verb: str = "", page: int = 1, size: int = 30) -> list[dic
                 (select array_agg(distinct x.full_name) from empi_registration x
                  where x.id in (select v::bigint from jsonb_array_elements_text(d.registration_ids) v)) as names
             from empi_decision d join empi_registration r on r.id = (d.registration_ids->>0)::bigint
-            where d.verb not in ('new', 'change') and (%(verb)s = '' or d.verb = %(verb)s)
+            where d.verb not in ('new', 'change', 'ask', 'batch') and (d.verb <> 'undo' or d.act = d.id) and (%(verb)s = '' or d.verb = %(verb)s)
                 and (%(verb)s <> '' or d.verb <> 'link') and {reach.sql}
             order by d.id desc limit %(size)s offset %(skip)s""",
         {"verb": verb, "size": size + 1, "skip": (page - 1) * size, **reach.params},
@@ -180,7 +190,7 @@ def trend(ctx: Ctx, *, days: int = 30) -> list[tuple[str, int]]:
             select to_char(d, 'MM-DD') as day, (select count(*) from pairs where created_at < d + interval '1 day'
                 and (done is null or done >= d + interval '1 day')) as n
             from generate_series(%(start)s::date, %(end)s::date, '1 day') d order by d""",
-        {"start": (now() - timedelta(days=days - 1)).date(), "end": now().date(), **reach.params},
+        {"start": today() - timedelta(days=days - 1), "end": today(), **reach.params},
     )
     return [(row["day"], int(row["n"])) for row in rows]
 
@@ -207,3 +217,84 @@ def pair_of_decision(ctx: Ctx, decision_id: int) -> int:
         {"id": decision_id, **reach.params},
     )
     return int(rows[0]["id"]) if rows else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody of a household."""
+
+    person_id: int
+    state: str
+    full_name: str
+    sex_code: str
+    born_on: Any
+    because: tuple[str, ...]  # phone address
+    registrations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Two members of a household who may be one person."""
+
+    candidate_id: int
+    one: int  # persons
+    other: int
+    score: float
+    kind: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """Everybody at the phones and addresses of one person, and who of them is suspected to be whom."""
+
+    members: list[Member]
+    suspicions: list[Suspicion]
+
+
+HOUSEHOLD_SHOWN = 40
+
+
+def household(ctx: Ctx, person_id: int) -> Household:
+    """The household of a person, eldest first; within reach. Raises Refused empi.no_such_person."""
+    reach = persons_in_reach(ctx, "r.person_id")
+    rows = ask_rows(
+        f"""with mine as (select phone, address from empi_registration where person_id = %(person)s),
+            near as (
+                select r.person_id, r.phone is not null and r.phone in (select phone from mine) as by_phone,
+                    length(r.address) > 5 and r.address in (select address from mine) as by_address
+                from empi_registration r
+                where (r.phone in (select phone from mine where phone is not null)
+                    or r.address in (select address from mine where length(address) > 5)
+                    or r.person_id = %(person)s) and {reach.sql}),
+            held as (select person_id, bool_or(by_phone) as by_phone, bool_or(by_address) as by_address from near
+                group by person_id limit {HOUSEHOLD_SHOWN})
+            select h.*, p.state, p.golden, (select count(*) from empi_registration x where x.person_id = h.person_id) as n
+            from held h join empi_person p on p.id = h.person_id
+            order by p.golden->'born_on'->>'value' nulls last, p.id""",
+        {"person": person_id, **reach.params},
+    )
+    if not any(row["person_id"] == person_id for row in rows):
+        raise Refused("empi.no_such_person")
+    members = [_member(row) for row in rows]
+    return Household(members, _suspicions([one.person_id for one in members]))
+
+
+def _member(row: Mapping[str, Any]) -> Member:
+    value = {name: field["value"] for name, field in row["golden"].items()}
+    because = tuple(name for name in ("phone", "address") if row[f"by_{name}"])
+    born = date.fromisoformat(value["born_on"]) if "born_on" in value else None
+    name, sex = value.get("full_name", ""), value.get("sex_code", "")
+    return Member(row["person_id"], row["state"], name, sex, born, because, int(row["n"]))
+
+
+def _suspicions(persons: list[int]) -> list[Suspicion]:
+    rows = ask_rows(
+        """select c.id as candidate_id, l.person_id as one, r.person_id as other, c.score, c.kind, c.state
+           from empi_registration l join empi_candidate c on c.left_id = l.id
+               join empi_registration r on r.id = c.right_id
+           where l.person_id = any(%(persons)s) and r.person_id = any(%(persons)s) and c.kind <> 'apart'
+               and c.state <> 'settled' order by c.score desc, c.id""",
+        {"persons": persons},
+    )
+    return [Suspicion(**row) for row in rows]

@@ -179,6 +179,7 @@ class Restored:
 
 def rewind(ctx: Ctx, decision: Decision, reason: str) -> int:
     """Take back what a person decided; the id of the decision that does it. Raises Refused empi.moved_since."""
+    bulk.plan_anew()
     own = _lines("d.act = %s", [decision.pk])
     since = Since(decision.pk, set())
     since.grow({person for line in own for person in line.persons})

@@ -105,16 +105,19 @@ def mark(ctx: Ctx, person_id: int, verb: str, *, reason: str) -> int:
 
     Raises Refused empi.no_such_person, wrong_state, wrong_side or missing.
     """
+    if verb not in MARKS:
+        raise Refused("empi.no_such_mark")
     _hold(person_id)
     state = Person.objects.filter(pk=person_id).values_list("state", flat=True).first()
-    held = Registration.objects.filter(person_id=person_id).exclude(state="merged").values_list("pk", "state")
+    held = list(Registration.objects.filter(person_id=person_id).exclude(state="merged").values_list("pk", "state"))
     if state is None or not held:
         raise Refused("empi.no_such_person")
     LIFE.move(state, verb, side=Side.CLERK, given={"reason": reason.strip()})
-    states = [[one, before, MARKS[verb]] for one, before in held if before != MARKS[verb]]
+    going = [(one, before) for one, before in held if before != MARKS[verb]]
+    states: list[list[Any]] = [[one, before, MARKS[verb]] for one, before in going]
     _set_states(states)
     facts: dict[str, Any] = {"from_person": person_id, "to_person": person_id, "states": states, "reason": reason}
-    decision = moves.note(ctx, "mark", [one for one, *_ in states], **facts)
+    decision = moves.note(ctx, "mark", [one for one, _ in going], **facts)
     return _done(ctx, f"empi.{verb}", decision, person_id)
 
 
@@ -141,7 +144,7 @@ def confirm(ctx: Ctx, candidate_id: int, *, reason: str = "") -> int:
 
 
 def _proposer(question: Candidate) -> int:
-    return Decision.objects.get(pk=question.decision_id).by_id
+    return Decision.objects.get(pk=question.decision_id or 0).by_id
 
 
 def _answer(

@@ -15,13 +15,17 @@ from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.kit.text import mask_phone, narrow
 from yigong.platform.empi import matching, rules
+from yigong.platform.empi.domain import LIFE, Side
 from yigong.platform.empi.engine.api import Explanation, Step
-from yigong.platform.empi.review import Pair, Waiting
+from yigong.platform.empi.measures import Share
+from yigong.platform.empi.models import Cleaning
+from yigong.platform.empi.review import Member, Pair, Suspicion, Waiting
+from yigong.platform.empi.rules import Rules
 from yigong.platform.empi.selectors import GoldenPerson, Registration
 from yigong.web.charts import chart
 from yigong.web.http import sentence
 from yigong.web.marks import institution
-from yigong.web.parts import Comparison, Evidence, Threshold, Weight
+from yigong.web.parts import Comparison, Evidence, Figure, Tab, Threshold, Weight
 from yigong.web.words import day_words
 
 #: kind of question -> words, tone, icon
@@ -97,11 +101,82 @@ BARS = {
 }
 
 
+ANSWERS = {
+    "same": gettext_lazy("同一人"),
+    "different": gettext_lazy("不是同一人"),
+    "later": gettext_lazy("稍后"),
+}
+RULE_SAID = {"joined": gettext_lazy("将自动合并"), "unasked": gettext_lazy("将不再询问")}
+MARK_WORDS = {
+    "attest": gettext_lazy("核验属实"),
+    "decease": gettext_lazy("登记死亡"),
+    "revive": gettext_lazy("撤回死亡登记"),
+    "cancel": gettext_lazy("注销身份"),
+    "restore": gettext_lazy("恢复身份"),
+}
+MARKED = {
+    "attest": gettext_lazy("已记为核验属实"),
+    "decease": gettext_lazy("已登记死亡"),
+    "revive": gettext_lazy("已撤回死亡登记"),
+    "cancel": gettext_lazy("已注销身份"),
+    "restore": gettext_lazy("已恢复身份"),
+}
+RISKS = {1: gettext_lazy("一般"), 2: gettext_lazy("较高"), 3: gettext_lazy("高")}
+CLEANING_STATES = {
+    "queued": (gettext_lazy("排队中"), "wait"),
+    "running": (gettext_lazy("清洗中"), "run"),
+    "done": (gettext_lazy("已完成"), "ok"),
+    "stopped": (gettext_lazy("已停止"), "idle"),
+    "failed": (gettext_lazy("失败"), "bad"),
+}
+COUNTS = {
+    "registrations": gettext_lazy("登记"),
+    "persons": gettext_lazy("人"),
+    "waiting": gettext_lazy("待核登记对"),
+    "no_name": gettext_lazy("无姓名"),
+    "no_birth": gettext_lazy("无出生日期"),
+    "no_number": gettext_lazy("无证号"),
+    "bad_number": gettext_lazy("证号校验不通过"),
+    "doubtful_number": gettext_lazy("证号与生日或性别矛盾"),
+    "shared_number": gettext_lazy("证号多人共用"),
+    "no_phone": gettext_lazy("无电话"),
+}
+SHARES = {
+    "precision": (gettext_lazy("自动合并的精确率"), gettext_lazy("次自动归入或合并，未被撤回")),
+    "recall": (gettext_lazy("自动合并的召回率"), gettext_lazy("次成立的合并，由模型完成")),
+    "agreement": (gettext_lazy("人机一致率"), gettext_lazy("对已答，答案与得分正负一致")),
+}
+
+
+DESK = {
+    "review": (gettext_lazy("核对队列"), "empi.view"),
+    "many": (gettext_lazy("批量核对"), "empi.decide"),
+    "history": (gettext_lazy("决定记录"), "empi.view"),
+    "quality": (gettext_lazy("质量"), "empi.view"),
+    "rules": (gettext_lazy("规则"), "empi.view"),
+    "cleaning": (gettext_lazy("清洗"), "empi.view"),
+}
+
+
+def desk(request: Any) -> dict[str, Any]:
+    """What every page of the desk needs: the tabs that the reader may open, and what they may do."""
+    here, ctx = request.resolver_match.url_name, request.ctx
+    tabs = [
+        Tab(word, reverse(f"empi:{name}"), None, here.split("_")[0] == name)
+        for name, (word, act) in DESK.items()
+        if ctx.may(act)
+    ]
+    return {
+        "desk_tabs": tabs,
+        "may": {verb: ctx.may(f"empi.{verb}") for verb in ("rules", "publish", "clean", "decide")},
+    }
+
+
 def waiting(one: Waiting) -> dict[str, Any]:
     """A row of the queue."""
     word, tone, icon = KINDS.get(one.kind, KINDS["alike"])
     return {"id": one.id, "names": f"{one.left_name or _('未记录')} / {one.right_name or _('未记录')}",
-            "score": one.score, "word": word, "tone": tone, "icon": icon, "later": one.state == "later",
+            "score": one.score, "word": word, "tone": tone, "icon": icon, "later": one.state == "later", "pending": one.state == "pending", "worth": one.worth,
             "left_org": one.left_org, "right_org": one.right_org}  # fmt: skip
 
 
@@ -139,6 +214,8 @@ def pair(one: Pair, ctx: Ctx) -> dict[str, Any]:
         "evidence": _evidence(one.explanation),
         "history": [decision(_line(line), ctx) for line in one.history],
         "locked": sentence(Refused(one.locked)) if one.locked else "",
+        "two": one.risk >= rules.current().two_from_risk,
+        "own_proposal": bool(one.proposer) and one.proposer_id == ctx.actor_id,
     }
 
 
@@ -267,3 +344,115 @@ def golden_fields(golden: GoldenPerson) -> list[dict[str, Any]]:
             value = _half(found.value) if name == "id_no" else mask_phone(found.value) if "phone" in name else value
             out.append({"word": word, "value": value, "org_code": found.org_code, "on": found.on})
     return out
+
+
+def member(one: Member) -> dict[str, Any]:
+    """A row of a household."""
+    words = {"phone": _("同电话"), "address": _("同住址")}
+    return {
+        "person_id": one.person_id,
+        "name": one.full_name or _("未记录"),
+        "sex": SEXES.get(one.sex_code, ""),
+        "born_on": one.born_on,
+        "state": PERSON_STATES.get(one.state, one.state),
+        "because": " · ".join(str(words[why]) for why in one.because),
+        "registrations": one.registrations,
+    }
+
+
+def suspicion(one: Suspicion, names: Mapping[int, object]) -> dict[str, Any]:
+    """Two members who may be one."""
+    word, tone, icon = KINDS.get(one.kind, KINDS["alike"])
+    answered = one.state == "rejected"
+    return {
+        "candidate_id": one.candidate_id,
+        "names": f"{names[one.one]} / {names[one.other]}",
+        "score": one.score,
+        "word": _("不是同一人") if answered else word,
+        "tone": "ok" if answered else tone,
+        "icon": "check" if answered else icon,
+        "open": not answered,
+    }
+
+
+def rule_fields(present: Rules, edited: Rules) -> list[dict[str, Any]]:
+    """The thresholds of the rules: name, words, now, in the draft."""
+    words = {
+        "auto": _("自动合并：得分不低于（位）"),
+        "review": _("人工复核：得分不低于（位）"),
+        "two_from_risk": _("须两人复核：风险不低于（4 为从不）"),
+    }
+    return [
+        {
+            "name": name,
+            "word": word,
+            "now": round(getattr(present, name), 2),
+            "value": round(getattr(edited, name), 2),
+            "step": "1" if name == "two_from_risk" else "0.01",
+        }
+        for name, word in words.items()
+    ]
+
+
+def rule_kinds(present: Rules, edited: Rules) -> list[dict[str, Any]]:
+    """The scenarios: each kind of question with its risk and the score it is asked from, now and in the draft."""
+    return [
+        {
+            "kind": kind,
+            "word": words[0],
+            "now": RISKS[present.risk[kind]],
+            "risk": edited.risk[kind],
+            "risks": list(RISKS.items()),
+            "from": edited.ask_from.get(kind, ""),
+            "from_now": present.ask_from.get(kind, ""),
+        }
+        for kind, words in KINDS.items()
+    ]
+
+
+def example(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A pair that a draft would treat otherwise."""
+    word, tone, icon = KINDS.get(one["kind"], KINDS["alike"])
+    names = f"{one['one'] or _('未记录')} / {one['other'] or _('未记录')}"
+    return {**one, "names": names, "word": word, "tone": tone, "icon": icon, "told": RULE_SAID[one["said"]]}
+
+
+def figure(one: Share) -> Figure:
+    """A share as a figure, withheld with its reason where there is too little to say."""
+    name, counted = SHARES[one.name]
+    window = f"{one.start.isoformat()} — {one.end.isoformat()}"
+    return Figure(
+        name,
+        None if one.value is None else f"{one.value * 100:.1f}",
+        unit="%",
+        numerator=one.numerator,
+        denominator=one.denominator,
+        counted=counted,
+        definition=_("窗口 %(window)s · 规则第 %(n)s 版") % {"window": window, "n": one.version},
+        withheld="" if one.value is not None else _("数据不足：%(n)s 例，至少要 20 例") % {"n": one.denominator},
+    )
+
+
+def cleaning(job: Cleaning) -> dict[str, Any]:
+    """A run of cleaning with its report."""
+    word, tone = CLEANING_STATES[job.state]
+    rows = [
+        {"word": COUNTS[name], "before": job.before[name], "after": job.after.get(name)}
+        for name in COUNTS
+        if name in job.before
+    ]
+    for row in rows:
+        row["change"] = None if row["after"] is None else row["after"] - row["before"]
+    return {
+        "job": job,
+        "word": word,
+        "tone": tone,
+        "rows": rows,
+        "percent": 100 * job.done / job.total if job.total else 0,
+    }
+
+
+def marks(state: str, ctx: Ctx) -> list[dict[str, Any]]:
+    """What may be done to an identity in this state: verb, words, whether it is grave."""
+    moves = [m.verb for m in LIFE.verbs(state, Side.CLERK) if m.verb in MARK_WORDS and ctx.may(f"empi.{m.verb}")]
+    return [{"verb": verb, "word": MARK_WORDS[verb], "grave": verb in ("cancel", "decease")} for verb in moves]

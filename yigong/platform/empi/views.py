@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from yigong.kit.errors import Refused
 from yigong.platform.empi import review as queue
 from yigong.platform.empi import selectors, services, shown
+from yigong.platform.empi.models import Decision
 from yigong.security.api import action, opaque_id
 from yigong.web.http import page, say
 from yigong.web.links import tabs
@@ -40,7 +41,7 @@ def review(request: Request) -> HttpResponse:
     }
     if chosen:
         context |= shown.pair(queue.pair(request.ctx, chosen), request.ctx)
-    return page(request, "empi/review.html", context)
+    return page(request, "empi/review.html", context | shown.desk(request))
 
 
 def _chosen(request: Request, waiting: list[queue.Waiting]) -> int:
@@ -57,7 +58,9 @@ def _chosen(request: Request, waiting: list[queue.Waiting]) -> int:
 def same(request: Request, candidate_id: int) -> HttpResponse:
     """The two are one person."""
     decision = services.confirm(request.ctx, candidate_id, reason=_reason(request))
-    return _next(request, candidate_id, _("已记为同一人"), decision)
+    pending = Decision.objects.filter(pk=decision, verb="propose").exists()
+    words = _("已提议合并，待另一位专员复核") if pending else _("已记为同一人")
+    return _next(request, candidate_id, words, decision)
 
 
 @require_POST
@@ -121,7 +124,8 @@ def history(request: Request) -> HttpResponse:
             "more": len(rows) > 30,
             "trend": shown.trend(queue.trend(request.ctx)),
             "waiting_count": selectors.review_count(request.ctx),
-        },
+        }
+        | shown.desk(request),
     )
 
 
@@ -137,6 +141,7 @@ def person(request: Request, person_id: int) -> HttpResponse:
             "golden": golden,
             "fields": shown.golden_fields(golden),
             "state": shown.PERSON_STATES.get(golden.state, golden.state),
+            "marks": shown.marks(golden.state, request.ctx),
             "registrations": selectors.registrations(request.ctx, person_id),
             "decisions": [
                 shown.decision(_plain(row), request.ctx) for row in selectors.decisions(request.ctx, person_id)

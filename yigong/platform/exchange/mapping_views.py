@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -10,10 +11,11 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
 from yigong.platform.exchange import editing, expression, mappings, selectors, suggest
@@ -21,17 +23,19 @@ from yigong.platform.exchange.mapping import PERSON
 from yigong.platform.exchange.mapping_file import KINDS
 from yigong.platform.exchange.models import Feed
 from yigong.platform.exchange.sentences import sentence
+from yigong.platform.registry import api as registry
 from yigong.security.api import action
 from yigong.standards import api as standards
 from yigong.web.http import page
 from yigong.web.http import sentence as refusal_sentence
 
 PERSON_WORDS = {
-    "full_name": "姓名", "sex_code": "性别", "born_on": "出生日期", "id_type_code": "证件类型", "id_no": "证件号码", "phone": "电话",
-    "address": "住址", "division_code": "行政区划", "health_card_no": "健康卡号", "contact_name": "联系人", "contact_phone": "联系人电话",
-    "ethnic_group_code": "民族", "registered_at": "登记时间", "facts": "其他",
+    "full_name": gettext_lazy("姓名"), "sex_code": gettext_lazy("性别"), "born_on": gettext_lazy("出生日期"), "id_type_code": gettext_lazy("证件类型"),
+    "id_no": gettext_lazy("证件号码"), "phone": gettext_lazy("电话"), "address": gettext_lazy("住址"), "division_code": gettext_lazy("行政区划"),
+    "health_card_no": gettext_lazy("健康卡号"), "contact_name": gettext_lazy("联系人"), "contact_phone": gettext_lazy("联系人电话"),
+    "ethnic_group_code": gettext_lazy("民族"), "registered_at": gettext_lazy("登记时间"), "facts": gettext_lazy("其他"),
 }  # fmt: skip
-WAIST_WORDS = {"event_at": _("发生时间"), "local_id": _("患者号")}
+WAIST_WORDS = {"event_at": gettext_lazy("发生时间"), "local_id": gettext_lazy("患者号")}
 
 
 def _ctx(request: HttpRequest) -> Ctx:
@@ -51,7 +55,7 @@ def tabs(feed: Feed, chosen: str) -> list[dict[str, Any]]:
         ("filter", _("过滤规则")),
         ("trial", _("试运行")),
         ("text", _("文本")),
-        ("versions", _("版本")),
+        ("versions", _("历次版本")),
     )
     url = reverse("exchange:mapping", args=[feed.pk])
     return [{"label": word, "url": f"{url}?tab={name}", "active": name == chosen} for name, word in named]
@@ -102,9 +106,10 @@ def _fields(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, te
     known = standards.load().data_sets.get(str(draft.get("data_set", "")))
     hints = mappings.field_hints(feed, columns) if known else {}
     used = _used(draft)
+    names = {f.identifier: f.name_en for f in known.fields} if known and english() else {}
     return {
         "lines": _lines(draft),
-        "columns": [_column(c, frame, hints.get(c, []), c in used) for c in columns],
+        "columns": [_column(c, frame, hints.get(c, []), c in used, names) for c in columns],
         "trouble": trouble,
         "chosen": _chosen(draft, section, name) if name else None,
         "section": section,
@@ -122,7 +127,8 @@ def _fields(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, te
 
 
 def _used(draft: editing.Draft) -> set[str]:
-    found = {c for part in ("key", "group", "encounter") for c in editing.names(draft.get(part))}
+    """Source columns that a field is taken from; a column of the key may be a field as well."""
+    found: set[str] = set()
     for one in [*_specs(draft), *(("", draft.get(w)) for w in editing.WAIST)]:
         line = editing.line(one[0], one[1])
         if line.how == "from":
@@ -134,24 +140,22 @@ def _specs(draft: editing.Draft) -> list[tuple[str, Any]]:
     return [item for part in ("fields", "person", "extra") for item in (draft.get(part) or {}).items()]
 
 
-def _column(name: str, frame: pl.DataFrame, hints: list[suggest.Hint], used: bool) -> dict[str, Any]:
+def _column(
+    name: str, frame: pl.DataFrame, hints: list[suggest.Hint], used: bool, names: Mapping[str, str]
+) -> dict[str, Any]:
     values = frame.get_column(name).drop_nulls().unique(maintain_order=True)
     return {
         "name": name,
         "examples": values[:3].to_list(),
-        "hints": [_hint(h) for h in hints] if not used else [],
+        "hints": [] if used else [_hint(h, names) for h in hints],
         "used": used,
     }
 
 
-def _hint(hint: suggest.Hint) -> dict[str, Any]:
+def _hint(hint: suggest.Hint, names: Mapping[str, str]) -> dict[str, Any]:
     zh, en = suggest.WHY[hint.why]
-    return {
-        "target": hint.target,
-        "name": hint.name,
-        "percent": round(100 * hint.score),
-        "why": en if english() else zh,
-    }
+    name = names.get(hint.target) or hint.name
+    return {"target": hint.target, "name": name, "percent": round(100 * hint.score), "why": en if english() else zh}
 
 
 def _lines(draft: editing.Draft) -> list[dict[str, Any]]:
@@ -159,7 +163,7 @@ def _lines(draft: editing.Draft) -> list[dict[str, Any]]:
     names = {f.identifier: f for f in known.fields} if known else {}
     found = [_line(w, str(WAIST_WORDS[w]), editing.line(w, draft.get(w)), w) for w in editing.WAIST]
     found += [
-        _line("person", PERSON_WORDS.get(n, n), editing.line(n, given), n)
+        _line("person", str(PERSON_WORDS.get(n, n)), editing.line(n, given), n)
         for n, given in (draft.get("person") or {}).items()
     ]
     for name, given in (draft.get("fields") or {}).items():
@@ -184,7 +188,7 @@ def _chosen(draft: editing.Draft, section: str, name: str) -> dict[str, Any]:
     return {
         "section": section,
         "name": name,
-        "word": word or PERSON_WORDS.get(name, name),
+        "word": word or str(PERSON_WORDS.get(name, name)),
         "line": editing.line(name, given),
     }
 
@@ -202,11 +206,12 @@ def _values(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, te
     frame, trouble = _sample(ctx, feed)
     targets, unit = mappings.targets_of(str(draft.get("data_set")), one["name"])
     words = mappings.words(feed, one["line"], frame)
+    names = {t.key: t.english for t in targets} if english() else {}
     return {
         "coded": coded,
         "one": one,
         "trouble": trouble,
-        "words": [(w, [_hint(h) for h in w.hints]) for w in words],
+        "words": [(w, [_hint(h, names) for h in w.hints]) for w in words],
         "targets": [(t.key, (t.english if english() and t.english else t.name)) for t in targets],
         "unit": unit,
         "open": sum(1 for w in words if not w.code),
@@ -248,9 +253,19 @@ def _trial(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, tex
     at = min(max(int(request.GET.get("row", "0") or 0), 0), len(tried.rows) - 1)
     one = tried.rows[at]
     after = [
-        (names.get(k) or _waist(k), v) for k, v in one.after.items() if v is not None and not k.startswith("extra.")
+        (names.get(k) or _waist(k), _shown(k, v))
+        for k, v in one.after.items()
+        if v is not None and not k.startswith("extra.")
     ]
     return {"trial": tried, "one": one, "at": at, "after": after, "rows": list(enumerate(tried.rows))}
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A value as people read it: moments in the county's time, an institution by its name."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(COUNTY_ZONE):%Y-%m-%d %H:%M:%S}"
+    found = registry.institution(str(value)) if name == "org_code" else None
+    return found.name if found else value
 
 
 def _waist(name: str) -> str:

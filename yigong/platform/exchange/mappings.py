@@ -29,6 +29,7 @@ from yigong.standards.api import DataSet
 
 SAMPLE = 50
 SHOWN = 20
+FATES = ("rejected", "filtered", "in")
 
 
 def text_of(feed: Feed) -> str:
@@ -139,14 +140,16 @@ class Trial:
     rows: Sequence[Tried]
     counts: Mapping[str, int]
     columns: Sequence[str]  # of the standard
+    looked: int = 0
 
 
 def trial(ctx: Ctx, feed: Feed, text: str, raw: pl.DataFrame) -> Trial:
     """What the mapping makes of sample rows. Raises Refused exchange.mapping_wrong, exchange.columns_missing."""
     plan = compile_mapping(text, field_kinds(), "映射")
     known = {i.code for i in registry.institutions()}
-    rows = [_tried(plan, raw[at : at + 1], feed.org_code, known) for at in range(min(raw.height, SHOWN))]
-    return Trial(rows, Counter(r.fate for r in rows), [f.name for f in plan.source.fields])
+    tried = [_tried(plan, raw[at : at + 1], feed.org_code, known) for at in range(min(raw.height, SAMPLE))]
+    rows = sorted(tried, key=lambda r: FATES.index(r.fate))[:SHOWN]  # what goes wrong is what people look for
+    return Trial(rows, Counter(r.fate for r in tried), [f.name for f in plan.source.fields], len(tried))
 
 
 def _tried(plan: Plan, row: pl.DataFrame, org_code: str, known: set[str]) -> Tried:

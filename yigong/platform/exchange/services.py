@@ -61,6 +61,8 @@ def save_feed(
         facts["data_set"] = plan.data_set
     facts |= {k: v for k, v in (("buffer_days", buffer_days), ("attempts", attempts)) if v is not None}
     before = Feed.objects.filter(name=name).first()
+    if before is not None and before.reader == "edge" != reader:
+        raise Refused("edge.read_at_node")
     if before is None or before.schedule != schedule or (before.due_at is None and schedule):
         facts["due_at"] = planned.next_after(now())
     if before is not None and _place(before.reader, before.config) != _place(reader, config):
@@ -113,6 +115,10 @@ def next_version(ctx: Ctx, feed: Feed, text: str) -> None:
         MappingVersion.objects.create(
             feed=feed, version=version, text=text, sha256=digest, by_name=ctx.actor_name, created_at=now()
         )
+        if feed.reader == "edge":
+            from yigong.platform.exchange.edge.api import mapping_changed  # an app above this one
+
+            mapping_changed(ctx, feed)
 
 
 def run(ctx: Ctx, feed: Feed | str, *, progress: Progress | None = None, size: int = BATCH_ROWS) -> Job:

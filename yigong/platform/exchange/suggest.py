@@ -114,14 +114,25 @@ def _field_hint(column: str, label: str, target: Target) -> Hint | None:
         return Hint(target.key, target.name, 1.0, "same")
     found: list[Hint] = []
     short = "".join(s for s in column.lower() if s.isalnum())
-    if len(short) > 1 and short == initials(target.name).lower():
+    whole = initials(target.name).lower()
+    if len(short) > 1 and short == whole:
         found.append(Hint(target.key, target.name, 0.85 if len(short) > 2 else 0.7, "initials"))
+    elif len(short) > 2 and 2 * len(short) >= len(whole) and _in_order(short, whole):
+        found.append(Hint(target.key, target.name, round(0.45 + 0.3 * len(short) / len(whole), 3), "initials"))
+    elif len(short) == 2 and len(whole) < 7 and (whole.endswith(short) or whole.startswith(short)):
+        found.append(Hint(target.key, target.name, round(0.45 + 0.2 / len(whole), 3), "initials"))
     if not said.isascii():
         found += [h for h in [_by_name(said, name, target)] if h]
     english = likeness(column.lower().replace("_", " "), target.english.lower())
     if column.isascii() and len(short) > 3 and english > 0.6:
         found.append(Hint(target.key, target.name, round(0.9 * english, 3), "english"))
     return max(found, key=lambda h: h.score, default=None)
+
+
+def _in_order(short: str, whole: str) -> bool:
+    """Whether the letters of *short* stand in *whole* in this order: BGDH in 检验报告单编号 (jybgdbh)."""
+    rest = iter(whole)
+    return all(letter in rest for letter in short)
 
 
 def likeness(a: str, b: str) -> float:

@@ -21,10 +21,12 @@ def anchor(caller: Caller, drafts: Sequence[Draft], sink: Sink) -> None:
     coming = [d for d in drafts if d.kind == "Patient" and d.resource is not None]
     given = patients.register(caller, [(d.fhir_id, d.resource) for d in coming if d.resource is not None])
     here = {d.fhir_id: r for d, r in zip(coming, given, strict=True)}
-    place(drafts, wanted(drafts, sink), here)
+    place(drafts, wanted(drafts, sink), here, caller.ctx.org_code)
 
 
-def place(drafts: Sequence[Draft], wanted_ids: Mapping[int, Sequence[str]], here: Mapping[str, int]) -> None:
+def place(
+    drafts: Sequence[Draft], wanted_ids: Mapping[int, Sequence[str]], here: Mapping[str, int], org_code: str
+) -> None:
     """Give drafts the registrations of the Patients that they name; *here* are those that come with them."""
     absent = {p for ids in wanted_ids.values() for p in ids} - here.keys()
     known = {**here, **registrations(absent)}
@@ -35,6 +37,27 @@ def place(drafts: Sequence[Draft], wanted_ids: Mapping[int, Sequence[str]], here
             found = list(dict.fromkeys(known[p] for p in wanted_ids.get(draft.resource_id, ()) if p in known))
             draft.registration_id = found[0] if found else None
             draft.others = found[1:] or None
+    _contents(drafts, org_code)
+
+
+def _contents(drafts: Sequence[Draft], org_code: str) -> None:
+    """The content of a document belongs to the person of the document."""
+    binaries = {f"Binary/{d.fhir_id}": d for d in drafts if d.kind == "Binary"}
+    elsewhere: list[tuple[str, int, str]] = []
+    for draft in drafts:
+        if draft.kind == "DocumentReference" and draft.registration_id is not None and draft.resource is not None:
+            for content in draft.resource.get("content", ()):
+                url = str(content.get("attachment", {}).get("url", ""))
+                if (binary := binaries.get(url)) is not None:
+                    binary.registration_id = binary.registration_id or draft.registration_id
+                elif url.startswith("Binary/"):
+                    elsewhere.append((url[7:], draft.registration_id, draft.org_code or org_code))
+    if elsewhere:
+        ids, people, _ = zip(*elsewhere, strict=True)
+        sql = """update fhir_resource r set registration_id = n.person
+            from unnest(%(ids)s::text[], %(people)s::bigint[]) n(id, person)
+            where r.type = 'Binary' and r.fhir_id = n.id and r.registration_id is null and r.org_code = any(%(orgs)s)"""
+        db.do(sql, {"ids": list(ids), "people": list(people), "orgs": [o for _, _, o in elsewhere]})
 
 
 def wanted(drafts: Sequence[Draft], sink: Sink) -> dict[int, list[str]]:

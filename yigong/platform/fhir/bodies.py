@@ -20,7 +20,6 @@ JSON = dict[str, Any]
 STAMPED = ("resourceType", "id", "meta")
 #: a number as the value of a member; no element of R4 repeats a decimal, so none stands in a list
 _NUMBER = re.compile(rb":\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=\s*[,}])")
-_DEEPEST = 200
 
 
 class Digits(float):
@@ -37,7 +36,9 @@ class Digits(float):
 def read(raw: bytes) -> JSON:
     """The members of a resource. Raises Refused fhir.not_json or fhir.no_type."""
     try:
-        found = orjson.loads(raw) if _survives(raw) else json.loads(raw, parse_float=Digits, parse_int=_whole)
+        found = orjson.loads(raw)  # also refuses what the other reader would let pass: NaN, lone surrogates
+        if not _survives(raw):
+            found = json.loads(raw, parse_float=Digits, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise Refused("fhir.not_json", why=str(error)[:200]) from error
     if not isinstance(found, dict) or not isinstance(found.get("resourceType"), str):
@@ -115,16 +116,3 @@ def new_id() -> str:
     head = head & ~(0xF << 76) | 7 << 76
     text = f"{head & ~(0x3 << 62) | 0x2 << 62:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def depth(value: Any) -> int:
-    """How deep the members lie, up to a bound."""
-    deepest, stack = 0, [(value, 1)]
-    while stack:
-        one, at = stack.pop()
-        deepest = max(deepest, at)
-        if at > _DEEPEST:
-            return deepest
-        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-        stack.extend((v, at + 1) for v in inner if isinstance(v, dict | list))
-    return deepest

@@ -22,7 +22,6 @@ from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.models import Export, ExportState
 from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.search.compiling import Compiler
-from yigong.platform.fhir.search.running import narrowing
 from yigong.security.api import audit
 
 log = logging.getLogger("yigong.fhir")
@@ -142,8 +141,7 @@ def _of_kind(caller: Caller, export: Export, kind: str, path: Path) -> int:
         where.append(f"r.last_updated >= {compiler.bind(export.since)}")
     if export.level == "patient":
         where.append("r.registration_id is not null")
-    if queries := caller.scopes.queries(kind, "r"):
-        where.append(narrowing(compiler, kind, queries))
+    where.append(compiler.narrowing(kind, "r"))
     sql = f"select r.body from fhir_resource r where {' and '.join(where)} order by r.id"
     return _stream(sql, {**compiler.params, **scope.params}, path)
 

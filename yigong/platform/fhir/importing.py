@@ -218,6 +218,8 @@ def _indexed(
         try:
             resource = draft.resource or {}
             draft.body, draft.number = stamped(resource, draft.fhir_id, 1, moment)
+            if b"\\u0000" in draft.body or "\x00" in draft.fhir_id:
+                raise ValueError("the sign zero")
             compiled(draft.kind).extract(resource, sink)
         except (Refused, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
             for rows, mark in zip(lists, marks, strict=True):
@@ -288,7 +290,7 @@ def _anchor(caller: Caller, chunk: _Chunk) -> None:
     coming = [d for d in chunk.new if d.kind == "Patient"]
     given = patients.register(caller, [(d.fhir_id, d.resource or {}) for d in coming])
     here = {d.fhir_id: r for d, r in zip(coming, given, strict=True)}
-    anchors.place(chunk.new, chunk.wanted, here)
+    anchors.place(chunk.new, chunk.wanted, here, caller.ctx.org_code)
 
 
 def _copy(caller: Caller, chunk: _Chunk) -> None:

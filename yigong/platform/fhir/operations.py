@@ -137,7 +137,8 @@ def _referred(caller: Caller, ids: list[int]) -> list[reading.Stored]:
     ]
     sql = f"""select distinct on (r.id) {reading.COLUMNS} from fhir_reference f
         join fhir_resource r on r.type = split_part(f.target, '/', 1) and r.fhir_id = split_part(f.target, '/', 2)
-        where f.resource_id = any(%(ids)s) and r.type = any(%(kinds)s) and not r.deleted limit 1000"""
+        where f.resource_id = any(%(ids)s) and r.type = any(%(kinds)s) and not r.deleted
+            and r.registration_id is null limit 1000"""
     return [reading.stored(row) for row in db.rows(sql, {"ids": ids, "kinds": kinds}, raw_text=True)]
 
 

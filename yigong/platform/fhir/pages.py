@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -125,7 +124,7 @@ def _shown(request: HttpRequest, found: Application, secret: str = "") -> HttpRe
         "secret": secret,
         "tone": tone,
         "word": word,
-        "institution": institution.name if institution else "",
+        "institution_name": institution.name if institution else "",
         "method": _("签名断言（公钥）") if found.jwks else _("密钥"),
         "scopes": found.scopes.split(),
         "reach": REACHES[Reach(found.reach)],
@@ -143,5 +142,5 @@ def _shown(request: HttpRequest, found: Application, secret: str = "") -> HttpRe
 def revoke(request: HttpRequest, number: int) -> HttpResponse:
     """End an application's access."""
     found = applications.revoke(request.ctx, number)  # type: ignore[attr-defined]
-    messages.success(request, _now("已停用 %(name)s") % {"name": found.name})
+    messages.success(request, str(_("已停用 %(name)s") % {"name": found.name}))
     return redirect("fhir-pages:application", number=number)

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+import orjson
 from django.db import transaction
 
 from yigong.kit.clock import now
@@ -171,64 +172,61 @@ def _write(caller: Caller, drafts: Sequence[Draft], sink: Sink) -> None:
     changed = [d for d in drafts if d.outcome != "created"]
     if changed:
         _replace(changed)
-    params: dict[str, Any] = {"at": drafts[0].moment}
-    _resource_params(params, "c", created, caller)
-    _resource_params(params, "u", changed, caller)
-    params["pending"] = [d.resource_id for d in drafts if d.origin == "fhir"]
-    params["versions"] = [d.version for d in drafts if d.origin == "fhir"]
-    for name, rows in sink.tables().items():
-        columns = zip(*rows, strict=True) if rows else ([] for _ in ("id", *TABLES[name]))
-        for column, values in zip(("resource_id", *TABLES[name]), columns, strict=True):
-            params[f"{name}_{column}"] = list(values)
+    params: dict[str, Any] = {
+        "at": drafts[0].moment,
+        "made": _json([_values(d, caller) for d in created]),
+        "changed": _json([_values(d, caller) for d in changed]),
+        "pending": _json([[d.resource_id, d.version] for d in drafts if d.origin == "fhir"]),
+        **{name: _json(rows) for name, rows in sink.tables().items()},
+    }
     db.do(_statement(bool(changed)), params)
 
 
-def _resource_params(params: dict[str, Any], mark: str, drafts: Sequence[Draft], caller: Caller) -> None:
-    params |= {
-        f"{mark}_id": [d.resource_id for d in drafts],
-        f"{mark}_type": [d.kind for d in drafts],
-        f"{mark}_fhir_id": [d.fhir_id for d in drafts],
-        f"{mark}_version": [d.version for d in drafts],
-        f"{mark}_deleted": [d.resource is None for d in drafts],
-        f"{mark}_org": [caller.ctx.org_code if d.org_code is None else d.org_code for d in drafts],
-        f"{mark}_system": [caller.source_system if d.source_system is None else d.source_system for d in drafts],
-        f"{mark}_registration": [d.registration_id for d in drafts],
-        f"{mark}_others": ["{" + ",".join(map(str, d.others)) + "}" if d.others else None for d in drafts],
-        f"{mark}_origin": [d.origin for d in drafts],
-        f"{mark}_body": [d.body.decode() for d in drafts],
-        f"{mark}_hash": [d.number for d in drafts],
-    }
+def _json(rows: Sequence[Any]) -> str:
+    """Rows as one JSON text: one value to bind, however many there are."""
+    return orjson.dumps(rows).decode()
+
+
+def _values(d: Draft, caller: Caller) -> list[Any]:
+    """A draft in the order of _COLUMNS."""
+    org = caller.ctx.org_code if d.org_code is None else d.org_code
+    system = caller.source_system if d.source_system is None else d.source_system
+    others = "{" + ",".join(map(str, d.others)) + "}" if d.others else None
+    return [d.resource_id, d.kind, d.fhir_id, d.version, d.resource is None, org, system, d.registration_id, others,
+            d.origin, d.body.decode(), d.number]  # fmt: skip
 
 
 _COLUMNS = ("id bigint", "type text", "fhir_id text", "version integer", "deleted boolean", "org text", "system text",
-            "registration bigint", "others text", "origin text", "body text", "hash bigint")  # fmt: skip
+            "registration bigint", "others bigint[]", "origin text", "body text", "hash bigint")  # fmt: skip
 
 
-def _unnested(mark: str) -> str:
-    lists = ", ".join(f"%({mark}_{c.split()[0]})s::{c.split()[1]}[]" for c in _COLUMNS)
-    return f"unnest({lists}) as n({', '.join(c.split()[0] for c in _COLUMNS)})"
+def _rows(name: str, columns: Sequence[str]) -> str:
+    """The rows of a bound JSON text as a select; *columns* are names with their types."""
+    typed = (f"(e ->> {n})::{kind} as {c}" for n, (c, _, kind) in enumerate(one.partition(" ") for one in columns))
+    return f"select {', '.join(typed)} from jsonb_array_elements(%({name})s::jsonb) e"
 
 
+@cache
 def _statement(with_changes: bool) -> str:
     """One statement that writes resources, index rows and what waits."""
     parts = [
         f"""made as (insert into fhir_resource (id, type, fhir_id, version, last_updated, deleted, org_code, source_system,
             registration_id, others, origin, body, hash) overriding system value
             select n.id, n.type, n.fhir_id, n.version, %(at)s, n.deleted, n.org, n.system, n.registration,
-                n.others::bigint[], n.origin, n.body, n.hash from {_unnested("c")})"""
+                n.others, n.origin, n.body, n.hash from ({_rows("made", _COLUMNS)}) n)"""
     ]
     if with_changes:
         parts.append(f"""changed as (update fhir_resource r set version = n.version, last_updated = %(at)s,
             deleted = n.deleted, registration_id = coalesce(n.registration, r.registration_id),
-            others = n.others::bigint[], body = n.body, hash = n.hash, org_code = n.org
-            from {_unnested("u")} where r.id = n.id)""")
+            others = n.others, body = n.body, hash = n.hash, org_code = n.org
+            from ({_rows("changed", _COLUMNS)}) n where r.id = n.id)""")
     for name, columns in TABLES.items():
         every = ("resource_id", *columns)
         kinds = {**_TYPES, **({"low": "double precision", "high": "double precision"} if name == "quantity" else {})}
-        lists = ", ".join(f"%({name}_{c})s::{kinds[c]}[]" for c in every)
-        parts.append(f"{name} as (insert into fhir_{name} ({', '.join(every)}) select * from unnest({lists}))")
-    return f"""with {", ".join(parts)}
-        insert into fhir_pending (resource_id, version) select * from unnest(%(pending)s::bigint[], %(versions)s::integer[])"""
+        typed = [f"{c} {kinds[c]}" for c in every]
+        parts.append(f"{name} as (insert into fhir_{name} ({', '.join(every)}) {_rows(name, typed)})")
+    pending = _rows("pending", ("resource_id bigint", "version integer"))
+    return f"with {', '.join(parts)} insert into fhir_pending (resource_id, version) {pending}"
 
 
 def _replace(drafts: Sequence[Draft]) -> None:

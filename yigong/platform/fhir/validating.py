@@ -7,14 +7,10 @@ from functools import cache
 from typing import Any
 
 from yigong.kit.errors import Refused
-from yigong.platform.fhir.bodies import depth
 from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.validation import invariants
 from yigong.platform.fhir.validation.findings import Finding
 from yigong.platform.fhir.validation.structure import Checker
-
-#: deeper than this nothing clinical is nested
-DEEPEST = 60
 
 
 @cache
@@ -25,9 +21,10 @@ def checker() -> Checker:
 
 def findings(resource: Mapping[str, Any]) -> list[Finding]:
     """What the structure definitions say of a resource. Raises Refused fhir.too_deep."""
-    if depth(resource) > DEEPEST:
-        raise Refused("fhir.too_deep")
-    return checker().check(resource)
+    try:
+        return checker().check(resource)
+    except RecursionError as error:
+        raise Refused("fhir.too_deep") from error
 
 
 def must_conform(resource: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
@@ -46,6 +47,8 @@ def fhir(action: str | None) -> Callable[[View], View]:
                 return refused_answer(refused)
             except RequestDataTooBig:
                 return refused_answer(Refused("fhir.too_large"))
+            except DataError:  # the sign zero, a number beyond what a column holds
+                return refused_answer(Refused("fhir.parameter_value", name="?", value=""))
             except (Fault, Exception):
                 log.exception("fault at a FHIR address")
                 return refused_answer(Refused("fhir.fault", request_id=getattr(request, "request_id", "")))

@@ -27,6 +27,11 @@ def head_of(data: bytes) -> message.Head:
         return UNKNOWN
 
 
+def carried_out(message_id: int) -> bool:
+    """Whether this very message was carried out before."""
+    return Call.objects.filter(message_id=message_id, type_code="AA").exists()
+
+
 def perform(
     application: Application, spec: declared.Spec, data: bytes, message_id: int | None = None
 ) -> tuple[Answer, str]:

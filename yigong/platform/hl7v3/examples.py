@@ -9,7 +9,7 @@ from lxml import etree
 
 from yigong.platform.hl7v3 import paths
 from yigong.platform.hl7v3.declared import Spec, is_group, tidy
-from yigong.platform.hl7v3.replies import INTERACTION_ROOT, MESSAGE_ROOT, _in_namespace
+from yigong.platform.hl7v3.replies import INTERACTION_ROOT, MESSAGE_ROOT, in_namespace
 from yigong.standards.api import ServiceField
 
 Rows = Sequence[Mapping[str, str]]
@@ -41,7 +41,7 @@ def example(
     groups: Mapping[str, Rows] | None = None,
 ) -> str:
     """A request of the service that says *said*; without it, an invented one."""
-    facts = dict(said) if said is not None else _invented(spec, at)
+    facts = dict(said) if said is not None else invented(spec, at)
     facts["MsgID"] = message_id
     root = etree.Element(spec.root)
     if "_IN" in spec.root:
@@ -65,7 +65,7 @@ def example(
             _put_row(root, spec, of_groups[name], row)
     if "_IN" not in spec.root:
         _identify(root, spec, message_id)
-    return etree.tostring(_in_namespace(root), encoding="unicode", pretty_print=True)
+    return etree.tostring(in_namespace(root), encoding="unicode", pretty_print=True)
 
 
 def _head(root: etree._Element, spec: Spec, message_id: str, at: datetime) -> None:
@@ -111,7 +111,7 @@ def _put_row(root: etree._Element, spec: Spec, group: str, row: Mapping[str, str
             paths.put(element, _written(spec, path[len(group) :], f.name), value, f.name)
 
 
-def _invented(spec: Spec, at: datetime) -> dict[str, str]:
+def invented(spec: Spec, at: datetime) -> dict[str, str]:
     """Values for the fields of a service; times are now."""
     facts = {}
     for f in spec.request:
@@ -127,6 +127,11 @@ QUERIED = (
     "PatientID", "IDCardNo", "EncounterCardID", "ProviderWorkNo", "DeptCode", "TermSetCode", "AdmID", "OrderId", "AppInfoID", "ExamAppInfoID",
     "DocumentId", "DocumentUniqueId", "RepositoryUniqueId", "Kind", "QueryID", "QueryId",
 )  # fmt: skip
+
+
+def groups_of(spec: Spec, facts: Mapping[str, str]) -> dict[str, Rows]:
+    """The repeating parts of a request, once each, saying *facts*."""
+    return {name: [_inside(spec, name, facts)] for name in spec.groups}
 
 
 def _inside(spec: Spec, name: str, facts: Mapping[str, str]) -> dict[str, str]:

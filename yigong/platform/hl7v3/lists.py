@@ -24,11 +24,11 @@ APPLICATION_STATES = {
 }  # fmt: skip
 
 
-def tabs(here: str) -> list[Tab]:
+def tabs(here: str, ctx: Ctx) -> list[Tab]:
     """The three lists of this module and the journal."""
     words = {"services": _("服务"), "calls": _("调用记录"), "applications": _("接入应用")}
     found = [Tab(word, reverse(f"hl7v3:{name}"), None, name == here) for name, word in words.items()]
-    return [*found, Tab(_("总线消息"), reverse("bus:messages"), None, False)]
+    return [*found, Tab(_("总线消息"), reverse("bus:messages"), None, False)] if ctx.may("bus.view") else found
 
 
 class ServiceList(ListPage):
@@ -66,7 +66,7 @@ class ServiceList(ListPage):
 
     def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
         """The lists of this module."""
-        return tabs("services")
+        return tabs("services", ctx)
 
 
 class CallList(ListPage):
@@ -85,7 +85,9 @@ class CallList(ListPage):
     filters = (
         Choice("type_code", _("应答"), [(n, w) for n, (_t, w) in ANSWERS.items()]),
         Choice(
-            "service", _("服务"), lambda c: [(s.key, f"{s.key} {s.name}") for s in selectors.services(c) if s.calls]
+            "service",
+            _("服务"),
+            lambda c: [(s.key, f"{s.key} {s.name}") for s in (selectors.services(c) if c else ()) if s.calls],
         ),
     )
     order = ("-id",)
@@ -98,7 +100,7 @@ class CallList(ListPage):
 
     def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
         """The lists of this module."""
-        return tabs("calls")
+        return tabs("calls", ctx)
 
 
 class ApplicationList(ListPage):
@@ -130,7 +132,7 @@ class ApplicationList(ListPage):
 
     def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
         """The lists of this module."""
-        return tabs("applications")
+        return tabs("applications", ctx)
 
     def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
         """Whether the reader may add."""

@@ -197,15 +197,16 @@ def _read(plan: _Plan, node: etree._Element, below: str, f: ServiceField) -> str
     shared = plan.shared[path] > 1
     label = f.name_zh if shared and path.endswith("/observation/value/@value") else ""
     number = plan.numbers[f.name] if shared else None
-    told = {"shared": shared, "label": label, "number": number}
-    value = paths.read(node, path[len(below) :], f.name, **told)
+    below_it = path[len(below) :]
+    value = paths.read(node, below_it, f.name, shared=shared, label=label, number=number)
     if not value and "/subject1/" in path:  # the sources hang some parts one element too deep
-        value = paths.read(node, path[len(below) :].replace("/subject1/", "/", 1), f.name, **told)
+        nearer = below_it.replace("/subject1/", "/", 1)
+        value = paths.read(node, nearer, f.name, shared=shared, label=label, number=number)
     return value
 
 
 def _group(plan: _Plan, root: etree._Element, name: str) -> list[Group]:
-    rows = []
+    rows: list[Group] = []
     for node in paths.all_at(root, plan.paths[name]):
         if name in ("WesternReason", "ChineseReason") and _chinese(node) != (name == "ChineseReason"):
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from lxml import etree
@@ -129,10 +129,10 @@ class _Here:
 
 def _leaf(place: Element, leaf: str) -> str:
     if leaf == "text()":
-        return (place.text or place.get("value", "")).strip()
+        return str(place.text or place.get("value") or "").strip()
     value = place.get(leaf[1:])
     if value is None and leaf == "@value" and len(place) == 0:
-        value = place.text
+        value = place.text or ""
     return (value or "").strip()
 
 
@@ -204,17 +204,6 @@ def _taken(node: Element, leaf: str, name: str) -> bool:
         return bool(node.text)
     mark = _attribute(name, leaf) if name in MARKS else ""
     return node.get(leaf[1:]) is not None or bool(mark and node.get(mark) not in (None, MARKS[name][0]))
-
-
-def flat(root: Element) -> Mapping[str, str]:
-    """Every value of a small tree under its path, for keeping."""
-    found: dict[str, str] = {}
-    for element in root.iter(etree.Element):
-        path = root.getroottree().getelementpath(element)
-        found |= {f"{path}/@{k}": str(v) for k, v in element.attrib.items()}
-        if element.text and element.text.strip():
-            found[path] = element.text.strip()
-    return found
 
 
 #: ends of paths in the newer writing -> in the older

@@ -51,12 +51,12 @@ def write(spec: Spec | None, head: Head, answer: Answer, own_id: str, at: dateti
         _document_reply(root, head, answer, own_id)
     else:
         _interaction(root, spec, head, answer, own_id, at)
-    return etree.tostring(_in_namespace(root), encoding="unicode")
+    return etree.tostring(in_namespace(root), encoding="unicode")
 
 
-def _in_namespace(root: etree._Element) -> etree._Element:
+def in_namespace(root: etree._Element) -> etree._Element:
     """The same tree in the namespace of HL7 v3."""
-    whole = etree.Element(f"{{{NAMESPACE}}}{root.tag}", nsmap={None: NAMESPACE, "xsi": forms.XSI})
+    whole = etree.Element(f"{{{NAMESPACE}}}{root.tag}", nsmap={None: NAMESPACE, "xsi": forms.XSI})  # type: ignore[dict-item]
     whole.attrib.update(root.attrib)
     whole.extend(list(root))
     whole.text = root.text
@@ -181,7 +181,7 @@ def _result(
             paths.put(subject, path[len(head) :], value, f.name, label=label)
     for name, group in spec.groups.items():
         below = tidy(group)[len(head) :]
-        for part in row.get(name) or ():  # type: ignore[union-attr]
+        for part in row.get(name) or ():  # type: ignore[attr-defined]
             _part(subject, below, part, [f for f in content if tidy(f.xpath).startswith(tidy(group) + "/")], len(head))
 
 

@@ -14,7 +14,7 @@ NAMESPACE = "urn:hl7-org:v3"
 ENVELOPES = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
 MEDIA = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}
 OPERATION = "HIPMessageServer"
-LIMIT = 24 * 1024 * 1024  # bytes of one envelope; a document of 16 MB in base64 fits
+LIMIT = 24 * 1024 * 1024  # bytes of one envelope; the parser itself bounds one text to 10 MB
 DEPTH = 100  # elements inside one another; no standard message has more than 25
 ELEMENTS = 60_000  # of one message
 

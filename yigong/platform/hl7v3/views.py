@@ -9,7 +9,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext as _now
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -44,7 +44,8 @@ def _facts(request: HttpRequest, spec: declared.Spec) -> dict[str, Any]:
     standing = next(s for s in selectors.services(ctx) if s.key == spec.key)
     address = request.build_absolute_uri(reverse("hip:one", args=[spec.key]))
     return {
-        "spec": spec, "standing": standing, "state": lists.STATES[standing.state], "edition": lists.EDITIONS[spec.edition],
+        "spec": spec,
+        "title": spec.action if get_language() == "en" else spec.service.name_zh, "standing": standing, "state": lists.STATES[standing.state], "edition": lists.EDITIONS[spec.edition],
         "address": address, "wsdl": f"{address}?wsdl", "accepting": spec.answer(True), "refusing": spec.answer(False),
         "fields": spec.request, "certainty": spec.service.certainty, "may_try": ctx.may("hl7v3.try"),
         "may_manage": ctx.may("hl7v3.manage"), "calls": selectors.calls(ctx, service=spec.key).order_by("-id")[:10],
@@ -100,7 +101,7 @@ def switch(request: HttpRequest, key: str) -> HttpResponse:
     state = "open" if standing.state == "closed" else "closed"
     bus.save_endpoint(system(), f"v3/{key}", kind="hl7v3", version=f"SOAP 1.2 · {spec.edition}", state=state)
     audit(request.ctx, "hl7v3.manage", "hl7v3_service", key, before={"state": standing.state}, after={"state": state})  # type: ignore[attr-defined]
-    words = _now("服务 %(key)s 已开放") if state == "open" else _now("服务 %(key)s 已停用")
+    words = gettext("服务 %(key)s 已开放") if state == "open" else gettext("服务 %(key)s 已停用")
     return say(request, redirect("hl7v3:service", key=key), words % {"key": key})
 
 
@@ -174,7 +175,9 @@ def edit(request: HttpRequest, application_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _saved(request, form, new=False)
         return say(
-            request, redirect("hl7v3:application", application_id=row.pk), _now("已保存 %(name)s") % {"name": row.name}
+            request,
+            redirect("hl7v3:application", application_id=row.pk),
+            gettext("已保存 %(name)s") % {"name": row.name},
         )
     return _form_page(request, form, row)
 
@@ -182,11 +185,11 @@ def edit(request: HttpRequest, application_id: int) -> HttpResponse:
 def _saved(request: HttpRequest, form: ApplicationForm, *, new: bool) -> tuple[Application, str]:
     given = {n: v for n, v in form.cleaned_data.items() if n not in ("code", "services")}
     return applications.save_application(
-        request.ctx,
+        request.ctx,  # type: ignore[attr-defined]
         form.cleaned_data["code"],
         services=form.cleaned_data["services"].split(),
         new=new,
-        **given,  # type: ignore[attr-defined]
+        **given,
     )
 
 
@@ -232,5 +235,5 @@ def steer(request: HttpRequest, application_id: int, state: str) -> HttpResponse
     if state not in ApplicationState.values:
         raise Refused("v3.no_application")
     row = applications.set_state(request.ctx, application_id, ApplicationState(state))  # type: ignore[attr-defined]
-    words = _now("%(name)s：%(state)s") % {"name": row.name, "state": row.get_state_display()}
+    words = gettext("%(name)s：%(state)s") % {"name": row.name, "state": row.get_state_display()}
     return say(request, redirect("hl7v3:application", application_id=row.pk), words)

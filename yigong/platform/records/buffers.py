@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 _UNEQUAL = object()
+
+
+@cache
+def kernels() -> Any:
+    """The compiled loops, loaded when rows are to be written for the first time."""
+    return importlib.import_module("yigong.platform.records.kernels")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,49 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
-from numba import njit
 
-from yigong.platform.records.buffers import Buffers, given
+from yigong.platform.records.buffers import Buffers, given, kernels
 
 _PRIME = np.uint64(1099511628211)
 _START = np.uint64(14695981039346656037)
-
-
-@njit(cache=True, nogil=True)
-def _mixed(value: np.uint64) -> np.uint64:
-    """The finishing steps of splitmix64: near values lie far apart."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True)
-def _text(data: np.ndarray, first: int, last: int, seed: np.uint64) -> np.uint64:
-    """Eight bytes at a time; the length is part of it."""
-    value = seed ^ np.uint64(last - first)
-    place = first
-    while place < last:
-        word = np.uint64(0)
-        for step in range(min(8, last - place)):
-            word |= np.uint64(data[place + step]) << np.uint64(8 * step)
-        value = (value ^ word) * np.uint64(0x9E3779B97F4A7C15)
-        value ^= value >> np.uint64(29)
-        place += 8
-    return _mixed(value)
-
-
-@njit(cache=True, nogil=True)
-def _add_texts(total: np.ndarray, offsets: np.ndarray, data: np.ndarray, given: np.ndarray, seed: np.uint64) -> None:
-    for row in range(len(total)):
-        if given[row]:
-            total[row] += _text(data, offsets[row], offsets[row + 1], seed)
-
-
-@njit(cache=True, nogil=True)
-def _add_numbers(total: np.ndarray, values: np.ndarray, given: np.ndarray, seed: np.uint64) -> None:
-    for row in range(len(total)):
-        if given[row]:
-            total[row] += _mixed(_mixed(values[row]) ^ seed)
 
 
 def text_hash(text: str) -> int:
@@ -76,7 +38,7 @@ def row_hash(buffers: Buffers, columns: Iterable[str]) -> pl.Series:
 def _one(text: bytes, seed: np.uint64) -> int:
     total = np.zeros(1, dtype=np.uint64)
     data = np.frombuffer(text or bytes(1), dtype=np.uint8)
-    _add_texts(total, np.array([0, len(text)]), data, np.ones(1, dtype=np.bool_), seed)
+    kernels().add_texts(total, np.array([0, len(text)]), data, np.ones(1, dtype=np.bool_), seed)
     return int(total[0])
 
 
@@ -91,9 +53,9 @@ def _add(total: np.ndarray, buffers: Buffers, name: str, seed: np.uint64) -> Non
     column = buffers.frame.get_column(name)
     if column.dtype == pl.String:
         held = buffers.texts(name)
-        _add_texts(total, held.offsets, held.data, held.given, seed)
+        kernels().add_texts(total, held.offsets, held.data, held.given, seed)
     else:
-        _add_numbers(total, _numbers(column), given(column), seed)
+        kernels().add_numbers(total, _numbers(column), given(column), seed)
 
 
 def _numbers(column: pl.Series) -> np.ndarray:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from yigong.kit.ctx import Ctx
@@ -43,7 +43,7 @@ def corrections(ctx: Ctx, data_set: str, rows: Sequence[Row]) -> list[Correction
     found = []
     for _, group in groupby(_versions(ctx, data_set, ids), key=lambda pair: pair[0]):
         line = [version for _, version in group]
-        pairs = zip(line, line[1:], strict=False)
+        pairs = pairwise(line)
         found += [
             Correction(after.row.source_key, after.version, after.known_from, _changes(before.row, after.row))
             for after, before in pairs

@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numba import njit
 
-from yigong.platform.records.buffers import Buffers, Texts, given
+from yigong.platform.records.buffers import Buffers, Texts, given, kernels
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -57,10 +56,10 @@ def _stream(height: int, head: np.ndarray, columns: Sequence[_Column]) -> Iterat
         ends = np.cumsum(at)
         out = np.empty(int(ends[-1]), dtype=np.uint8)
         at = ends - at
-        _put_same(out, at, head)
+        kernels().put_same(out, at, head)
         for column in columns:
             column.put(out, at, first)
-        yield memoryview(out)
+        yield out.data
     yield memoryview(TRAILER)
 
 
@@ -72,10 +71,10 @@ class _Long:
     before: int
 
     def measure(self, sizes: np.ndarray, first: int) -> None:
-        _measure_long(sizes, self.texts.offsets, self.texts.given, first, 4 + self.before)
+        kernels().measure_long(sizes, self.texts.offsets, self.texts.given, first, 4 + self.before)
 
     def put(self, out: np.ndarray, at: np.ndarray, first: int) -> None:
-        _put_long(out, at, self.texts.offsets, self.texts.data, self.texts.given, first, self.before)
+        kernels().put_long(out, at, self.texts.offsets, self.texts.data, self.texts.given, first, self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +86,10 @@ class _Fixed:
     width: int
 
     def measure(self, sizes: np.ndarray, first: int) -> None:
-        _measure_fixed(sizes, self.given, first, self.width)
+        kernels().measure_fixed(sizes, self.given, first, self.width)
 
     def put(self, out: np.ndarray, at: np.ndarray, first: int) -> None:
-        _put_fixed(out, at, self.values, self.given, first, self.width)
+        kernels().put_fixed(out, at, self.values, self.given, first, self.width)
 
 
 _Column = _Long | _Fixed
@@ -138,7 +137,7 @@ def _numerics(column: pl.Series) -> Texts:
     values = column.cast(pl.Float64).fill_null(0.0).to_numpy()
     offsets = np.zeros(len(values) + 1, dtype=np.int64)
     data = np.empty(len(values) * 20 + 1, dtype=np.uint8)
-    rest = _pack_numerics(values, offsets, data)
+    rest = kernels().pack_numerics(values, offsets, data)
     if rest < len(values):
         return _spelled(values, there)
     return Texts(offsets, data, there)
@@ -177,117 +176,3 @@ def _numeric(value: float) -> bytes:
     return struct.pack(
         f">hhHh{len(parts)}h", len(parts), weight if parts else 0, negative, scale if parts else 0, *parts
     )
-
-
-@njit(cache=True, nogil=True)
-def _pack_numerics(values: np.ndarray, offsets: np.ndarray, data: np.ndarray) -> int:  # pragma: no cover - compiled
-    """Fill *offsets* and *data*; the first row that is out of the range of exact whole numbers, or their number."""
-    groups = np.zeros(8, dtype=np.int64)
-    at = 0
-    for row in range(len(values)):
-        value = abs(values[row])
-        scale, power, whole = -1, 1.0, 0.0
-        for tried in range(16):
-            whole = np.rint(value * power)
-            if not whole < 9007199254740992.0:
-                break
-            if whole / power == value:
-                scale = tried
-                break
-            power *= 10.0
-        if scale < 0:
-            return row
-        left = np.int64(whole)
-        for _ in range((4 - scale % 4) % 4):
-            left *= 10
-        behind = (scale + 3) // 4
-        count = 0
-        while left > 0:
-            groups[count] = left % 10000
-            left //= 10000
-            count += 1
-        low = 0
-        while low < count and groups[low] == 0:
-            low += 1
-        weight = count - behind - 1 if count else 0
-        negative = 0x40 if values[row] < 0 and count else 0
-        at = _put_short(data, at, count - low)
-        at = _put_short(data, at, weight)
-        data[at], data[at + 1] = negative, 0
-        at = _put_short(data, at + 2, scale if count else 0)
-        for place in range(count - 1, low - 1, -1):
-            at = _put_short(data, at, groups[place])
-        offsets[row + 1] = at
-    return len(values)
-
-
-@njit(cache=True, nogil=True)
-def _put_short(data: np.ndarray, at: int, value: int) -> int:  # pragma: no cover - compiled
-    data[at], data[at + 1] = (value >> 8) & 0xFF, value & 0xFF
-    return at + 2
-
-
-@njit(cache=True, nogil=True)
-def _put_length(out: np.ndarray, at: int, length: int) -> int:  # pragma: no cover - compiled
-    for place in range(4):
-        out[at + place] = (length >> (24 - 8 * place)) & 0xFF
-    return at + 4
-
-
-@njit(cache=True, nogil=True)
-def _put_same(out: np.ndarray, at: np.ndarray, head: np.ndarray) -> None:  # pragma: no cover - compiled
-    for row in range(len(at)):
-        place = at[row]
-        for step in range(len(head)):
-            out[place + step] = head[step]
-        at[row] = place + len(head)
-
-
-@njit(cache=True, nogil=True)
-def _measure_long(
-    sizes: np.ndarray, offsets: np.ndarray, given: np.ndarray, first: int, more: int
-) -> None:  # pragma: no cover - compiled
-    for row in range(len(sizes)):
-        here = first + row
-        sizes[row] += offsets[here + 1] - offsets[here] + more if given[here] else 4
-
-
-@njit(cache=True, nogil=True)
-def _put_long(
-    out: np.ndarray, at: np.ndarray, offsets: np.ndarray, data: np.ndarray, given: np.ndarray, first: int, before: int
-) -> None:  # pragma: no cover - compiled
-    for row in range(len(at)):
-        here, place = first + row, at[row]
-        if not given[here]:
-            at[row] = _put_length(out, place, -1)
-            continue
-        start, length = offsets[here], offsets[here + 1] - offsets[here]
-        place = _put_length(out, place, length + before)
-        if before:
-            out[place] = 1
-            place += 1
-        for step in range(length):
-            out[place + step] = data[start + step]
-        at[row] = place + length
-
-
-@njit(cache=True, nogil=True)
-def _measure_fixed(sizes: np.ndarray, given: np.ndarray, first: int, width: int) -> None:  # pragma: no cover - compiled
-    for row in range(len(sizes)):
-        sizes[row] += 4 + width if given[first + row] else 4
-
-
-@njit(cache=True, nogil=True)
-def _put_fixed(
-    out: np.ndarray, at: np.ndarray, values: np.ndarray, given: np.ndarray, first: int, width: int
-) -> None:  # pragma: no cover - compiled
-    for row in range(len(at)):
-        here, place = first + row, at[row]
-        if not given[here]:
-            at[row] = _put_length(out, place, -1)
-            continue
-        place = _put_length(out, place, width)
-        value = values[here]
-        for step in range(width):
-            out[place + step] = (value >> (8 * (width - 1 - step))) & 0xFF
-        at[row] = place + width

@@ -10,7 +10,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext as _now
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
@@ -74,7 +74,8 @@ def one(request: HttpRequest, code: str) -> HttpResponse:
         for c in changes.history("institution", code)
     ]
     context = {
-        "row": row, "parent": institution(row.parent_code), "division": division_names().get(row.division_code, row.division_code),
+        "row": row,
+        "title": (row.name_en or row.code) if get_language() == "en" else row.name, "parent": institution(row.parent_code), "division": division_names().get(row.division_code, row.division_code),
         "years": list(Institution.objects.filter(code=code).order_by("-year")), "departments": departments.departments(code),
         "history": history, "state": STATES[row.state], "may_save": ctx.may("registry.save"),
     }  # fmt: skip
@@ -107,7 +108,7 @@ def _edit(request: HttpRequest, row: Institution | None) -> HttpResponse:
             form.add_error("code", sentence(refused))
         else:
             url = reverse("institutions:one", args=[saved.code])
-            return say(request, redirect(url), _now("已保存 %(name)s") % {"name": saved.name})
+            return say(request, redirect(url), gettext("已保存 %(name)s") % {"name": saved.name})
     back = reverse("institutions:one", args=[row.code]) if row else reverse("institutions:list")
     response = page(request, "registry/institutions/edit.html", {"form": form, "row": row, "back": back})
     response.status_code = 200 if request.method == "GET" else 422
@@ -126,7 +127,7 @@ def years(request: HttpRequest) -> HttpResponse:
         return say(
             request,
             redirect("institutions:years"),
-            _now("已复制 %(n)s 家机构到 %(year)s 年度") % {"n": copied, "year": target},
+            gettext("已复制 %(n)s 家机构到 %(year)s 年度") % {"n": copied, "year": target},
         )
     newest = counts[0]["year"] if counts else today().year
     context = {"counts": counts, "source": newest, "target": max(newest + 1, today().year), "may_save": True}

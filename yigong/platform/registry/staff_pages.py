@@ -10,7 +10,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -214,7 +214,7 @@ def _edit(request: HttpRequest, row: Staff | None) -> HttpResponse:
             form.add_error("id_no", sentence(refused))
         else:
             url = reverse("staff:one", args=[saved.pk])
-            return say(request, redirect(url), _now("已保存 %(name)s") % {"name": saved.full_name})
+            return say(request, redirect(url), gettext("已保存 %(name)s") % {"name": saved.full_name})
     back = reverse("staff:one", args=[row.pk]) if row else reverse("staff:list")
     status = 200 if request.method == "GET" else 422
     response = page(request, "registry/staff/edit.html", {"form": form, "row": row, "back": back})

@@ -9,7 +9,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -143,7 +143,7 @@ def new(request: HttpRequest) -> HttpResponse:
             form.add_error(None, sentence(refused))
         else:
             url = f"{reverse('terms:one', args=[row.term_set_id])}?version={row.code}"
-            return say(request, redirect(url), _now("已保存草稿，%(n)s 个代码") % {"n": len(codes)})
+            return say(request, redirect(url), gettext("已保存草稿，%(n)s 个代码") % {"n": len(codes)})
     response = page(request, "registry/terms/edit.html", {"form": form, "back": reverse("terms:list")})
     response.status_code = 200 if request.method == "GET" else 422
     return response
@@ -181,7 +181,9 @@ move.action = "terms.view"  # type: ignore[attr-defined]  # each verb asks for i
 def _move(request: HttpRequest, version_id: int, verb: str) -> HttpResponse:
     row = terms.move(request.ctx, version_id, verb, side=SIDES[verb], reason=request.POST.get("reason", "").strip())  # type: ignore[attr-defined]
     url = f"{reverse('terms:one', args=[row.term_set_id])}?version={row.code}"
-    return say(request, redirect(url), _now("%(verb)s：版本 %(version)s") % {"verb": VERBS[verb], "version": row.code})
+    return say(
+        request, redirect(url), gettext("%(verb)s：版本 %(version)s") % {"verb": VERBS[verb], "version": row.code}
+    )
 
 
 app_name = "terms"

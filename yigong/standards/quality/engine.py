@@ -72,7 +72,7 @@ def plan(rule: Rule, data_set: str, context: Mapping[str, Any]) -> Plan:
         enough = compiled(f"rows() >= {rule.needs}", scope)
         looked = enough if looked is None else _and(looked, enough)
     if not rule.measure:
-        passes = compiled(rule.holds, scope)
+        passes = functions.need(compiled(rule.holds, scope), "flag")
         return Plan(rule, looked, passes, None, None, _reads(passes, looked, keys))
     score = functions.need(compiled(rule.measure, scope), "number")
     passes = score.like("flag", _bounded(score.expr, rule, strict=False), _bounded_sql(score.sql, rule))
@@ -80,7 +80,7 @@ def plan(rule: Rule, data_set: str, context: Mapping[str, Any]) -> Plan:
 
 
 def _looked(rule: Rule, scope: Scope) -> Term | None:
-    terms = [compiled(rule.when, scope)] if rule.when else []
+    terms = [functions.need(compiled(rule.when, scope), "flag")] if rule.when else []
     for said, sign in ((rule.effective_from, ">="), (rule.effective_to, "<=")):
         if said is not None and scope.subject.kind("event_at"):
             terms.append(_since(said, sign, scope))

@@ -89,7 +89,7 @@ def read(path: Path) -> Rule:
 def _opened(path: Path) -> _File:
     text = path.read_text("utf-8")
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        node: Any = yaml.compose(text, Loader=_Loader)
         facts = yaml.load(text, Loader=_Loader)  # noqa: S506  - a safe loader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 import polars as pl
 
 from yigong.standards.loader import load
 
 #: kind of a value -> the type of its column
-DTYPES = MappingProxyType(
+DTYPES: Mapping[str, Any] = MappingProxyType(
     {
         "text": pl.String,
         "number": pl.Float64,

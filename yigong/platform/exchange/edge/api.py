@@ -2,7 +2,7 @@
 
 from yigong.platform.exchange.edge.carrying import carry, work
 from yigong.platform.exchange.edge.orders import assign, mapping_changed, release, reread, save_limits, steer
-from yigong.platform.exchange.edge.selectors import nodes, states_by_institution
+from yigong.platform.exchange.edge.selectors import nodes, silent_count
 from yigong.platform.exchange.edge.services import invite, invite_again, revoke
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "reread",
     "revoke",
     "save_limits",
-    "states_by_institution",
+    "silent_count",
     "steer",
     "work",
 ]

@@ -45,18 +45,18 @@ class OrderForm(Form):
 
     mapping = fields.ChoiceField(label=_("映射版本"), required=False)
     every_seconds = fields.TypedChoiceField(label=_("采集间隔"), choices=INTERVALS, coerce=int, initial=300)
-    rows = fields.IntegerField(
+    bundle_rows = fields.IntegerField(
         label=_("每包行数"), min_value=10, max_value=20_000, initial=2000,
         help_text=_("网络差时调小：每包传完才算数，断了重传的就少。"),
     )  # fmt: skip
-    widths = {"rows": "w4"}
+    widths = {"bundle_rows": "w4"}
 
     def __init__(self, *args: Any, line: Assignment | None = None, **kwargs: Any) -> None:
         if line:
             kwargs["initial"] = {
                 "mapping": line.mapping_id or "",
                 "every_seconds": line.every_seconds,
-                "rows": line.rows,
+                "bundle_rows": line.rows,
             }
         super().__init__(*args, **kwargs)
         versions = list(line.feed.mappings.order_by("-version")) if line else []
@@ -69,7 +69,7 @@ class OrderForm(Form):
         return {
             "mapping_id": int(mapping) if mapping else None,
             "every_seconds": found["every_seconds"],
-            "rows": found["rows"],
+            "rows": found["bundle_rows"],
         }
 
 
@@ -81,7 +81,7 @@ class AssignForm(OrderForm):
     """A feed of the institution given to its node."""
 
     feed = fields.ChoiceField(label=_("采集源"))
-    field_order = ["feed", "mapping", "every_seconds", "rows"]
+    field_order = ["feed", "mapping", "every_seconds", "bundle_rows"]
 
     def __init__(self, *args: Any, ctx: Ctx, node: Node, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

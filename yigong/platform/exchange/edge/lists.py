@@ -74,7 +74,7 @@ class NodeList(ListPage):
         Choice("state", _("状态"), NodeState.choices),
         Choice("org_code", _("机构"), _institutions),
     )
-    order = ("-state", "org_code", "id")
+    order = ("rank", "org_code", "id")
     empty_title = _("还没有边缘节点")
     empty_reason = _("机构没有稳定网络或不允许中心直连数据库时，在机构内装一个节点：先在这里发放接入码。")
 

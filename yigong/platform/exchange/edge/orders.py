@@ -95,7 +95,7 @@ def reread(ctx: Ctx, node_id: int, feed_id: int) -> None:
 def release(ctx: Ctx, node_id: int, feed_id: int) -> None:
     """Let the centre read a feed again. Raises Refused edge.queue_waits while rows of it are under way."""
     found, line = _line(ctx, node_id, feed_id)
-    theirs = next((f for f in found.facts.get("feeds") or () if f.get("name") == str(feed_id)), {})
+    theirs: dict[str, Any] = next((f for f in found.facts.get("feeds") or () if f.get("name") == str(feed_id)), {})
     rows = (theirs.get("waiting") or {}).get("rows", 0)
     rows += sum(found.bundles.filter(feed_id=feed_id, state__in=selectors.OPEN).values_list("rows", flat=True))
     if rows and found.state != "revoked":
@@ -113,7 +113,7 @@ def save_limits(ctx: Ctx, node_id: int, **limits: int) -> None:
     found = locked(ctx, node_id)
     found.limits = {**found.limits, **limits}
     found.save(update_fields=["limits"])
-    issue(ctx, found, "limits")
+    issue(ctx, found, "参数 limits")
 
 
 def _line(ctx: Ctx, node_id: int, feed_id: int) -> tuple[Node, Assignment]:

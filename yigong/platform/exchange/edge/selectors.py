@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Case, Count, IntegerField, Max, Min, Q, QuerySet, Sum, When
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, Reach
@@ -14,6 +13,8 @@ from yigong.kit.errors import Refused
 from yigong.platform.exchange.edge.models import Assignment, Beat, Bundle, BundleState, Node, NodeState
 from yigong.platform.exchange.models import Feed
 
+#: those that need somebody first
+ORDER = (NodeState.SILENT, NodeState.ACTIVE, NodeState.ENROLLED, NodeState.INVITED, NodeState.REVOKED)
 OPEN = (BundleState.RECEIVED, BundleState.FAILED)
 #: readers whose feeds a node can read, and the kind of source that extraction knows them by
 KINDS = {
@@ -26,7 +27,12 @@ KINDS = {
 def nodes(ctx: Ctx, *, state: str = "", org_code: str = "", q: str = "") -> QuerySet[Node]:
     """Nodes in reach."""
     ctx.must("exchange.edge.view")
-    found = Node.objects.annotate(feeds=Count("assignments", filter=Q(assignments__active=True)))
+    found = Node.objects.annotate(
+        feeds=Count("assignments", filter=Q(assignments__active=True)),
+        rank=Case(
+            *(When(state=s, then=n) for n, s in enumerate(ORDER)), default=len(ORDER), output_field=IntegerField()
+        ),
+    )
     if ctx.reach != Reach.COUNTY:
         found = found.filter(org_code__in=ctx.orgs)
     wanted = {"state": state, "org_code": org_code}
@@ -61,7 +67,7 @@ def assignable(ctx: Ctx, found: Node) -> list[Feed]:
 
 def journal(found: Node) -> dict[int, dict[str, Any]]:
     """For each feed of a node: bundles and rows received, open, failed, and when the last came."""
-    lines = (
+    lines: Any = (
         Bundle.objects.filter(node=found)
         .values("feed_id")
         .annotate(
@@ -83,15 +89,6 @@ def beats(found: Node, *, days: int = 2) -> list[Beat]:
     return list(Beat.objects.filter(node=found, slot__gte=now() - timedelta(days=days)).order_by("slot"))
 
 
-def states_by_institution() -> Mapping[str, list[str]]:
-    """The states of the nodes of each institution, for the map; without those revoked."""
-    found: dict[str, list[str]] = {}
-    for org_code, state in Node.objects.exclude(state=NodeState.REVOKED).values_list("org_code", "state"):
-        found.setdefault(org_code, []).append(state)
-    return found
-
-
-def counts(ctx: Ctx) -> dict[str, int]:
-    """Nodes by state."""
-    found = dict(nodes(ctx).order_by().values_list("state").annotate(n=Count("id", distinct=True)))
-    return {s.value: found.get(s.value, 0) for s in NodeState}
+def silent_count(ctx: Ctx) -> int:
+    """Nodes in reach that have fallen silent."""
+    return nodes(ctx, state=NodeState.SILENT).count()

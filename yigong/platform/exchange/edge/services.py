@@ -16,6 +16,7 @@ from yigong.platform.exchange.edge import selectors
 from yigong.platform.exchange.edge.domain import CODE_HOURS, HEARD, LIFE, SILENT_AFTER, Side, State
 from yigong.platform.exchange.edge.events import NodeMoved
 from yigong.platform.exchange.edge.models import Node, NodeMove
+from yigong.platform.exchange.models import Feed, FeedState
 from yigong.platform.registry import api as registry
 from yigong.security.api import audit
 
@@ -103,7 +104,17 @@ def move(found: Node, verb: str, side: Side, *, by: str = "", reason: str = "") 
         node=found, verb=verb, source=step.source, target=step.target, by_name=by, reason=reason[:300], at=now()
     )
     if step.source != step.target:
+        _colour_feeds(found, step.source, step.target)
         say(NodeMoved(found.code, found.org_code, verb, step.target))
+
+
+def _colour_feeds(found: Node, source: str, target: str) -> None:
+    """The feeds of a silent node stand as failed, on the map and in every list, until it is heard again."""
+    theirs = Feed.objects.filter(edge__node=found)
+    if target == State.SILENT:
+        theirs.update(state=FeedState.FAILED)
+    elif source == State.SILENT and target == State.ACTIVE:
+        theirs.exclude(bundle__state="failed").update(state=FeedState.IDLE)
 
 
 @transaction.atomic

@@ -35,7 +35,7 @@ TROUBLES: Mapping[str, object] = {
 VERBS: Mapping[str, object] = {
     "invite": _("发放接入码"),
     "enrol": _("接入"),
-    "report": _("恢复在线"),
+    "report": _("上线"),
     "silence": _("静默"),
     "revoke": _("注销"),
 }

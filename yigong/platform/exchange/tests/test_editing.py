@@ -140,6 +140,7 @@ def test_columns_are_suggested_by_initials_as_hospitals_name_them() -> None:
     assert suggest.fields("BGDH", "", targets)[0].target == "report_no"
     assert suggest.fields("csrq", "", targets)[0].target == "birth_date"
     assert suggest.fields("C7", "患者姓名", targets)[0].target == "name"
+    assert suggest.fields("BGDH", "", [suggest.Target("r", "检验报告单编号")])[0].why == "initials"  # in their order
     assert suggest.fields("QQQQ", "", targets) == []
 
 

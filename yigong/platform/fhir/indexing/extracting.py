@@ -165,9 +165,9 @@ def _one_name(
     w.say(depth, f"if {inner} is not None:")
     depth += 1
     if rest and isinstance(rest[0], At):
-        place = rest[0].place
+        nth = rest[0].place
         item = w.fresh()
-        w.say(depth, f"for {item} in {inner}[{place}:{place + 1}]:")
+        w.say(depth, f"for {item} in {inner}[{nth}:{nth + 1}]:")
         _walk(w, p, item, code, rest[1:], depth=depth + 1, part=part, element=element)
         return
     if element.most != MANY and element.most <= 1:

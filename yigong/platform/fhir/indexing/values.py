@@ -15,6 +15,7 @@ from typing import Any
 #: moments without a zone are told in the county
 ZONE = timezone(timedelta(hours=8))
 EARLIEST, LATEST = -(2**62), 2**62  # of a period that is open to one side
+LOWEST, HIGHEST = -1.7e308, 1.7e308  # of a range that is open to one side
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 _DATE = re.compile(
@@ -255,7 +256,7 @@ def quantity_range(s: Sink, n: int, v: Any, part: int, system: int) -> None:
     code = known.get("code") or known.get("unit") or ""
     row = (s.resource_id, n, part, system_number(known.get("system")), code[:LONGEST], known.get("unit", "")[:LONGEST])
     if "value" in low or "value" in high:
-        s.quantity.append((*row, float(low.get("value", "-inf")), float(high.get("value", "inf"))))
+        s.quantity.append((*row, float(low.get("value", LOWEST)), float(high.get("value", HIGHEST))))
 
 
 def quantity_sampled(s: Sink, n: int, v: Any, part: int, system: int) -> None:
@@ -269,7 +270,7 @@ def quantity_sampled(s: Sink, n: int, v: Any, part: int, system: int) -> None:
             origin.get("code") or origin.get("unit") or "",
         )
         s.quantity.append(
-            (*row, origin.get("unit", ""), float(v.get("lowerLimit", "-inf")), float(v.get("upperLimit", "inf")))
+            (*row, origin.get("unit", ""), float(v.get("lowerLimit", LOWEST)), float(v.get("upperLimit", HIGHEST)))
         )
 
 

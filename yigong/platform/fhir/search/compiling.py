@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,8 +13,9 @@ from yigong.platform.fhir.definitions.api import Parameter
 from yigong.platform.fhir.indexing import values as form
 from yigong.platform.fhir.indexing.values import IDENTIFIER, OF_TYPE, parameter_number, system_number
 from yigong.platform.fhir.official import parameter
-from yigong.platform.fhir.search.asked import AnyOf, Chain, Clause, Has, OnResource, Simple, unescaped
+from yigong.platform.fhir.search.asked import AnyOf, Chain, Clause, Has, OnResource, Simple, clause, unescaped
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 #: the sign after every other one, so that all texts with a prefix lie below prefix + this
 LAST = "\U0010ffff"
@@ -38,6 +40,16 @@ class Compiler:
         self.params |= scope.params
         return scope.sql
 
+    def narrowing(self, kind: str, act: str, alias: str = "r") -> str:
+        """The condition that scopes with a query set on a type; true where a scope lets everything be seen."""
+        queries = self.caller.scopes.queries(kind, act)
+        return self.any_of(kind, queries, alias) if queries else "true"
+
+    def any_of(self, kind: str, queries: Any, alias: str = "r") -> str:
+        """Any of several queries holds."""
+        parts = (" and ".join(self.where(clause(kind, n, v), alias) for n, v in query) for query in queries)
+        return "(" + " or ".join(f"({part})" for part in parts) + ")"
+
     def where(self, clause: Clause, alias: str = "r") -> str:
         """The condition that a clause sets on the resource *alias*."""
         match clause:
@@ -57,8 +69,24 @@ class Compiler:
     def _on_resource(self, clause: OnResource, alias: str) -> str:
         if clause.code == "_id":
             return f"{alias}.fhir_id = any({self.bind([unescaped(v) for v in clause.values])})"
-        micro = f"(extract(epoch from {alias}.last_updated) * 1000000)::bigint"
-        return self._any(self._range(v, micro, micro, "_lastUpdated") for v in clause.values)
+        return self._any(self._updated(v, f"{alias}.last_updated") for v in clause.values)
+
+    def _updated(self, value: str, column: str) -> str:
+        """``_lastUpdated``: a comparison that the index of the column serves."""
+        prefix, first, last = self._span(value, "_lastUpdated")
+        low, high = (self.bind(EPOCH + timedelta(microseconds=m)) for m in (first, last))
+        within = f"({column} >= {low} and {column} <= {high})"
+        return {
+            "eq": within,
+            "ap": within,
+            "ne": f"not {within}",
+            "gt": f"{column} > {high}",
+            "sa": f"{column} > {high}",
+            "lt": f"{column} < {low}",
+            "eb": f"{column} < {low}",
+            "ge": f"{column} >= {low}",
+            "le": f"{column} <= {high}",
+        }[prefix]
 
     @staticmethod
     def _any(conditions: Any) -> str:
@@ -82,7 +110,7 @@ class Compiler:
             parts.append(f"""{alias}.id in (select f.resource_id from fhir_resource {other}
                 join fhir_reference f on f.target = {other}.type || '/' || {other}.fhir_id and f.param = {number}
                 where {other}.type = {self.bind(kind)} and not {other}.deleted and {self.seen(other, kind)}
-                and {self.where(inner, other)})""")
+                and {self.narrowing(kind, "s", other)} and {self.where(inner, other)})""")
         return self._any(parts) if parts else "false"
 
     def _has(self, clause: Has, alias: str) -> str:
@@ -92,7 +120,7 @@ class Compiler:
         return f"""{alias}.type || '/' || {alias}.fhir_id in (select f.target from fhir_resource {other}
             join fhir_reference f on f.resource_id = {other}.id and f.param = {number}
             where {other}.type = {self.bind(clause.kind)} and not {other}.deleted and {self.seen(other, clause.kind)}
-            and {self.where(clause.inner, other)})"""
+            and {self.narrowing(clause.kind, "s", other)} and {self.where(clause.inner, other)})"""
 
     # ---- simple ----
 
@@ -185,15 +213,21 @@ class Compiler:
             kinds = ("Patient",)
         return f"i.target = any({self.bind([f'{k}/{text}' for k in kinds])})"
 
-    def _range(self, value: str, low: str, high: str, name: str) -> str:
+    @staticmethod
+    def _span(value: str, name: str) -> tuple[str, int, int]:
+        """Prefix, first and last microsecond of a moment that is asked about."""
         prefix, text = _prefixed(value)
         try:
             first, last = form.moments(text.replace(" ", "+"))  # a plus sign that an address turned into a space
         except (ValueError, OverflowError) as error:
             raise Refused("fhir.parameter_value", name=name, value=value[:60]) from error
         if prefix == "ap":
-            margin = max(abs(int(now().timestamp() * 1_000_000) - first) // 10, 0)
-            first, last = first - margin, last + margin
+            margin = abs(int(now().timestamp() * 1_000_000) - first) // 10
+            return prefix, first - margin, last + margin
+        return prefix, first, last
+
+    def _range(self, value: str, low: str, high: str, name: str) -> str:
+        prefix, first, last = self._span(value, name)
         q, p = self.bind(first), self.bind(last)
         within = f"({low} >= {q} and {high} <= {p})"
         return {

@@ -16,7 +16,7 @@ from yigong.platform.fhir.indexing.values import parameter_number
 from yigong.platform.fhir.models import SearchPage
 from yigong.platform.fhir.official import definitions, parameter, supported
 from yigong.platform.fhir.reading import COLUMNS, Stored, stored
-from yigong.platform.fhir.search.asked import Asked, Include, clause, read
+from yigong.platform.fhir.search.asked import Asked, Include, read
 from yigong.platform.fhir.search.compiling import Compiler
 
 #: a sorted search keeps the order of so many
@@ -68,22 +68,17 @@ def conditions(caller: Caller, asked: Asked) -> tuple[str, Compiler]:
     kind = compiler.bind(asked.kind)
     parts = [f"r.type = {kind}", "not r.deleted", compiler.seen("r", asked.kind)]
     parts += [compiler.where(c) for c in asked.clauses]
-    if queries := caller.scopes.queries(asked.kind, "s"):
-        parts.append(narrowing(compiler, asked.kind, queries))
+    if caller.scopes.queries(asked.kind, "s"):
+        parts.append(compiler.narrowing(asked.kind, "s"))
     return " and ".join(parts), compiler
-
-
-def narrowing(compiler: Compiler, kind: str, queries: Sequence[Sequence[tuple[str, str]]]) -> str:
-    """Any of the queries by which scopes narrow a type."""
-    return "(" + " or ".join(
-        "(" + " and ".join(compiler.where(clause(kind, name, value)) for name, value in query) + ")" for query in queries
-    ) + ")"  # fmt: skip
 
 
 def matches(caller: Caller, kind: str, resource_id: int, queries: Sequence[Sequence[tuple[str, str]]]) -> bool:
     """Whether one resource is within narrowing queries."""
     compiler = Compiler(caller)
-    sql = f"select 1 from fhir_resource r where r.id = {compiler.bind(resource_id)} and {narrowing(compiler, kind, queries)}"
+    sql = (
+        f"select 1 from fhir_resource r where r.id = {compiler.bind(resource_id)} and {compiler.any_of(kind, queries)}"
+    )
     return bool(db.rows(sql, compiler.params))
 
 

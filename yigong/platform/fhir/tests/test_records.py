@@ -185,6 +185,7 @@ def test_provide_documents_as_mhd() -> None:
     assert found["content"][0]["attachment"]["url"] == place
     assert api.client.get(f"/fhir/r4/{place}").content.decode() == "文本"
     assert desk.ids(api.get(f"List?patient={patient}&_include=List:item"), "include") == [found["id"]]
+    assert Resource.objects.get(type="Binary").registration_id == Registration.objects.get().pk
 
 
 @pytest.mark.django_db

@@ -112,6 +112,11 @@ REFUSALS = [
     ("POST", "", {"resourceType": "Bundle", "type": "searchset"}, 400, "fhir.bundle_type"),
     ("DELETE", "Patient", None, 400, "fhir.condition_empty"),
     ("PATCH", "Patient", None, 405, "fhir.method"),
+    ("GET", "Patient?name=%00", None, 400, "fhir.parameter_value"),
+    ("POST", "Patient", '{"resourceType":"Patient","name":[{"text":"a\\u0000b"}]}', 422, "format"),
+    ("POST", "Patient", '{"resourceType":"Patient","name":[{"text":"\\ud800"}]}', 400, "fhir.not_json"),
+    ("POST", "Observation", '{"resourceType":"Observation","valueQuantity":{"value":NaN}}', 400, "fhir.not_json"),
+    ("POST", "Patient", "[" * 5000, 400, "fhir.not_json"),
 ]
 
 

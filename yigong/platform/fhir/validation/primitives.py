@@ -56,7 +56,7 @@ def trouble(kind: str, value: Any) -> str:
     if check is not None:
         if type(value) is not str:
             return "type"
-        return "" if check(value) else "format"
+        return "" if "\x00" not in value and check(value) else "format"
     if kind == "boolean":
         return "" if type(value) is bool else "type"
     if kind == "decimal":

@@ -165,7 +165,7 @@ def _item(kind: str, code: str, name: str, value: str, at: datetime | None, org_
 def directory(ctx: Ctx, application: Application, request: Request) -> Answer:
     """What there is to ask for: services, data sets, shared documents, by kind and word."""
     kind, word = request.get("Kind"), request.get("Keyword")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"kind": "service", "code": s.key, "name": s.service.name_zh, "address": f"/ws/{s.key}", "state": "open"}
         for s in declared.specs().values()
     ]

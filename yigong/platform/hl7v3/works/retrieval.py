@@ -84,7 +84,7 @@ def documents_of(person_ids: Sequence[int], *, title: str = "", code: str = "", 
                 "limit": LIMIT,
             },
         )
-        return [Held(*row[:-1], _json(row[-1])) for row in cursor.fetchall()]
+        return [Held(*[*row[:10], _json(row[10])]) for row in cursor.fetchall()]
 
 
 def _json(value: Any) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from yigong.platform.exchange import services as exchange
 from yigong.platform.exchange.edge import domain, orders, selectors, services
 from yigong.platform.exchange.edge.models import Assignment, Beat, Configuration, Node, NodeState
 from yigong.platform.exchange.edge.tests.place import CLERK
-from yigong.platform.exchange.models import Feed
+from yigong.platform.exchange.models import Feed, FeedState
 from yigong.platform.exchange.tests import lab
 from yigong.security.api import make_role, make_user
 
@@ -67,12 +67,12 @@ def test_a_feed_is_given_to_a_node_changed_paused_and_released(feed: Feed) -> No
     version = feed.mappings.get()
     page = client.get(reverse("edge:assign", args=[node.pk])).content.decode()
     assert "县医院检验" in page and "v1" in page
-    given = {"feed": feed.pk, "mapping": version.pk, "every_seconds": 60, "rows": 500}
+    given = {"feed": feed.pk, "mapping": version.pk, "every_seconds": 60, "bundle_rows": 500}
     assert client.post(reverse("edge:assign", args=[node.pk]), given).status_code == 302
     feed.refresh_from_db()
     assert (feed.reader, feed.schedule) == ("edge", "")
     url = reverse("edge:order", args=[node.pk, feed.pk])
-    assert client.post(url, {"mapping": "", "every_seconds": 300, "rows": 200}).status_code == 302
+    assert client.post(url, {"mapping": "", "every_seconds": 300, "bundle_rows": 200}).status_code == 302
     for verb in ("pause", "resume", "reread"):
         assert client.post(reverse("edge:steer", args=[node.pk, feed.pk, verb])).status_code == 302
     assert (
@@ -203,9 +203,17 @@ def test_the_life_of_a_node_has_one_end() -> None:
         assert ("revoke" in verbs) == (state != domain.State.REVOKED)
 
 
-def test_nodes_by_institution_leave_out_the_revoked(feed: Feed) -> None:
-    """The map asks for the states of those that count."""
+def test_a_silent_node_shows_on_the_map_and_in_the_navigation(feed: Feed) -> None:
+    """Its feeds stand as failed while it is silent, and are at rest again once it is heard."""
     node, _code = services.invite(CLERK, name="前置机", org_code=lab.HOSPITAL)
-    assert selectors.states_by_institution() == {lab.HOSPITAL: ["invited"]}
-    services.revoke(CLERK, node.pk, reason="试")
-    assert selectors.states_by_institution() == {}
+    orders.assign(CLERK, node.pk, feed.pk)
+    long_ago = clock.now() - timedelta(hours=1)
+    Node.objects.update(state=NodeState.ACTIVE, last_seen_at=long_ago)
+    assert services.silence() == 1 and selectors.silent_count(CLERK) == 1
+    feed.refresh_from_db()
+    assert feed.state == FeedState.FAILED
+    text = signed_in().get(reverse("exchange:monitor"), {"view": "list"}).content.decode()
+    assert "静默/失败" in text
+    services.move(Node.objects.get(), "report", domain.Side.NODE)
+    feed.refresh_from_db()
+    assert feed.state == FeedState.IDLE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -45,4 +46,24 @@ def test_rows_of_a_hospital_reach_the_records_through_a_node(tmp_path: Path, liv
     assert node.state == NodeState.ACTIVE and node.applied == 1 and abs(node.drift_ms or 0) < 60_000
     assert Configuration.objects.get(node=node).applied_at is not None
     assert Node.objects.get().invitation is None
+    machine.close()
+
+
+@pytest.mark.feature("G33")
+def test_a_deletion_travels_through_a_node(tmp_path: Path, live_server: Any) -> None:
+    """A row that its source marks as void after it was loaded leaves the records."""
+    _node, code, feed = place.centre(tmp_path / "lis.db", lab.good(3), deleted_when={"ZF": ["9"]})
+    machine = place.Machine(tmp_path / "node", live_server.url, code)
+    machine.take_orders()
+    machine.read()
+    machine.send()
+    place.work()
+    assert len(keys()) == 6
+    with sqlite3.connect(tmp_path / "lis.db") as db:
+        db.execute("update lis_result set ZF = '9' where BGDH = 'R1'")
+    machine.read()
+    machine.send()
+    place.work()
+    assert len(keys()) == 4 and not any(k.startswith("R1|") for k in keys())
+    assert sum(j.deleted for j in Job.objects.filter(feed=feed)) == 2
     machine.close()

@@ -1,0 +1,309 @@
+"""The further pages of the desk: two people, many at once, household, rules, quality, cleaning, marks."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from yigong.kit.ctx import system
+from yigong.kit.errors import Refused
+from yigong.platform.empi import api, batch, cleaning, measures, rules, ruling, services
+from yigong.platform.empi.models import Candidate, Cleaning, Decision, Person, Registration, RuleSet
+from yigong.platform.empi.tests.histories import clerk as ctx_of
+from yigong.platform.empi.tests.histories import exactly
+from yigong.platform.empi.tests.test_pages import BARE, alike, clerk, text
+from yigong.platform.empi.tests.test_register import number, partition, rows
+from yigong.security.api import make_user, opaque_id
+
+__all__ = ["alike", "clerk"]
+
+
+def several(count: int) -> list[Candidate]:
+    """Waiting pairs, each of other people: same name, birth dates that differ in one sign."""
+    names = ["王秀兰", "李桂英", "张秀英", "王桂英", "李秀兰"][:count]
+    frame = [
+        {**BARE, "full_name": name, "local_id": f"{n}-{m}", "born_on": date(1959, 3, day)}
+        for n, name in enumerate(names)
+        for m, day in enumerate((4, 14))
+    ]
+    api.register(system(), rows(*frame))
+    return list(Candidate.objects.filter(state="open").order_by("pk"))
+
+
+def grave() -> Candidate:
+    """A waiting pair of high risk: one number under two names."""
+    api.register(
+        system(),
+        rows(
+            {}, {"local_id": "2", "full_name": "王秀莲", "phone": "13900001111", "address": "河西镇", "born_on": None}
+        ),
+    )
+    return Candidate.objects.get(risk=3)
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A33")
+def test_a_grave_pair_is_joined_by_two_people_only() -> None:
+    """The first proposes, may not agree with himself, another joins; log and queue show both; undo brings the proposal back."""
+    pair, before = grave(), partition()
+    proposal = services.confirm(ctx_of(1), pair.pk, reason="曾用名")
+    assert partition() == before
+    assert Candidate.objects.get(pk=pair.pk).state == "pending"
+    with pytest.raises(Refused) as refused:
+        services.confirm(ctx_of(1), pair.pk)
+    assert refused.value.code == "empi.second_person"
+    joined = services.confirm(ctx_of(2), pair.pk)
+    assert len(partition()) == len(before) - 1
+    lines = dict(Decision.objects.filter(pk__in=[proposal, joined]).values_list("verb", "by_name"))
+    assert lines == {"propose": "专员1", "confirm": "专员2"}
+    services.undo(system(), joined, reason="x")
+    assert (partition(), Candidate.objects.get(pk=pair.pk).state) == (before, "pending")
+    services.reject(ctx_of(1), pair.pk)
+    assert Candidate.objects.get(pk=pair.pk).state == "rejected"
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A33")
+def test_the_desk_tells_the_second_person_who_proposed(clerk: Client) -> None:
+    """The first sees that another is needed, the other sees who proposed and agrees."""
+    pair = grave()
+    place = f"{reverse('empi:review')}?pair={opaque_id(pair.pk)}"
+    assert "提议合并" in text(clerk.get(place))
+    assert "已提议合并，待另一位专员复核" in text(clerk.post(reverse("empi:same", args=[pair.pk]), follow=True))
+    assert "您已提议，待另一位专员" in text(clerk.get(place))
+    assert clerk.post(reverse("empi:same", args=[pair.pk])).status_code == 409
+    second = Client()
+    second.force_login(make_user("second", "陈立", password="one-of-a-test-7d", role="empi_clerk", org_code="QH01"))
+    page = text(second.get(place))
+    assert "吴倩 已提议合并" in page and "同意合并" in page
+    second.post(reverse("empi:same", args=[pair.pk]))
+    assert Candidate.objects.get(pk=pair.pk).state == "settled"
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A25")
+@pytest.mark.parametrize(
+    ("answer", "state", "fewer"), [("same", "settled", 3), ("different", "rejected", 0), ("later", "later", 0)]
+)
+def test_many_are_answered_and_taken_back_together(answer: str, state: str, fewer: int) -> None:
+    """A batch does what its outlook says, one decision for each pair, and taken back all is as before to the byte."""
+    pairs = [one.pk for one in several(3)]
+    before, persons = exactly(), len(partition())
+    outlook = batch.outlook(system(), pairs, answer)
+    assert (outlook.pairs, outlook.joined) == (3, fewer)
+    done = batch.answer_many(system(), pairs, answer, reason="同一批")
+    assert (done.made, done.refused) == (3, {})
+    assert set(Candidate.objects.values_list("state", flat=True)) == {state}
+    assert len(partition()) == persons - fewer
+    assert batch.undo_many(system(), done.batch, reason="看错") == 3
+    assert exactly() == before
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A25")
+def test_what_may_not_be_answered_so_stays_in_the_queue() -> None:
+    """Twins of two trusted numbers are left out of a batch and counted; a grave pair is only proposed; nothing chosen is refused."""
+    api.register(system(), rows({}, {"local_id": "2", "full_name": "王秀蓝", "id_no": number("19590304", 7)}))
+    twins = Candidate.objects.get()
+    outlook = batch.outlook(system(), [twins.pk], "same")
+    assert (outlook.locked, outlook.joined) == (1, 0)
+    done = batch.answer_many(system(), [twins.pk], "same", reason="")
+    assert (done.batch, done.refused) == (0, {"empi.two_trusted_numbers": 1})
+    for chosen, code in (([], "empi.none_chosen"), (list(range(201)), "empi.too_many")):
+        with pytest.raises(Refused) as refused:
+            batch.outlook(system(), chosen, "same")
+        assert refused.value.code == code
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A25")
+def test_the_batch_page_shows_before_it_does(clerk: Client) -> None:
+    """Choosing, seeing the consequences with nothing changed, doing, taking back from the toast."""
+    pairs = several(2)
+    chosen = {"pair": [opaque_id(p.pk) for p in pairs], "kind": "birth", "answer": "same"}
+    assert all(opaque_id(p.pk) in text(clerk.get(reverse("empi:many") + "?kind=birth")) for p in pairs)
+    page = text(clerk.post(reverse("empi:many_preview"), chosen))
+    assert "将把 2 对答为「同一人」" in page and Candidate.objects.filter(state="open").count() == 2
+    done = text(clerk.post(reverse("empi:many_do"), {**chosen, "reason": "同一批"}, follow=True))
+    line = Decision.objects.get(verb="batch")
+    assert "已答 2 对" in done and reverse("empi:many_undo", args=[line.pk]) in done
+    clerk.post(reverse("empi:many_undo", args=[line.pk]))
+    assert Candidate.objects.filter(state="open").count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A25", "A29")
+def test_a_household_shows_who_may_be_whom(clerk: Client) -> None:
+    """Everybody at one phone or address with why, and the pairs suspected among them with their answer."""
+    husband = {"local_id": "3", "full_name": "赵德才", "sex_code": "1", "id_no": None, "born_on": date(1956, 2, 3)}
+    done = api.register(
+        system(), rows({}, {"local_id": "2", "full_name": "王秀蓝", "id_no": number("19590304", 7)}, husband)
+    )
+    page = text(clerk.get(reverse("empi:family", args=[done.row(0)[1]])))
+    for word in ("赵德才", "王秀蓝", "同电话 · 同住址", "疑为双胞胎", "共 3 人"):
+        assert word in page, word
+    assert clerk.get(reverse("empi:family", args=[10**6])).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A27")
+def test_rules_are_tried_before_they_are_published() -> None:
+    """A draft says what it would join, ask and no longer ask, changes nothing, and once published decides what arrives."""
+    pairs = several(2)
+    score = pairs[0].score
+    present = rules.current()
+    draft = ruling.save_draft(system(), {**present.body(), "auto": score - 0.5, "risk": {"birth": 3}}, "试行")
+    change = ruling.preview(system(), rules.read(draft.version, draft.body))
+    assert (change.joined, change.graver, change.two, change.waiting) == (2, 2, 2, 2)
+    assert rules.current() == present
+    ruling.publish(system(), draft.version)
+    assert (rules.current().version, rules.current().risk["birth"]) == (draft.version, 3)
+    more = {**BARE, "full_name": "周小芳", "local_id": "a"}
+    done = api.register(system(), rows(more, {**more, "local_id": "b", "born_on": date(1959, 3, 14)}))
+    assert done.get_column("person_id").n_unique() == 1
+    with pytest.raises(Refused) as refused:
+        ruling.publish(system(), draft.version)
+    assert refused.value.code == "empi.no_draft"
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A27")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("auto", "x"), ("auto", -5), ("review", 99), ("two_from_risk", 9), ("risk", {"twins": 7}), ("ask_from", {"x": 1})],
+)
+def test_rules_that_are_none_are_not_kept(field: str, value: Any) -> None:
+    """Words for numbers, thresholds in the wrong order, unknown kinds and risks are refused by name."""
+    with pytest.raises(Refused) as refused:
+        ruling.save_draft(system(), {**rules.current().body(), field: value}, "x")
+    assert refused.value.code == "empi.rule_wrong"
+    assert not RuleSet.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A27")
+def test_the_rules_page_edits_shows_and_publishes(clerk: Client) -> None:
+    """Saved as a draft with its effect beside it, published with its reason, kept as a version."""
+    several(2)
+    form = {"auto": "1", "review": "-3", "two_from_risk": "3", "note": "县级会议", "risk_birth": "2", "from_birth": ""}
+    page = text(clerk.post(reverse("empi:rule_save"), form, follow=True))
+    for word in ("第 1 版为草稿", "2 / 2", "将自动合并", "发布草稿"):
+        assert word in page, word
+    page = text(clerk.post(reverse("empi:rule_publish", args=[1]), follow=True))
+    assert "第 1 版生效中" in page and "县级会议" in page
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A31")
+def test_precision_and_recall_say_what_they_are_made_of() -> None:
+    """Joins taken back count against precision, joins by people against recall; too few are withheld with their number."""
+    api.register(system(), rows(*({"local_id": str(n), "full_name": "郑小玲"} for n in range(25))))
+    pair = several(1)[0]
+    services.confirm(system(), pair.pk)
+    link = Decision.objects.filter(verb="link").last()
+    assert link is not None
+    services.undo(system(), link.pk, reason="冒用")
+    precision, recall, agreement = measures.shares(system())
+    assert (precision.numerator, precision.denominator, precision.value) == (23, 24, 23 / 24)
+    assert (recall.numerator, recall.denominator) == (23, 24)
+    assert (agreement.numerator, agreement.denominator, agreement.value) == (1, 1, None)
+    assert [(band.same, band.reviewed) for band in measures.bands(system())] == [(1, 1)]
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A28")
+def test_cleaning_applies_todays_form_and_rules_to_what_is_there() -> None:
+    """A run mends what is written in an old form, decides again under the rules in force, and reports before and after."""
+    several(3)
+    Registration.objects.filter(local_id="0-0").update(name_key="wrong", phone="+86 138-0000-0001")
+    draft = ruling.save_draft(system(), {**rules.current().body(), "auto": 0.0, "review": -5.0}, "放宽")
+    ruling.publish(system(), draft.version)
+    job = cleaning.start(system())
+    with pytest.raises(Refused) as refused:
+        cleaning.start(system())
+    assert refused.value.code == "empi.cleaning_runs"
+    while cleaning.work():
+        pass
+    job.refresh_from_db()
+    cleaning.work()
+    job = Cleaning.objects.get(pk=job.pk)
+    assert (job.state, job.done, job.total, job.rule_version) == ("done", 6, 6, draft.version)
+    assert job.mended >= 1 and Registration.objects.get(local_id="0-0").name_key == "wangxiulan"
+    assert (job.before["persons"], job.after["persons"], job.after["waiting"]) == (6, 3, 0)
+    assert Decision.objects.filter(verb="join").count() == 3
+    assert not Decision.objects.filter(verb="change").exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A28")
+def test_cleaning_twice_changes_nothing_the_second_time() -> None:
+    """A second run mends nothing, moves nobody and asks nothing."""
+    several(3)
+    api.register(system(), rows({}, {"org_code": "DH02"}))
+    for _ in range(2):
+        job = cleaning.start(system())
+        before = exactly()
+        while cleaning.work():
+            pass
+    assert exactly() == before
+    assert Cleaning.objects.get(pk=job.pk).mended == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A28", "A31")
+def test_pages_of_quality_and_cleaning(clerk: Client) -> None:
+    """Figures are withheld with their reason; a run is begun and stopped from the page, its report stands there."""
+    several(1)
+    assert "数据不足" in text(clerk.get(reverse("empi:quality")))
+    assert "正在清洗" in text(clerk.post(reverse("empi:clean"), follow=True))
+    page = text(clerk.post(reverse("empi:clean_stop", args=[Cleaning.objects.get().pk]), follow=True))
+    assert "已停止" in page and "待核登记对" in page
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A22", "A26")
+def test_an_identity_is_marked_only_as_its_life_allows(clerk: Client) -> None:
+    """Deceased, revived, cancelled, attested: by who may, from where it may, with log and undo."""
+    done = api.register(system(), rows({**BARE}))
+    person = done.row(0)[1]
+    before = exactly()
+    clerk.post(reverse("empi:mark", args=[person, "decease"]), {"reason": "死亡证明"})
+    assert Person.objects.get(pk=person).state == "deceased"
+    with pytest.raises(Refused) as refused:
+        services.mark(system(), person, "cancel", reason="x")
+    assert refused.value.code == "wrong_state"
+    services.undo(system(), Decision.objects.get(verb="mark").pk, reason="x")
+    assert exactly() == before
+    for verb, state in (("attest", "verified"), ("cancel", "cancelled"), ("restore", "provisional")):
+        services.mark(system(), person, verb, reason="x")
+        assert Person.objects.get(pk=person).state == state, verb
+    assert "核验属实" in text(clerk.get(reverse("empi:person", args=[person])))
+    with pytest.raises(Refused) as refused:
+        services.mark(system(), person, "explode", reason="x")
+    assert refused.value.code == "empi.no_such_mark"
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A26")
+def test_the_retired_id_of_an_institution_is_marked_and_comes_back() -> None:
+    """After A40 the subsumed registration is merged; undoing makes it active again."""
+    api.register(system(), rows({}, {"local_id": "2"}))
+    one, two = (api.Key("QH01", "HIS", n) for n in ("1", "2"))
+    decision = api.merge_registrations(system(), one, two, reason="A40")
+    assert decision is not None
+    assert Registration.objects.get(local_id="2").state == "merged"
+    assert api.merge_registrations(system(), one, two, reason="A40") is None
+    api.undo(system(), decision, reason="误发")
+    assert Registration.objects.get(local_id="2").state == "active"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["review", "many", "history", "quality", "rules", "cleaning"])
+def test_every_page_of_the_desk_speaks_english(clerk: Client, name: str) -> None:
+    """The tabs are there in both languages."""
+    assert "批量核对" in text(clerk.get(reverse(f"empi:{name}")))
+    assert "Many at once" in text(clerk.get(reverse(f"empi:{name}"), headers={"accept-language": "en"}))

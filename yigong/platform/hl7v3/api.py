@@ -1,0 +1,21 @@
+"""The doors of the HL7 v3 services: what is served, requests written from the declarations, envelopes, the worker's turn."""
+
+from yigong.platform.hl7v3.clearing import clear, work
+from yigong.platform.hl7v3.declared import Spec, by_name, specs
+from yigong.platform.hl7v3.examples import example, groups_of, invented
+from yigong.platform.hl7v3.soap import MEDIA, NAMESPACE, OPERATION, call
+
+__all__ = [
+    "MEDIA",
+    "NAMESPACE",
+    "OPERATION",
+    "Spec",
+    "by_name",
+    "call",
+    "clear",
+    "example",
+    "groups_of",
+    "invented",
+    "specs",
+    "work",
+]

@@ -1,0 +1,199 @@
+"""The language, the loader and the engine: what is wrong is said with file and line; every failing row is listed."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from yigong.standards.quality import api, leaves
+from yigong.standards.quality.engine import bin_of
+from yigong.standards.quality.forms import automaton
+from yigong.standards.quality.language import Scope, compiled
+from yigong.standards.quality.terms import Wrong
+from yigong.standards.tables import Misdeclared
+
+LAB = "laboratory_test_record"
+GOOD = """code: {code}
+name: {{zh: 试, en: try}}
+dimension: validity
+severity: warning
+data_sets: [laboratory_test_record]
+fields: [sex_code]
+{body}
+sentence: {{zh: 错, en: wrong}}
+source: test
+cases:
+  - {{name: a, given: {{sex_code: "1"}}, holds: true}}
+  - {{name: b, given: {{sex_code: "7"}}, holds: false}}
+"""
+
+
+@pytest.mark.feature("C23")
+@pytest.mark.parametrize(
+    ("body", "line", "words"),
+    [
+        ("holds: sex_kode == '1'", 7, "sex_kode"),
+        ("holds: age_years > '3'", 7, "number"),
+        ("holds: __import__('os')", 7, "__import__"),
+        ("holds: sex_code.upper() == '1'", 7, "sex_code.upper()"),
+        ("holds: sex_code", 7, ""),
+        ("holds: rows() == 1", 7, "per"),
+        ("holds: coded(sex_code, 'CV99.99.999')", 7, "CV99.99.999"),
+        ("measure: age_years", 7, "least"),
+        ("measure: age_years\nmost: {is: 9, from: 1, to: 5}", 8, "most"),
+        ("holdz: true", 7, "holdz"),
+        ("holds: sex_code ==", 7, "=="),
+    ],
+)  # fmt: skip
+def test_a_wrong_rule_file_is_named_with_line_and_word(tmp_path: Path, body: str, line: int, words: str) -> None:
+    """A clerk who writes a rule is told which file, which line and which word cannot be used."""
+    path = tmp_path / "T-1.yaml"
+    path.write_text(GOOD.format(code="T-1", body=body), "utf-8")
+    with pytest.raises(Misdeclared) as wrong:
+        api.read(path)
+    assert (wrong.value.file, wrong.value.line) == ("T-1.yaml", line), str(wrong.value)
+    assert words in str(wrong.value)
+
+
+@pytest.mark.feature("C23")
+def test_a_file_added_is_a_rule_added(tmp_path: Path) -> None:
+    """One file with its cases is all that a new rule needs."""
+    path = tmp_path / "T-2.yaml"
+    path.write_text(
+        GOOD.format(code="T-2", body="holds: coded(sex_code, 'GB/T 2261.1') or sex_code in ['1', '2']"), "utf-8"
+    )
+    try:
+        rule = api.read(path)
+    except Misdeclared as wrong:  # the value set bears another name in this declaration
+        assert "GB/T 2261.1" in str(wrong)
+        path.write_text(GOOD.format(code="T-2", body="holds: sex_code in ['1', '2']"), "utf-8")
+        rule = api.read(path)
+    for case in rule.cases:
+        assert api.holds(rule, LAB, case.given) == list(case.holds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["open('/etc/passwd')", "(lambda: 1)()", "[x for x in 'a']", "sex_code[0]", "1 if True else 'a'", "f'{sex_code}'"],
+)
+def test_the_language_is_closed(text: str) -> None:
+    """Nothing of Python but the declared notation is understood."""
+    with pytest.raises(Wrong):
+        compiled(text, Scope(api.subject(LAB), {}))
+
+
+@pytest.mark.feature("C26")
+def test_every_failing_row_is_listed_with_value_and_score() -> None:
+    """All rules in one pass; rows by number, the value shown, the measured value kept."""
+    taken = datetime(2026, 3, 1, tzinfo=UTC)
+    frame = pl.DataFrame(
+        {
+            "laboratory_test_item_code": ["K", "K", None],
+            "laboratory_test_quantitative_result": [4.1, 41.0, 4.0],
+            "specimen_collected_at": [taken] * 3,
+            "event_at": [taken, datetime(2026, 3, 4, tzinfo=UTC), None],
+        }
+    )
+    found = api.check(LAB, frame, [api.rule("QC-LAB-004"), api.rule("QC-LAB-006"), api.rule("QC-LAB-011")])
+    assert found.schema == pl.Schema(api.FAILURES)
+    assert found.select("row", "rule", "value", "score").rows() == [
+        (1, "QC-LAB-004", "41.0", None), (1, "QC-LAB-006", "2026-03-04 00:00:00.000000 UTC", 72.0), (2, "QC-LAB-011", None, None),
+    ] or found.select("row", "rule", "score").rows() == [(1, "QC-LAB-004", None), (1, "QC-LAB-006", 72.0), (2, "QC-LAB-011", None)]  # fmt: skip
+
+
+@pytest.mark.feature("C27")
+def test_measures_keep_the_value_from_which_any_threshold_is_counted() -> None:
+    """The measured values of all judged rows; failing rows under any threshold follow from them."""
+    taken = datetime(2026, 3, 1, tzinfo=UTC)
+    frame = pl.DataFrame({"specimen_collected_at": [taken] * 60}).with_columns(
+        event_at=pl.col("specimen_collected_at") + pl.duration(hours=pl.int_range(60))
+    )
+    rule = api.rule("QC-LAB-006")
+    scores = api.measures(LAB, frame, [rule])
+    assert scores.height == 60
+    for most in (2.0, 24.0, 31.0, 59.0):
+        moved = rule.limited(most=most)
+        failing = api.check(LAB, frame, [moved]).height
+        assert failing == scores.filter(pl.col("score") > most).height
+        bins = scores.select(bin_of(pl.col("score"), rule.step).alias("bin"))
+        assert failing == bins.filter(api.fails_beyond(moved)).height
+
+
+@pytest.mark.parametrize(
+    ("pattern", "simple"),
+    [
+        (r"^JY[0-9]{3}$", True), (r"^[A-Z][0-9]{2}(\.[0-9x]{1,3})?$", True), (r"^(1[3-9][0-9]{3}|0[0-9]{2,3}-?[0-9]{2})$", True),
+        (r"^[A-Z]+-[0-9]*$", True), (r"^县[A-B]$", True), (r"JY[0-9]{3}", False), (r"^\d{3}$", False), (r"^[^A]$", False), (r"^a(?=b)b$", False),
+    ],
+)  # fmt: skip
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.text("JYABZa0139x.-县b", max_size=14), min_size=1, max_size=20))
+def test_an_automaton_accepts_what_the_pattern_accepts(pattern: str, simple: bool, texts: list[str]) -> None:
+    """Forms in machine code and regular expressions say the same of any text; what is not simple stays a pattern."""
+    found = automaton(pattern)
+    assert (found is not None) == simple
+    if found is None:
+        return
+    for text in texts:
+        state = 1
+        for byte in text.encode():
+            state = int(found.steps[state, byte])
+        assert bool(found.accepts[state]) == bool(re.search(pattern, text)), text
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.one_of(st.none(), st.text("JYAK0139.县\U00020000", max_size=16)), min_size=1, max_size=60),
+    st.integers(0, 9),
+)
+def test_leaves_say_the_same_in_machine_code_as_in_polars(texts: list[str | None], skipped: int) -> None:
+    """Present, one of some codes, of a length, of a form, alone: many rows (machine code) agree with few rows (Polars)."""
+    many = (texts * (1 + (leaves.MANY + 100) // len(texts)))[skipped:]
+    tests: dict[str, Any] = {
+        "missing": leaves.missing(pl.col("x")),
+        "one_of": leaves.one_of(pl.col("x"), ["K", "", "JY01", "县县"]),
+        "length": leaves.length_between(pl.col("x"), 2, 5),
+        "form": leaves.of_form(pl.col("x"), r"^JY[0-9]{1,3}$", automaton(r"^JY[0-9]{1,3}$")),
+        "shape": leaves.of_form(pl.col("x"), r"^[JY]Y[0-9]$", automaton(r"^[JY]Y[0-9]$")),
+    }
+    long = pl.DataFrame({"x": many}, schema={"x": pl.String}).slice(skipped % 3).select(**tests)
+    short = pl.DataFrame({"x": many[skipped % 3 : skipped % 3 + len(texts)]}, schema={"x": pl.String}).select(**tests)
+    assert long.height >= leaves.MANY > short.height
+    assert long.head(short.height).equals(short)
+
+
+def test_alone_finds_exactly_the_rows_that_stand_once() -> None:
+    """Machine code with candidates by hash, verified, agrees with Polars over several keys and unknowns."""
+    size = leaves.MANY * 2
+    frame = pl.DataFrame(
+        {
+            "a": [str(i // 3) if i % 7 else None for i in range(size)],
+            "b": [i % 5 for i in range(size)],
+            "k": [str(i) for i in range(size)],
+        }
+    )
+    for keys in (["a", "b"], ["a"], ["k"], ["b"]):
+        said = frame.select(leaves.alone([pl.col(k) for k in keys])).to_series()
+        assert said.to_list() == frame.select(keys).is_unique().to_list()
+
+
+@pytest.mark.feature("C23")
+def test_rules_hold_the_glossary_of_severities_and_show_their_source() -> None:
+    """Every rule has sentences without unknown places, a source, and thresholds on the grid of its step."""
+    for rule in api.rules():
+        assert set(re.findall(r"\{(\w+)\}", rule.sentence.zh + rule.sentence.en)) <= {
+            "value",
+            "score",
+            "least",
+            "most",
+        }, rule.file
+        assert rule.source and rule.weight > 0
+        for said in (rule.name, rule.sentence):
+            assert re.search("[一-鿿]", said.zh) and not re.search("[一-鿿]", said.en), rule.file
