@@ -58,7 +58,7 @@ def env() -> Env:
         hosts=tuple(h for h in get("YIGONG_HOSTS", "127.0.0.1,localhost,[::1]").split(",") if h),
         public_url=get("YIGONG_URL", "http://127.0.0.1:8000"),
         web_processes=_whole("YIGONG_WEB_PROCESSES", 2),
-        web_threads=_whole("YIGONG_WEB_THREADS", 4),
+        web_threads=_whole("YIGONG_WEB_THREADS", 3),
         kafka=get("YIGONG_KAFKA", ""),
         kafka_prefix=get("YIGONG_KAFKA_PREFIX", "yigong."),
         synthetic=_flag("YIGONG_SYNTHETIC", True),

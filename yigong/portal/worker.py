@@ -13,7 +13,10 @@ workers = env().web_processes
 threads = env().web_threads
 preload_app = True  # every process begins with the same loaded code, and what does not change is shared memory
 backlog = 512
-keepalive = 75  # longer than browsers and proxies pause: it is they who close, never the server under a request
+#: a process takes a request only when a thread of it is free, and gives the connection back with the answer: what waits,
+#: waits in one line before all processes. Kept connections would bind each client to a process, however busy that one is.
+worker_connections = threads
+keepalive = 0
 graceful_timeout = 10
 timeout = 60
 loglevel = "warning"
