@@ -160,7 +160,7 @@ def _content(verdict: Verdict, reply: etree._Element, schema: Schema | None) -> 
     found = schema(name) if schema and regional else None
     if found is not None:
         valid = found.validate(reply)
-        why = next((str(e.message)[:160] for e in found.error_log), "")
+        why = str(found.error_log).partition("\n")[0][-160:]
         verdict.look(
             "schema",
             bool(valid),
