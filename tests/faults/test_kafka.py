@@ -141,7 +141,7 @@ def test_a_reader_that_is_killed_keeps_every_message_once(broker: brokers.Broker
     for turn in range(KILLS + 1):
         reader = _reader(broker.address, topic, tmp_path)
         if turn == KILLS:
-            _until(lambda: Message.objects.count() >= MESSAGES + 1)
+            _until(lambda: Message.objects.count() >= MESSAGES + 1, seconds=150)
         else:
             before = Message.objects.count()
             _until(lambda seen=before: Message.objects.count() > seen, seconds=8)

@@ -75,10 +75,11 @@ DATABASES = {
         "PASSWORD": _database.get("password", ""),
         "HOST": _database.get("host", ""),
         "PORT": str(_database.get("port", "")),
-        # one connection for each worker thread: the pool can never be the place where readers wait
+        # one connection for each worker thread, and some for jobs that carry two batches at once: the pool grows as it
+        # is asked and can never be the place where somebody waits
         "OPTIONS": {
             "server_side_binding": True,  # parameters travel beside the statement, so that the ORM's statements are prepared too
-            "pool": {"min_size": 1, "max_size": env().web_threads + 2, "timeout": 20},
+            "pool": {"min_size": 1, "max_size": env().web_threads + 16, "timeout": 20},
             **{k: v for k, v in _database.items() if k not in ("dbname", "user", "password", "host", "port")},
             "prepare_threshold": 5,  # Django says None otherwise, and then psycopg prepares nothing, whoever asks
         },

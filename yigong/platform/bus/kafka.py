@@ -130,6 +130,7 @@ def client(servers: str, group: str) -> Any:
         raise Refused("bus.kafka_not_installed") from error
     return Consumer({
         "bootstrap.servers": servers, "group.id": f"yigong.{group}", "enable.auto.commit": False,
+        "session.timeout.ms": 10_000, "heartbeat.interval.ms": 3_000,  # a reader that died gives its partitions up soon
         "auto.offset.reset": "earliest", "isolation.level": "read_committed", "fetch.message.max.bytes": 8 << 20,
     })  # fmt: skip
 

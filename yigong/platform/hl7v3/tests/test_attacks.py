@@ -242,13 +242,13 @@ def test_replies_are_cleared_when_their_time_is_over(caller: Caller) -> None:
     from datetime import timedelta
 
     from yigong.kit import clock
-    from yigong.platform.hl7v3 import api
+    from yigong.platform.hl7v3 import api, clearing
 
     caller("EHR-PL-01", person("H1"))
     caller("EHR-PL-04", QUERY)
     assert [bool(c.reply) for c in Call.objects.order_by("id")] == [True, False]
     assert api.clear() == 0
-    with clock.fixed(clock.now() + api.KEEP + timedelta(days=1)):
+    with clock.fixed(clock.now() + clearing.KEEP + timedelta(days=1)):
         assert api.clear() == 1
     assert Call.objects.count() == 2
 
