@@ -40,7 +40,7 @@ class Envelope(NamedTuple):
 
     def rows(self) -> tuple[bytes | str, ...]:
         """The facts without header and faults, in order."""
-        return self[: self._fields.index("header")]
+        return self[: self._fields.index("header")]  # type: ignore[return-value]
 
 
 class Unsupported(NotHl7):
