@@ -84,8 +84,8 @@ def _read(text: str) -> list[str]:
     """What a receiver wants of a report: type, patient, and of each result item, value, unit, range and flag."""
     message = Message(text)
     found = [message.kind, message.get("PID-3.1"), message.get("PID-5.1")]
-    for obx in message.segments("OBX"):
-        found += [obx.value(3), obx.value(3, 2), obx.value(5), obx.value(6), obx.value(7), obx.value(8)]
+    for row in message.rows("OBX", "3", "3.2", "5", "6", "7", "8"):
+        found += row
     return found
 
 
