@@ -10,8 +10,10 @@ from django.db import transaction
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
+from yigong.outbox.api import say
 from yigong.platform.empi import api as empi
 from yigong.platform.exchange.batch import MatterFacts, MergeFacts, Reason
+from yigong.platform.exchange.events import MattersChanged
 from yigong.platform.exchange.stages import Prepared, Rejected
 from yigong.platform.records import api as records
 
@@ -49,7 +51,9 @@ def _tell(ctx: Ctx, matters: Sequence[MatterFacts], documents: Mapping[str, int]
         content = {"document_id": documents[m.document_key]} if m.document_key in documents else {}
         if registration is not None:
             told.append(replace(m.told, registration_id=registration, facts={**m.told.facts, **content}))
-    records.tell_matters(ctx, told)
+    changed = records.tell_matters(ctx, told)
+    if changed:
+        say(MattersChanged(tuple(m.id for m in changed), tuple(sorted({m.registration_id for m in changed}))))
 
 
 def _frame(keys: Sequence[tuple[str, str, str]]) -> pl.DataFrame:

@@ -157,9 +157,13 @@ def _write(matters: Sequence[Matter]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""insert into records_matter ({", ".join(COLUMNS)}) select {listed}
-                from unnest({arrays}) u ({", ".join(COLUMNS)}) on conflict ({", ".join(_KEY)}) do update set {sets}""",
+                from unnest({arrays}) u ({", ".join(COLUMNS)}) on conflict ({", ".join(_KEY)}) do update set {sets}
+                returning {", ".join(_KEY)}, id""",
             [[_plain(getattr(m, c), kind) for m in matters] for c, kind in COLUMNS.items()],
         )
+        ids = {row[:4]: row[4] for row in cursor.fetchall()}
+    for m in matters:
+        m.id = ids[m_key(m)]
 
 
 def _plain(value: Any, kind: str) -> Any:
