@@ -265,3 +265,16 @@ def test_a_message_without_its_number_waits(kind: str, segments: tuple[str, ...]
     """It is in quarantine with the reason, and the account balances."""
     assert _carry(_message(kind, *segments)) == ["waiting"]
     assert Quarantined.objects.get().reasons[0]["rule"] == rule and Job.objects.get(kind="bus").balances
+
+
+@pytest.mark.feature("S02")
+def test_hostile_fields_are_taken_in_bounds() -> None:
+    """A name of a hundred thousand signs, numbers beyond all columns, a thousand orders: rows or quarantine, never a failure."""
+    long = "测" * 100_000
+    name = _message("ADT^A04", OUTPATIENT).replace("测试甲".encode(), long.encode())
+    many = [line for n in range(1000) for line in (f"ORC|NW|N{n}", f"OBR|1|||X{n}^项目")]
+    wide = _message("ORM^O01", INPATIENT, "ORC|NW|" + "9" * 5000, "OBR|1|||" + "X" * 5000 + "^" + long)
+    booked = _message("SIU^S12", SCH.format(n="1" * 3000, start="99999999999999"), "AIS|1||" + "^" * 5000)
+    words = _carry(name, _message("ORM^O01", OUTPATIENT, *many), wide, booked)
+    assert set(words) <= {"loaded", "waiting"} and Job.objects.get(kind="bus").balances
+    assert _rows("select count(*) from records_matter where kind = 'order'") == [(1000,)]

@@ -155,7 +155,7 @@ def _findings(message: Message, decoded: Decoded, troubles: list[Trouble]) -> li
 
 
 def _registration(message: Message, person: Person, source: Source, sent: datetime | None) -> dict[str, Any]:
-    return {
+    facts: dict[str, Any] = {
         "org_code": source.org_code,
         "source_system": system_of(message),
         "local_id": person.local_id,
@@ -171,6 +171,10 @@ def _registration(message: Message, person: Person, source: Source, sent: dateti
         "contact_phone": person.contact_phone,
         "registered_at": sent,
     }
+    # no index takes a text of any length; the message is kept whole
+    return {name: value[:LONGEST] if isinstance(value, str) else value for name, value in facts.items()}
 
 
+#: signs of a fact that a registration takes over
+LONGEST = 500
 USED = RESULTS | LEADING | orders.KINDS | appointments.KINDS | texts.KINDS
