@@ -118,8 +118,9 @@ def _column(rows: pl.DataFrame, name: str) -> pl.Expr:
     return pl.lit(None, dtype=pl.String)
 
 
-def _text(rows: pl.DataFrame, name: str) -> pl.Expr:
-    value = _column(rows, name)
+def _text(rows: pl.DataFrame, name: str, *, first: int = 0) -> pl.Expr:
+    """A column as text; of each group only the *first* rows, where it matters how many numbers are spelled."""
+    value = _column(rows, name).head(first) if first else _column(rows, name)
     if rows.schema.get(name) == pl.Float64:
         return value.cast(pl.String).str.strip_suffix(".0")
     return value.cast(pl.String)
@@ -132,8 +133,8 @@ def _title(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
 def _line(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
     if not by.line:
         return pl.lit("").alias("line")
-    words = pl.concat_str([_text(rows, name) for name in by.line], separator=" ", ignore_nulls=True)
-    some = words.head(SHOWN).filter(words.head(SHOWN) != "").unique(maintain_order=True)
+    words = pl.concat_str([_text(rows, name, first=SHOWN) for name in by.line], separator=" ", ignore_nulls=True)
+    some = words.filter(words != "").unique(maintain_order=True)
     return some.str.join("；").str.slice(0, 300).alias("line")
 
 
