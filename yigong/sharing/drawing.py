@@ -73,7 +73,7 @@ def _stay(mark: domain.Mark, first: domain.Happening, y: int) -> str:
     return (
         f'<rect class="ps-stay" x="{mark.left}%" y="{y - 10}" width="{mark.width}%" height="20" rx="3"/>'
         f'<rect class="ring" x="{mark.left}%" y="{y - 12}" width="{mark.width}%" height="24" rx="4"/>'
-        f'<text class="strong" x="{mark.left}%" dx="-4" y="{y + 4}" text-anchor="end">{words}</text>'
+        f'<text class="strong" x="{mark.left}%" dx="-14" y="{y + 4}" text-anchor="end">{words}</text>'
     )
 
 

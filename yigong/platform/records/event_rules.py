@@ -29,6 +29,7 @@ class EventRule:
     kind: str
     title: tuple[str, ...]
     line: tuple[str, ...] = ()
+    begins: str = ""
     ends: str = ""
     department: str = ""
     by: str = ""
@@ -69,7 +70,7 @@ def event_frame(data_set: str, by: EventRule, rows: pl.DataFrame) -> pl.DataFram
     marked = rows.with_columns(_mark(rows, by))
     groups = marked.group_by(GROUP, maintain_order=True).agg(
         pl.col("registration_id").first(),
-        pl.col("event_at").min(),
+        _begins(rows, by),
         *_ends(rows, by),
         *(_first(rows, c) for c in ("encounter_key", "document_id")),
         _kind(rows, by),
@@ -147,13 +148,23 @@ def _first(rows: pl.DataFrame, name: str) -> pl.Expr:
     return pl.col(name).drop_nulls().first() if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
 
 
+def _begins(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
+    """The first moment: a stay begins with the admission, though its record is written at the discharge."""
+    if by.begins not in rows.columns:
+        return pl.col("event_at").min()
+    return pl.coalesce(_moment(rows, by.begins), "event_at").min().alias("event_at")
+
+
 def _ends(rows: pl.DataFrame, by: EventRule) -> list[pl.Expr]:
-    if by.ends not in rows.columns:
-        return []
-    moment = pl.col(by.ends)
-    if rows.schema[by.ends] == pl.Date:
-        moment = moment.cast(pl.Datetime("us")).dt.replace_time_zone("Asia/Shanghai").dt.convert_time_zone("UTC")
-    return [moment.max().alias("ended_at")]
+    return [_moment(rows, by.ends).max().alias("ended_at")] if by.ends in rows.columns else []
+
+
+def _moment(rows: pl.DataFrame, name: str) -> pl.Expr:
+    """A column of moments, or of days as their beginning in the county."""
+    if rows.schema[name] != pl.Date:
+        return pl.col(name)
+    day = pl.col(name).cast(pl.Datetime("us"))
+    return day.dt.replace_time_zone("Asia/Shanghai").dt.convert_time_zone("UTC")
 
 
 def _mark(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
