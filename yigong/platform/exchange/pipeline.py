@@ -221,7 +221,7 @@ def _loaded(
     turn.locked.set()
     with clock.stage("load"):
         frame = records.fill(run.ctx, data_set, frame) if ready.adds else frame
-        loaded = records.load(run.ctx, data_set, frame, batch_id=batch_id, extracted_at=now(), locked=True)
+        loaded = records.load(run.ctx, data_set, frame, batch_id=batch_id, locked=True)
     if turn.meets("groups") or loaded.gone.height:
         turn.wait()
     with clock.stage("index"):
