@@ -18,7 +18,7 @@ from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.fhir import access, acts, binaries, bundles, capability, openapi, reading
+from yigong.platform.fhir import access, acts, binaries, bundles, capability, openapi, reading, xml
 from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.callers import Caller
@@ -30,6 +30,7 @@ from yigong.security.api import audit
 log = logging.getLogger("yigong.fhir")
 View = Callable[..., HttpResponse]
 _TYPES = {"application/fhir+json", "application/json", "text/json", ""}
+_XML_TYPES = {"application/fhir+xml", "application/xml", "text/xml"}
 PATCH_TYPE = "application/json-patch+json"
 
 
@@ -41,10 +42,10 @@ def fhir(action: str | None) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
-                _offered(request)
-                if action is None:
-                    return view(request, *args, **kwargs)
-                return view(request, access.caller_of(request), *args, **kwargs)
+                as_xml = _wants_xml(request)
+                caller = () if action is None else (access.caller_of(request),)
+                answer = view(request, *caller, *args, **kwargs)
+                return _in_xml(answer) if as_xml else answer
             except Refused as refused:
                 return refused_answer(refused)
             except RequestDataTooBig:
@@ -61,19 +62,35 @@ def fhir(action: str | None) -> Callable[[View], View]:
     return wrap
 
 
-def _offered(request: HttpRequest) -> None:
-    """Raises Refused fhir.format unless JSON will do; a Binary comes in its own form."""
+def _wants_xml(request: HttpRequest) -> bool:
+    """Whether the client wants XML rather than JSON. Raises Refused fhir.format where neither will do; a Binary comes in its own form."""
     if "/Binary/" in request.path:
-        return
+        return False
     wanted = request.GET.get("_format", "")
-    if wanted and "json" not in wanted:
+    if wanted:
+        if "json" not in wanted and "xml" not in wanted:
+            raise Refused("fhir.format")
+        return "json" not in wanted
+    if request.accepts("application/fhir+json") or request.accepts("application/json"):
+        return False
+    if not any(request.accepts(kind) for kind in _XML_TYPES):
         raise Refused("fhir.format")
-    if not wanted and not request.accepts("application/fhir+json") and not request.accepts("application/json"):
-        raise Refused("fhir.format")
+    return True
+
+
+def _in_xml(answer: HttpResponse) -> HttpResponse:
+    """The same answer with its resource as XML."""
+    if not answer.headers.get("Content-Type", "").startswith("application/fhir+json") or not answer.content:
+        return answer
+    answer.content = xml.to_xml(read(answer.content))
+    answer["Content-Type"] = "application/fhir+xml; charset=utf-8"
+    return answer
 
 
 def body_of(request: HttpRequest) -> JSON:
-    """The resource in the body. Raises Refused fhir.media, fhir.not_json, fhir.no_type."""
+    """The resource in the body. Raises Refused fhir.media, fhir.not_json, fhir.not_xml, fhir.no_type."""
+    if request.content_type in _XML_TYPES:
+        return xml.from_xml(raw_body(request))
     if request.content_type not in _TYPES:
         raise Refused("fhir.media", type=str(request.content_type)[:80])
     return read(raw_body(request))
