@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
+
+from django.db import connection
 
 from yigong.kit.errors import Refused
 from yigong.platform.empi.engine import api as engine
@@ -39,6 +42,7 @@ def model() -> engine.Model:
     return engine.load_model("county")
 
 
+@lru_cache(maxsize=1)
 def built_in() -> Rules:
     """The rules of an installation where nobody has published any."""
     bands = model().bands
@@ -51,8 +55,16 @@ def _bits(share: float) -> float:
 
 def current() -> Rules:
     """The rules in force."""
-    row = RuleSet.objects.filter(state="published").first()
-    return read(row.version, row.body) if row else built_in()
+    with connection.cursor() as cursor:
+        cursor.execute("select version, published_at from empi_rule_set where state = 'published'")
+        row = cursor.fetchone()
+    return _published(*row) if row else built_in()
+
+
+@lru_cache(maxsize=4)
+def _published(version: int, _at: datetime) -> Rules:
+    """A published version; it never changes, so it is read once."""
+    return read(version, RuleSet.objects.get(version=version).body)
 
 
 def read(version: int, body: Mapping[str, Any]) -> Rules:

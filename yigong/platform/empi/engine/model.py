@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from yigong.platform.empi.engine import tables
 from yigong.platform.empi.engine.blocking import PARTS, VARIANT
 from yigong.platform.empi.engine.compare import KINDS, LEVELS, STEP
+from yigong.platform.empi.engine.kernels import held
 from yigong.platform.empi.engine.score import UNIT
 
 FOLDER = Path(__file__).parent / "models"
@@ -106,12 +107,12 @@ class Model:
             row[:5] = (KINDS.index(c.kind), self.at(c.of), partner, *c.numbers)
             row[5] = sum(1 << LEVELS[c.kind].index(n) for n in self.guards.get("never", {}).get(c.name, []))
             row[6:8] = [self.at(o) if o else -1 for o in c.others]
-        return made.reshape(-1)
+        return held(made.reshape(-1))  # type: ignore[no-any-return]
 
     @cached_property
     def relation_program(self) -> NDArray[np.int64]:
         """The relations as kernels read them."""
-        return np.array(self.relations or [(0, 0)], np.int64).reshape(-1)
+        return held(np.array(self.relations or [(0, 0)], np.int64).reshape(-1))  # type: ignore[no-any-return]
 
     @cached_property
     def key_program(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -125,7 +126,7 @@ class Model:
                     row[2 + 2 * i : 4 + 2 * i] = [PARTS.index(what), self.at(of)]
                 rows.append(row)
             spaces.append(len(rows))
-        return np.array(rows, np.int64).reshape(-1), np.array(spaces, np.int64)
+        return held(np.array(rows, np.int64).reshape(-1)), held(np.array(spaces, np.int64))
 
     @cached_property
     def sign_bits(self) -> NDArray[np.int16]:
@@ -136,7 +137,7 @@ class Model:
             made[tables.SIZE :] = 110
         for key, bits in self.signs.items():
             made[ord(key[1]) + (tables.SIZE if key[0] == "g" else 0)] = bits
-        return made
+        return held(made)  # type: ignore[no-any-return]
 
     def weight_at(self, comparison: int, level: int) -> int:
         """Where the weight of a level stands."""
