@@ -42,19 +42,16 @@ def thresholds() -> tuple[float, float]:
 
 def standardise(frame: pl.DataFrame) -> pl.DataFrame:
     """An arranged frame with ``name_key, name_initials, id_trust, village_code`` and numbers in one form."""
-    names = frame.get_column("full_name").unique().drop_nulls()
-    keys = pl.DataFrame(
-        {
-            "full_name": names,
-            "name_key": [pinyin(n).replace(" ", "") or None for n in names],
-            "name_initials": [initials(n) or None for n in names],
-        },
-        schema={"full_name": pl.String, "name_key": pl.String, "name_initials": pl.String},
-    )
+    names = frame.get_column("full_name").to_list()
+    sounds = {n: (pinyin(n).replace(" ", "") or None, initials(n) or None) for n in set(names) if n is not None}
+    told = [sounds.get(n, (None, None)) for n in names]
     digits = pl.col("phone", "contact_phone").str.replace_all(r"\D", "").str.replace(r"^(0086|86)(1\d{10})$", "$2")
     return with_numbers(
-        frame.join(keys, on="full_name", how="left", maintain_order="left").with_columns(
-            digits, pl.col("division_code").alias("village_code")
+        frame.with_columns(
+            pl.Series("name_key", [key for key, _ in told], dtype=pl.String),
+            pl.Series("name_initials", [letters for _, letters in told], dtype=pl.String),
+            digits,
+            pl.col("division_code").alias("village_code"),
         )
     )
 
