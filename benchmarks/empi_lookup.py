@@ -100,7 +100,7 @@ def _in_own_database(measure: Callable[[str], dict[str, Any]]) -> dict[str, Any]
             return measure(url)
         finally:
             connections.close_all()
-            connections["default"].close_pool()
+            connections["default"].close_pool()  # type: ignore[attr-defined]
             use_database(own)
 
 

@@ -86,7 +86,7 @@ def judge(
     ranked = sorted(((-bits, row[1], band, row) for (bits, band), row in judged if band in wanted))
     best: dict[int, Match] = {}
     for minus, registration, band, row in ranked:
-        best.setdefault(row[2], Match(row[2], registration, *row[3:6], -minus, _probability(-minus), band))
+        best.setdefault(row[2], Match(row[2], registration, row[3], row[4], row[5], -minus, _probability(-minus), band))
     return list(best.values())[:count]
 
 

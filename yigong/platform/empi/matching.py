@@ -150,9 +150,22 @@ def _unnamed() -> pl.Expr:
 
 def sort_of_question(pairs: pl.DataFrame) -> pl.DataFrame:
     """``left, right, score, kind, risk`` of pairs for the review queue; a high risk is a grave mistake if joined wrongly."""
+    held = rules.current()
+    risk = pl.col("kind").replace_strict(dict(held.risk), default=1, return_dtype=pl.Int16)
+    least = pl.col("kind").replace_strict(dict(held.ask_from), default=None, return_dtype=pl.Float64)
+    asked = pairs.with_columns(_kind().alias("kind")).filter(least.is_null() | (pl.col("score") >= least))
+    return asked.select("left", "right", "score", "kind", risk.alias("risk"))
+
+
+def kind_of(pair: pl.DataFrame) -> str:
+    """The kind of one pair."""
+    return str(pair.select(_kind()).item())
+
+
+def _kind() -> pl.Expr:
     same_birth = _same("born_on")
     untrusted = _either(lambda end: pl.col(f"id_trust{end}").is_in(["bad", "doubtful", "shared"]))
-    kind = (
+    return (
         pl.when(_clash() & same_birth).then(pl.lit("twins"))
         .when(_clash()).then(pl.lit("numbers"))
         .when(_placeholder()).then(pl.lit("newborn"))
@@ -162,11 +175,6 @@ def sort_of_question(pairs: pl.DataFrame) -> pl.DataFrame:
         .when(~same_birth).then(pl.lit("birth"))
         .otherwise(pl.lit("alike"))
     )  # fmt: skip
-    held = rules.current()
-    risk = pl.col("kind").replace_strict(dict(held.risk), default=1, return_dtype=pl.Int16)
-    least = pl.col("kind").replace_strict(dict(held.ask_from), default=None, return_dtype=pl.Float64)
-    asked = pairs.with_columns(kind.alias("kind")).filter(least.is_null() | (pl.col("score") >= least))
-    return asked.select("left", "right", "score", "kind", risk.alias("risk"))
 
 
 def explain(left: Any, right: Any) -> engine.Explanation:

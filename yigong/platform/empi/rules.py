@@ -16,7 +16,17 @@ from yigong.platform.empi.engine import api as engine
 from yigong.platform.empi.models import RuleSet
 
 #: how grave a wrong join would be, where nobody has said otherwise
-RISK = {"twins": 3, "numbers": 3, "borrowed": 3, "newborn": 2, "doubtful": 2, "birth": 1, "homophone": 1, "alike": 1}
+RISK = {
+    "twins": 3,
+    "numbers": 3,
+    "borrowed": 3,
+    "unlike": 3,
+    "newborn": 2,
+    "doubtful": 2,
+    "birth": 1,
+    "homophone": 1,
+    "alike": 1,
+}
 _LEAST_BITS, _MOST_BITS = -20.0, 60.0
 
 

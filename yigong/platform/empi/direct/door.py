@@ -167,8 +167,8 @@ def _said(asked: list[Asked], told: list[list[matcher.Match]]) -> list[dict[str,
     """The lines of the audit: one for each person told, one for a question without any."""
     lines = []
     for one, some in zip(asked, told, strict=True):
-        persons = [(str(m.person_id), m.registration_id) for m in some] or [("", None)]
-        lines += [{**one.who, "subject_id": person, "registration_id": at} for person, at in persons]
+        persons: list[tuple[str, int | None]] = [(str(m.person_id), m.registration_id) for m in some]
+        lines += [{**one.who, "subject_id": person, "registration_id": at} for person, at in persons or [("", None)]]
     return lines
 
 
