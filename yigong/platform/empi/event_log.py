@@ -30,9 +30,11 @@ _HANGING = "select count(*) from {table} h where h.registration_id = any(m.moved
 def _rows_sql(conditions: list[str], reach: str) -> str:
     where = " and ".join(["d.moved", *conditions])
     return f"""select d.id, d.at, d.verb, d.score, d.from_person, d.to_person, cardinality(m.moved) as registrations,
-            case d.by_name when 'system' then '' else d.by_name end as by_name,
-            case d.reason when 'auto' then '' else d.reason end as reason,
-            coalesce(f.golden->'full_name'->>'value', '') as from_name,
+            case d.by_name when 'system' then %(machine)s else d.by_name end as by_said,
+            case when d.reason in ('', 'auto') and d.by_name = 'system' then %(automatic)s
+                when d.reason = '' then '—' else d.reason end as reason,
+            case when d.from_person is null then %(arrived)s else coalesce(f.golden->'full_name'->>'value', '') end
+                as from_name,
             coalesce(t.golden->'full_name'->>'value', '') as to_name,
             ({_HANGING.format(table="records_document", more="")}) as documents,
             ({_HANGING.format(table="records_event", more="and h.kind in ('order', 'prescription')")}) as orders,
@@ -56,7 +58,7 @@ class EventLog(ListPage):
     columns = (
         Moment("at", _("时间"), order="at"),
         State("verb", _("决定"), WORDS),
-        Text("from_name", _("原属"), second="from_said"),
+        Text("from_name", _("原属")),
         Text("to_name", _("现属"), lead=True),
         Number("registrations", _("登记"), order="registrations"),
         Number("documents", _("文档"), order="documents"),
@@ -93,10 +95,9 @@ class EventLog(ListPage):
                     and (x.full_name like %(name)s or x.name_key = %(sound)s))"""
             )
             params |= {"name": f"{plain(name)}%", "sound": pinyin(name).replace(" ", "")}
-        said = f"""select l.*, case when by_name = '' then %(machine)s else by_name end as by_said,
-            case when from_person is null then %(first_time)s end as from_said
-            from ({_rows_sql(conditions, reach.sql)}) l"""
-        return Sql(said, {**params, "machine": str(SOURCES["machine"]), "first_time": str(_("首次登记"))})
+        words = {"machine": SOURCES["machine"], "arrived": _("首次登记"), "automatic": _("自动")}
+        said = {name: str(word) for name, word in words.items()}
+        return Sql(_rows_sql(conditions, reach.sql), {**params, **said})
 
     def row_url(self, row: Any) -> str:
         """The person to whom it went."""
