@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from yigong.platform.empi.engine import tables
 from yigong.platform.empi.engine.blocking import PARTS, VARIANT
 from yigong.platform.empi.engine.compare import KINDS, LEVELS, STEP
-from yigong.platform.empi.engine.kernels import held
+from yigong.platform.empi.engine.kernels import cache_folder, held
 from yigong.platform.empi.engine.score import UNIT
 
 FOLDER = Path(__file__).parent / "models"
@@ -173,9 +174,24 @@ def load_model(name: str = "county") -> Model:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml") if p.stem != "levels"))
         raise WrongModel(f"no model {name!r}; there are: {known} / 没有模型 {name}，现有：{known}")
-    model = declare(yaml.safe_load(path.read_text("utf-8")), str(path))
+    model = declare(declaration(path), str(path))
     learnt = path.with_suffix(".weights.json")
     return with_weights(model, json.loads(learnt.read_text("utf-8"))) if learnt.exists() else model
+
+
+def declaration(path: Path) -> dict[str, Any]:
+    """What a YAML file says; kept as JSON beside the compiled loops, for reading YAML costs each process a tenth of a second."""
+    text = path.read_bytes()
+    kept = cache_folder() / f"said-{hashlib.blake2b(text, digest_size=8).hexdigest()}.json"
+    if kept.exists():
+        return dict(json.loads(kept.read_text("utf-8")))
+    import yaml
+
+    said: dict[str, Any] = yaml.safe_load(text)
+    part = kept.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(said, ensure_ascii=False), "utf-8")
+    part.replace(kept)
+    return said
 
 
 def with_weights(model: Model, facts: dict[str, Any]) -> Model:
