@@ -115,6 +115,7 @@ ACTION_TABLES = wiring.ACTIONS
 WAREHOUSE_EXTRACTS = wiring.EXTRACTS
 SENTENCE_TABLES = wiring.SENTENCES
 CSRF_FAILURE_VIEW = "yigong.web.http.csrf_failed"
+BEARERS = "yigong.platform.fhir.api:reader_of_persons"  # who asks the direct door of the index with which token
 INSTITUTION_LOOKUP = "yigong.platform.registry.api:institution"  # the mark of an institution is drawn from its code
 
 LANGUAGE_CODE = "zh-hans"

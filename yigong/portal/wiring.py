@@ -61,6 +61,7 @@ COMMANDS = {
     "edge": "yigong.edge.command:main",
     "document": "yigong.standards.cda.command:main",
     "empi": "yigong.platform.empi.command:main",
+    "lookup": "yigong.platform.empi.direct.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "fhir": "yigong.platform.fhir.command:main",
     "standards": "yigong.platform.registry.command:main",
