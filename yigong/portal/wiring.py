@@ -77,6 +77,14 @@ PLAIN_COMMANDS = {"empi", "document", "edge"}
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {
     "records.loaded": ["yigong.platform.fhir.publishing:on_loaded", "yigong.quality.due:loaded"],
+    "records.matters_changed": ["yigong.platform.fhir.publishing:on_matters"],
+    "staff.changed": ["yigong.platform.fhir.publishing:on_staff"],
+    "institution.changed": ["yigong.platform.fhir.publishing:on_institution"],
+    "department.changed": ["yigong.platform.fhir.publishing:on_department"],
+    "referral.sent": ["yigong.collaboration.referral.lending:on_moved"],
+    "referral.moved": ["yigong.collaboration.referral.lending:on_moved"],
+    "referral.accepted": ["yigong.collaboration.referral.lending:on_moved"],
+    "referral.closed": ["yigong.collaboration.referral.lending:on_moved"],
 }
 
 #: what `yigong work` does in turn: functions without arguments that answer how much they did
@@ -97,6 +105,9 @@ BUS_HANDLERS = {
     "hl7v2": "yigong.platform.exchange.inbound:hl7v2",
     "hl7v3": "yigong.platform.hl7v3.inbound:handle",
 }
+
+#: name -> function that gives all resources which a module lends to FHIR (fhir.api.Lent)
+FHIR_PUBLISHERS = {"referral": "yigong.collaboration.referral.lending:everything"}
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]

@@ -11,12 +11,13 @@ from yigong.kit.clock import now
 from yigong.platform.bus.envelope import Envelope
 
 COLUMNS = "raw, sha256, sender, control_id, kind, charset, org_code, local_id, order_no, partition_key"
+#: the arrays travel in binary form (%b): as text every byte of a message would be written twice and escaped
 #: rows with equal keys inside one statement meet the constraint as rows of two statements do
 INSERT = f"""
 insert into bus_message (endpoint_id, direction, {COLUMNS}, received_at, due_at, state, attempts, outcome)
 select %s, 'in', {COLUMNS}, %s, %s, 'received', 0, ''
-from unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::text[]) as sent ({COLUMNS})
+from unnest(%b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+            %b::text[], %b::text[]) as sent ({COLUMNS})
 on conflict on constraint bus_message_once do nothing
 """
 
