@@ -46,6 +46,10 @@ class Part:
     rows: int
     head: dict[str, Any]
     packed: bytes
+    read: int | None = (
+        None  # rows of the source behind it, those left behind included; as many as it has where not said
+    )
+    mark: bytes = b""  # by what the rows are known again; their packed form where empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +188,8 @@ class Buffer:
             for r in rows
         ]  # fmt: skip
 
-    def add(self, feed: str, stream: str, parts: Sequence[Part], position: dict[str, Any], at: str) -> None:
-        """Keep what was read and move the position behind it, in one durable commit.
+    def add(self, feed: str, stream: str, parts: Sequence[Part], position: dict[str, Any], at: str) -> bool:
+        """Keep what was read and move the position behind it, in one durable commit; False where it was known already.
 
         What is the same as what was kept last (the rows at the mark, read once more) is not kept again. Raises Refused edge.buffer_full, and edge.begun_again when the feed was set back while it was read.
         """
@@ -194,7 +198,7 @@ class Buffer:
             if row is None or row[1] != stream:
                 raise Refused("edge.begun_again")
             seen = _seen(parts)
-            parts = () if seen == row[2] else parts
+            parts = () if seen and seen == row[2] else parts
             waiting = db.execute("select coalesce(sum(bytes), 0) from bundle").fetchone()[0]
             if parts and waiting + sum(len(p.packed) for p in parts) > self.limit_bytes:
                 raise Refused("edge.buffer_full", limit_mb=self.limit_bytes // 1024 // 1024)
@@ -206,11 +210,12 @@ class Buffer:
                 [
                     number + len(parts),
                     json.dumps(position, ensure_ascii=False),
-                    sum(p.rows for p in parts),
+                    sum(_rows_read(p) for p in parts),
                     seen or row[2],
                     feed,
                 ],
             )
+            return bool(parts)
 
     def _insert(self, db: sqlite3.Connection, feed: str, number: int, part: Part, at: str) -> None:
         name = secrets.token_hex(16)
@@ -355,8 +360,13 @@ def _set_aside(path: Path, size: int) -> bool:
 
 
 def _seen(parts: Sequence[Part]) -> str:
-    """By what the rows of a chunk are known again."""
-    return hashlib.sha256(b"".join(p.packed for p in parts)).hexdigest() if parts else ""
+    """By what the rows of a chunk are known again; empty where nothing was read."""
+    marks = [p.mark or p.packed for p in parts if _rows_read(p)]
+    return hashlib.sha256(b"".join(marks)).hexdigest() if marks else ""
+
+
+def _rows_read(part: Part) -> int:
+    return part.rows if part.read is None else part.read
 
 
 def _stream() -> str:

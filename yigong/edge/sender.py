@@ -12,10 +12,10 @@ from typing import Any
 
 from yigong.edge import backoff, configuration, identity, wire
 from yigong.edge.buffer import Buffer, Kept
+from yigong.edge.bundling import desk_of, now_text
 from yigong.edge.client import Client, body_of
 from yigong.edge.configuration import Configuration
 from yigong.edge.extract.api import KINDS
-from yigong.edge.extractor import now_text
 from yigong.kit.errors import Fault, Refused
 
 log = logging.getLogger("yigong.edge")
@@ -166,7 +166,13 @@ class Sender:
 
 
 def check_kinds(orders: Configuration) -> None:
-    """Raises Refused edge.configuration_wrong for a source this version of the node cannot read."""
+    """Raises Refused edge.configuration_wrong, edge.standards_differ for what this version of the node cannot do."""
     for feed in orders.feeds:
+        try:
+            desk_of(feed)
+        except Refused as refused:
+            if refused.code.startswith("edge."):
+                raise
+            raise Refused("edge.configuration_wrong", reason=str(refused.facts)[:300]) from refused
         if feed.source.get("kind") not in KINDS:
             raise Refused("edge.configuration_wrong", reason=f"kind {feed.source.get('kind')}")

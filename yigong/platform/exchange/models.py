@@ -113,6 +113,7 @@ class Job(Counts):
     watermark = models.TextField(blank=True)
     expected = models.BigIntegerField(null=True)  # rows the source counts before the reading
     recounted = models.BigIntegerField(null=True)  # and after it, where the reading gave another number
+    source_read = models.BigIntegerField(null=True)  # rows a node read of its source for this job, where a node did
     stop_asked = models.BooleanField(default=False)  # end after the batch under way
     error = models.JSONField(null=True)  # code, zh, en
     started_at = models.DateTimeField(null=True, db_index=True)

@@ -253,6 +253,8 @@ def _feed_of(node: Node, head: edge.Head) -> int:
 def frame_of(head: edge.Head, packed: bytes) -> pl.DataFrame:
     """The rows of a bundle, all text. Raises Refused edge.broken, edge.too_large."""
     plain = edge.unpack(packed, head.plain)
+    if not head.rows and not plain:  # a count alone
+        return pl.DataFrame(schema=dict.fromkeys(head.columns, pl.String))
     try:
         frame = pl.read_ndjson(io.BytesIO(plain), schema=dict.fromkeys(head.columns, pl.String))
     except pl.exceptions.PolarsError as error:

@@ -26,6 +26,14 @@ class BundleState(models.TextChoices):
     FAILED = "failed", _("等待重试")
 
 
+class Work(models.TextChoices):
+    """How much is done at the node, each with all before it: edge.mapping.LEVELS, in words."""
+
+    READ = "read", _("只读取，原样上传")
+    FILTER = "filter", _("过滤后上传")
+    MAP = "map", _("过滤、映射并检查后上传")
+
+
 class Node(models.Model):
     """A node at an institution."""
 
@@ -112,6 +120,7 @@ class Assignment(models.Model):
     rows = models.PositiveIntegerField(default=2000)
     epoch = models.PositiveIntegerField(default=0)
     active = models.BooleanField(default=True)
+    at_node = models.CharField(max_length=8, choices=Work.choices, default=Work.READ)
 
     class Meta:
         db_table = "edge_assignment"
@@ -156,6 +165,29 @@ class Stream(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} {self.feed_id} {self.number}"
+
+
+class Run(models.Model):
+    """The account of one run at a node, in its own words; it came behind the run's rows."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="runs")
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE)
+    job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True)
+    started_at = models.CharField(max_length=40)  # by the clock of the node, which may be wrong
+    ended_at = models.CharField(max_length=40)
+    source = models.BigIntegerField(null=True)  # what the source counted, as near to what was read as it lived
+    read = models.BigIntegerField(default=0)
+    kept = models.BigIntegerField(default=0)  # of them not known from before
+    filtered = models.BigIntegerField(default=0)
+    amiss = models.BigIntegerField(default=0)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "edge_run"
+        indexes = [models.Index(fields=["feed", "-id"], name="edge_run_feed")]
+
+    def __str__(self) -> str:
+        return f"{self.feed_id} {self.read}"
 
 
 class Bundle(models.Model):

@@ -44,6 +44,7 @@ def node(request: HttpRequest, node_id: int) -> HttpResponse:
         "stuck": selectors.last_error(found),
         "queue": shown.queue_chart(found),
         "bundles": found.bundles.select_related("feed").defer("packed").order_by("-id")[:12],
+        "runs": shown.runs(found),
         "configurations": found.configurations.order_by("-version")[:12],
         "history": shown.history(found),
         "is_heard": found.state in HEARD,
