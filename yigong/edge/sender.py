@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from yigong.edge import backoff, configuration, identity, wire
+from yigong.edge import backoff, closing, configuration, identity, wire
 from yigong.edge.buffer import Buffer, Kept
 from yigong.edge.bundling import desk_of, now_text
 from yigong.edge.client import Client, body_of
@@ -100,9 +100,22 @@ class Sender:
         refused_before = json.loads(self.buffer.fact("configuration_refused") or "{}").get("version", 0)
         if version > (self.orders.version if self.orders else 0) and version != refused_before:
             self._fetch()
+        for offer in said.get("closes") or ():
+            self._close(offer)
         if said.get("rotate_key"):
             identity.rotate(self.folder, self.who, self.client)
             self.beat_soon()
+
+    def _close(self, offer: dict[str, Any]) -> None:
+        """Sign a day's close, or say what this side counted."""
+        try:
+            said = closing.answered(
+                offer, node=self.who.node, centre_key=self.who.centre_key, key=self.client.key, buffer=self.buffer
+            )
+        except Refused as refused:
+            log.warning("close of a day not answered: %s", refused.code)
+            return
+        self.client.call("POST", "closes", body_of(said))
 
     def _fetch(self) -> None:
         """The newest orders, in force as a whole or not at all; what is wrong with them is reported."""
@@ -149,7 +162,7 @@ class Sender:
         receipt = said.get("receipt") or {}
         if (receipt.get("id"), receipt.get("sha256")) != (head.id, head.sha256):
             raise Fault("edge.away", permanent=False, reason="receipt of something else")
-        self.buffer.receipted(kept)
+        self.buffer.receipted(kept, sha256=head.sha256, day=str(receipt.get("day", "")))
 
     def _bundle_refused(self, kept: Kept, refused: Refused) -> None:
         """Mend what can be mended; else the feed is held back, in order, and its word is shown."""

@@ -75,6 +75,16 @@ def document_base(text: str) -> bytes:
     return b"yigong-configuration\n" + VERSION.encode() + b"\n" + text.encode()
 
 
+def close_base(text: str) -> bytes:
+    """What both sides sign of a day's close."""
+    return b"yigong-close\n" + VERSION.encode() + b"\n" + text.encode()
+
+
+def chained(chain: str, sha256: str) -> str:
+    """The chain of a day's bundles with one more: equal on both sides only where all were the same, in the same order."""
+    return digest(f"{chain}\n{sha256}".encode())
+
+
 def key_base(node: str, public_key: str) -> bytes:
     """What a new key signs to show that the node holds it."""
     return f"yigong-key\n{VERSION}\n{node}\n{public_key}".encode()

@@ -12,7 +12,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import system
 from yigong.kit.errors import Fault, Refused
 from yigong.platform.exchange import account, pipeline
-from yigong.platform.exchange.edge import orders, services, standard
+from yigong.platform.exchange.edge import certificates, orders, services, standard
 from yigong.platform.exchange.edge.domain import after_failure
 from yigong.platform.exchange.edge.models import Assignment, Bundle, BundleState
 from yigong.platform.exchange.models import Feed, FeedState, Job, Mapping
@@ -37,6 +37,7 @@ def work() -> int:
     if time.monotonic() - _swept[0] > SWEEP_SECONDS:
         _swept[0] = time.monotonic()
         services.silence()
+        certificates.offer()
     return carry()
 
 

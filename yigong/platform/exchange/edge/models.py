@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from yigong.platform.exchange.models import Feed, Job, Mapping
+from yigong.platform.exchange.models import Feed, Job, Mapping, Sheet
 
 
 class NodeState(models.TextChoices):
@@ -188,6 +188,40 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feed_id} {self.read}"
+
+
+class CloseState(models.TextChoices):
+    """How the certificate of a day's close stands."""
+
+    OFFERED = "offered", _("待机构签名")
+    SIGNED = "signed", _("双方已签")
+    DISPUTED = "disputed", _("机构数字不同")
+
+
+class Certificate(models.Model):
+    """The close of one feed's day, signed by the centre and by the institution; what was signed is never changed.
+
+    Where a node reads the feed its key signs for the institution; elsewhere a person of the institution confirms.
+    """
+
+    sheet = models.ForeignKey(Sheet, on_delete=models.CASCADE, related_name="certificates")
+    node = models.ForeignKey(Node, on_delete=models.SET_NULL, null=True, related_name="certificates")
+    text = models.TextField()  # the figures, as signed
+    digest = models.CharField(max_length=64, unique=True)
+    centre_signature = models.CharField(max_length=120)
+    state = models.CharField(max_length=10, choices=CloseState.choices, default=CloseState.OFFERED)
+    signature = models.CharField(max_length=120, blank=True)  # of the node
+    public_key = models.CharField(max_length=64, blank=True)  # of the node, at that moment
+    signed_by = models.CharField(max_length=60, blank=True)  # node, or the person who confirmed
+    figures = models.JSONField(null=True)  # what the institution's side counted
+    made_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "edge_certificate"
+
+    def __str__(self) -> str:
+        return f"{self.sheet_id} {self.state}"
 
 
 class Bundle(models.Model):
