@@ -40,6 +40,7 @@ class Limits:
     buffer_mb: int = 512
     free_mb: int = 200  # extraction stops below it
     beat_seconds: int = 60
+    retry_seconds: int = 300  # the longest pause between two attempts to reach the centre
     drift_seconds: int = 120  # beyond it the node reports its clock as wrong
 
 

@@ -58,7 +58,7 @@ class Sender:
 
     def _is_away(self, reason: str) -> float:
         self.failures, self.away = self.failures + 1, reason
-        wait = backoff.pause(self.failures, self._chance)
+        wait = backoff.pause(self.failures, self._chance, last=self._longest())
         log.info("centre away (%s), again in %.0f s", reason, wait)
         return wait
 
@@ -73,7 +73,10 @@ class Sender:
         ):
             return 0.0
         self.failures, self.away = self.failures + 1, refused.code
-        return backoff.pause(self.failures, self._chance, first=5.0)
+        return backoff.pause(self.failures, self._chance, first=5.0, last=self._longest())
+
+    def _longest(self) -> float:
+        return float(self.orders.limits.retry_seconds) if self.orders else backoff.LAST_SECONDS
 
     def close(self) -> None:
         """Let go of the connection."""

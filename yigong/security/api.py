@@ -5,7 +5,7 @@ from __future__ import annotations
 from yigong.security.guard import action, opaque_id, public, revealed
 from yigong.security.scope import Condition, is_in_reach, persons_in_reach, registration_ids, registrations_in_reach
 from yigong.security.scoped import ScopedManager
-from yigong.security.selectors import OpenGrant, Reading, last_read, open_grants, readings
+from yigong.security.selectors import OpenGrant, Reading, last_read, open_grants, readings, role_names
 from yigong.security.services import audit, audit_many, grant, make_role, make_user, revoke
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "registrations_in_reach",
     "revealed",
     "revoke",
+    "role_names",
 ]

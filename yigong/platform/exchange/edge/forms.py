@@ -107,5 +107,9 @@ class LimitsForm(Form):
     )
     free_mb = fields.IntegerField(label=_("磁盘至少剩余"), min_value=0, max_value=100_000, initial=200)
     beat_seconds = fields.IntegerField(label=_("心跳间隔"), min_value=5, max_value=3600, initial=60)
-    units = {"buffer_mb": "MB", "free_mb": "MB", "beat_seconds": _("秒")}
-    widths = {"buffer_mb": "w4", "free_mb": "w4", "beat_seconds": "w4"}
+    retry_seconds = fields.IntegerField(
+        label=_("重连最长间隔"), min_value=1, max_value=3600, initial=300, required=False,
+        help_text=_("网络断开后逐次加倍等待，最长不超过它。"),
+    )  # fmt: skip
+    units = {"retry_seconds": _("秒"), "buffer_mb": "MB", "free_mb": "MB", "beat_seconds": _("秒")}
+    widths = {"retry_seconds": "w4", "buffer_mb": "w4", "free_mb": "w4", "beat_seconds": "w4"}
