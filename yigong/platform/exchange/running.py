@@ -78,7 +78,7 @@ def plan_of(feed: Feed, version: MappingVersion | None) -> Plan | None:
 
 def config_of(feed: Feed) -> dict[str, Any]:
     """The configuration with what the centre adds: a place for the hashes of the way "compare"."""
-    if feed.config.get("way") != "compare":
+    if feed.config.get("way") not in ("compare", "log", "trigger"):
         return dict(feed.config)
     return {"store": str(settings.EXCHANGE_HASHES / f"{feed.pk}.db"), **feed.config}
 
