@@ -218,7 +218,7 @@ def _loaded(
     records.lock(run.ctx, data_set, frame, shared=not run.lent)
     turn.locked.set()
     with clock.stage("load"):
-        loaded = records.load(run.ctx, data_set, frame, batch_id=batch_id, extracted_at=now(), locked=True)
+        loaded = records.load(run.ctx, data_set, frame, batch_id=batch_id, locked=True)
     if turn.meets("groups") or loaded.gone.height:
         turn.wait()
     with clock.stage("index"):
