@@ -91,6 +91,7 @@ HANDLERS: dict[str, list[str]] = {
 WORK = [
     "yigong.platform.bus.api:process",
     "yigong.platform.exchange.edge.api:work",
+    "yigong.platform.exchange.api:tell_alarms",
     "yigong.platform.fhir.api:work",
     "yigong.platform.dicom.api:work",
     "yigong.quality.api:work",

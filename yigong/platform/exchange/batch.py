@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+<<<<<<< HEAD
 from yigong.platform.records.api import Told
 
 #: column of every frame that says where a row stands, e.g. "门诊.xlsx 第 3 行"
@@ -37,6 +38,9 @@ WAIST: dict[str, Any] = {
 REQUIRED = ("org_code", "source_system", "source_key", "local_id", "event_at")
 #: those of them that a deletion needs
 KEY = ("org_code", "source_system", "source_key")
+=======
+from yigong.edge.mapping.api import DOCUMENT, KEY, LINE, OP, PLACE, RAW, REQUIRED, WAIST, Reason
+>>>>>>> exchange2
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +122,6 @@ class StandardBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a row is not let in: the rule, the field, and the sentence in both languages."""
-
-    rule: str
-    field: str
-    zh: str
-    en: str
-    value: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        """The reason as it is kept with the row."""
-        return {"rule": self.rule, "field": self.field, "value": self.value, "zh": self.zh, "en": self.en}
-
-
-@dataclass(frozen=True, slots=True)
 class Unreadable:
     """Something that could not be read as rows at all (a broken document, a line that does not decode).
 
@@ -147,3 +136,8 @@ class Unreadable:
 
 
 Batch = RawBatch | StandardBatch | Unreadable
+
+__all__ = [
+    "DOCUMENT", "KEY", "LINE", "OP", "PLACE", "RAW", "REQUIRED", "WAIST", "Batch", "DocumentFacts", "RawBatch", "Reason",
+    "StandardBatch", "Unreadable",
+]  # fmt: skip

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from yigong.platform.exchange.functions import FUNCTIONS, Value
+from yigong.edge.mapping.functions import FUNCTIONS, Value
 
 TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'(?:[^']|'')*')|(?P<column>\[[^\]]+\]|\"[^\"]+\")"
