@@ -57,6 +57,7 @@ COMMANDS = {
     "ingest": "yigong.platform.exchange.command:ingest",
     "listen": "yigong.platform.bus.listener:listen",
     "kafka": "yigong.platform.bus.kafka:main",
+    "bus": "yigong.platform.bus.turning:main",
     "exchange": "yigong.platform.exchange.run_command:main",
     "edge": "yigong.edge.command:main",
     "document": "yigong.standards.cda.command:main",
@@ -81,6 +82,8 @@ HANDLERS: dict[str, list[str]] = {
 #: what `yigong work` does in turn: functions without arguments that answer how much they did
 WORK = [
     "yigong.platform.bus.api:process",
+    "yigong.platform.bus.api:work",
+    "yigong.platform.bus.api:clean",
     "yigong.platform.exchange.edge.api:work",
     "yigong.platform.fhir.api:work",
     "yigong.platform.dicom.api:work",
@@ -96,6 +99,9 @@ BUS_HANDLERS = {
     "hl7v2": "yigong.platform.exchange.inbound:hl7v2",
     "hl7v3": "yigong.platform.hl7v3.inbound:handle",
 }
+
+#: dotted paths of lists of transformations (`bus.api.Step`) that languages lend to the routes of the bus
+BUS_STEPS: list[str] = []
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]

@@ -15,12 +15,12 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, system
 from yigong.kit.errors import Fault, Refused
 from yigong.platform.bus.models import Message, MessageState
-from yigong.platform.bus.services import backoff, purge
+from yigong.platform.bus.routing import route
+from yigong.platform.bus.services import backoff
 
 log = logging.getLogger("yigong.bus")
 LAST_ATTEMPT = 8
 BATCH = 200
-PURGE_SECONDS = 3600.0
 FORMATS = {"mllp": "hl7v2", "kafka": "hl7v2"}
 #: the eldest open message of each patient; one under way in another worker is skipped with all that follow it
 DUE = """
@@ -139,13 +139,9 @@ def _failed(message: Message, error: Exception) -> None:
 
 def run(stopped: Callable[[], bool], *, pause: float = 0.2) -> None:
     """Carry messages on until told to stop; a database that is away is waited for."""
-    purged = 0.0
     while not stopped():
         try:
-            if time.monotonic() - purged > PURGE_SECONDS:
-                purge(system())
-                purged = time.monotonic()
-            done = process()
+            done = process() + route()
         except DatabaseError as error:
             log.warning("bus worker: %s", type(error).__name__)
             connection.close()

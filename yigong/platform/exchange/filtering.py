@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from yigong.platform.exchange.expression import Wrong, compile_text
+from yigong.kit.expression import Wrong, compile_text
 from yigong.platform.exchange.findings import NO_FINDINGS
 from yigong.platform.exchange.mapping_file import MappingFile, Mistakes
 

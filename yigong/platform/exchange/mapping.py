@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from yigong.kit.errors import Refused
+from yigong.kit.expression import Wrong, compile_text
 from yigong.platform.exchange.batch import LINE, OP, PLACE, WAIST
 from yigong.platform.exchange.convert import Output, as_kind, failure, looked_up
-from yigong.platform.exchange.expression import Wrong, compile_text
 from yigong.platform.exchange.filtering import Filter, compile_filter, told
 from yigong.platform.exchange.findings import NO_FINDINGS, found
 from yigong.platform.exchange.mapping_file import MappingFile, Mistakes, Spec, parse

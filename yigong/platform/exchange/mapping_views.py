@@ -15,10 +15,11 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from yigong.kit import expression
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.exchange import editing, expression, mappings, selectors, suggest
+from yigong.platform.exchange import editing, mappings, selectors, suggest
 from yigong.platform.exchange.mapping import PERSON
 from yigong.platform.exchange.mapping_file import KINDS
 from yigong.platform.exchange.models import Feed
