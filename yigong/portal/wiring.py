@@ -34,6 +34,7 @@ URLS = [
     ("platform/staff/", "yigong.platform.registry.staff_pages"),
     ("platform/terms/", "yigong.platform.registry.term_pages"),
     ("platform/bus/", "yigong.platform.bus.urls"),
+    ("bus/v1/", "yigong.platform.bus.intake_urls"),
     ("platform/services/", "yigong.platform.hl7v3.urls"),
     ("ws/", "yigong.platform.hl7v3.endpoint_urls"),
     ("platform/dicom/", "yigong.platform.dicom.urls"),

@@ -84,10 +84,14 @@ def _reachable(url: str) -> None:
             raise PermissionError("link-local address")
 
 
+def secret_name(endpoint: Endpoint) -> str:
+    """The variable of an endpoint's secret: hyphens and slashes of its code as underscores."""
+    return "YIGONG_SECRET_BUS_" + "".join(c if c.isalnum() else "_" for c in endpoint.code).upper()
+
+
 def secret_of(endpoint: Endpoint) -> str:
-    """The secret of an endpoint: YIGONG_SECRET_BUS_<CODE>, hyphens and slashes as underscores."""
-    name = "".join(c if c.isalnum() else "_" for c in endpoint.code)
-    return str(settings.SECRET_OF(f"bus_{name}"))
+    """The secret of an endpoint."""
+    return str(settings.SECRET_OF(secret_name(endpoint).removeprefix("YIGONG_SECRET_").lower()))
 
 
 def _headers(endpoint: Endpoint, parcel: Parcel) -> dict[str, str]:

@@ -224,7 +224,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='endpoint',
             name='direction',
-            field=models.CharField(choices=[('in', '接收'), ('out', '发送')], default='in', max_length=3),
+            field=models.CharField(choices=[('in', '收消息'), ('out', '发消息')], default='in', max_length=3),
         ),
         migrations.AddField(
             model_name='endpoint',
@@ -271,6 +271,10 @@ class Migration(migrations.Migration):
             """update bus_message set routed_at = received_at, keys = array_remove(array[
                  'patient:' || nullif(local_id, ''), 'order:' || nullif(order_no, '')]::varchar[], null)""",
             migrations.RunSQL.noop,
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(condition=models.Q(('state', 'dead')), fields=['id'], name='bus_dead'),
         ),
         migrations.AddIndex(
             model_name='message',

@@ -56,6 +56,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["id"], condition=models.Q(state__in=["received", "failed"]), name="bus_due"),
             models.Index(fields=["id"], condition=models.Q(routed_at=None), name="bus_unrouted"),
+            models.Index(fields=["id"], condition=models.Q(state="dead"), name="bus_dead"),
             GinIndex(fields=["keys"], name="bus_keys"),
             models.Index(fields=["control_id"], name="bus_control_id"),
             models.Index(fields=["endpoint", "received_at"], name="bus_endpoint_received"),

@@ -73,7 +73,7 @@ class Endpoint(models.Model):
     quota = models.PositiveIntegerField(default=0)  # connections at once; 0 is no bound
     keep_days = models.PositiveIntegerField(default=180)
     created_at = models.DateTimeField()
-    direction = models.CharField(max_length=3, choices=[(TAKES, _("接收")), (SENDS, _("发送"))], default=TAKES)
+    direction = models.CharField(max_length=3, choices=[(TAKES, _("收消息")), (SENDS, _("发消息"))], default=TAKES)
     name = models.CharField(max_length=100, blank=True)
     service = models.ForeignKey(Service, on_delete=models.SET_NULL, null=True, related_name="endpoints")
     address = models.CharField(max_length=300, blank=True)  # URL, host:port, topic or folder

@@ -71,7 +71,9 @@ def test_the_breaker_follows_its_table() -> None:
         rests.append((breaker.until - AT).total_seconds())
         assert breaker.judged(True, AT).state == "open", "a late answer of before does not close it"
         assert domain.plan(breaker, Bucket(0, 0, AT), {Priority.EMERGENCY: 9}, 9, AT) == {}
-        assert domain.plan(breaker, Bucket(0, 0, AT), {Priority.EMERGENCY: 9}, 9, breaker.until) == {Priority.EMERGENCY: 1}
+        assert domain.plan(breaker, Bucket(0, 0, AT), {Priority.EMERGENCY: 9}, 9, breaker.until) == {
+            Priority.EMERGENCY: 1
+        }
         breaker = breaker.asked(breaker.until)
         assert breaker.state == "half_open"
     assert rests == [15, 30, 60, 120, 240, 480, 600, 600]
@@ -117,7 +119,10 @@ def test_what_a_run_does_next(state: str, done: list[Done], act: Next) -> None:
 
 
 @pytest.mark.feature("C16")
-@given(outcomes=st.lists(st.sampled_from(["done", "refused", "unknown"]), max_size=8), undoable=st.lists(st.booleans(), min_size=8, max_size=8))
+@given(
+    outcomes=st.lists(st.sampled_from(["done", "refused", "unknown"]), max_size=8),
+    undoable=st.lists(st.booleans(), min_size=8, max_size=8),
+)
 def test_a_run_ends_and_undoes_exactly_what_it_did(outcomes: list[str], undoable: list[bool]) -> None:
     """Played to its end, the steps undone are those that came about and say how, in reverse order."""
     steps = [{"name": str(n), "do": 1, "undo": u or None} for n, u in enumerate(undoable)]
@@ -179,7 +184,9 @@ def test_paths_read_every_form(body: bytes, path: str, values: list[str]) -> Non
 
 
 @pytest.mark.feature("C16")
-@pytest.mark.parametrize("text", ["type = ", "[PID-x] = '1'", "[//a[] = '1'", "unknown = 'x'", "[$.a..b] = 'x'", "nofunction(type)"])
+@pytest.mark.parametrize(
+    "text", ["type = ", "[PID-x] = '1'", "[//a[] = '1'", "unknown = 'x'", "[$.a..b] = 'x'", "nofunction(type)"]
+)
 def test_a_condition_that_is_not_understood_is_refused(text: str) -> None:
     """Before it is kept, not when a message comes."""
     with pytest.raises(Refused):
@@ -190,4 +197,7 @@ def test_many_messages_are_judged_by_many_conditions_at_once() -> None:
     """Rows are messages, columns conditions; an empty condition takes all."""
     conditions = [compile_condition(t) for t in ("", "[OBX-5] > 5", "发送方 in ('A', 'B')", "'1' = '1'")]
     facts = [{"sender": "A"}, {"sender": "C"}]
-    assert judge(conditions, facts, [Content(HL7), Content(JSON)]) == [[True, True, True, True], [True, False, False, True]]
+    assert judge(conditions, facts, [Content(HL7), Content(JSON)]) == [
+        [True, True, True, True],
+        [True, False, False, True],
+    ]
