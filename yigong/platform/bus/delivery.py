@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -27,7 +27,8 @@ from yigong.platform.bus.senders import AWAY, DELIVERED, REFUSED, Parcel, Result
 from yigong.platform.bus.steps import transform
 
 log = logging.getLogger("yigong.bus")
-THREADS = 16
+THREADS = 32
+SHORT_SECONDS = 0.05
 #: endpoints with something due, and how much of each class, counted no further than could be sent
 DUE = """
 select e.id, p.priority, count(d.id) from bus_endpoint e
@@ -77,15 +78,32 @@ def facts_of(message: Message) -> dict[str, str]:
     }  # fmt: skip
 
 
-def deliver(limit: int = 200) -> int:
-    """Send what is due, at most *limit* messages and many at once; how many were sent."""
+def deliver() -> int:
+    """Take in hand what is due, as many as there are threads free, and send; how many are in hand.
+
+    It does not wait for slow receivers: what they hold goes on while the next turn serves the others. Nothing is claimed
+    that could not be sent at once, so that no lease runs out in a queue.
+    """
     lapse()
-    claimed = claim(limit)
-    if not claimed:
-        return 0
-    for _done in pool().map(_carry, claimed):
-        pass
-    return len(claimed)
+    free = THREADS - len(_running())
+    claimed = claim(free) if free else []
+    _in_hand.update(pool().submit(_carry, one) for one in claimed)
+    if _in_hand:
+        wait(_in_hand, SHORT_SECONDS, FIRST_COMPLETED)
+    return max(len(claimed), len(_running()))
+
+
+def finish() -> None:
+    """Wait for what is in hand."""
+    wait(_in_hand)
+
+
+def _running() -> set[Future[None]]:
+    _in_hand.difference_update([f for f in _in_hand if f.done()])
+    return _in_hand
+
+
+_in_hand: set[Future[None]] = set()
 
 
 @cache
@@ -143,7 +161,7 @@ def _claim_of(endpoint_id: int, waiting: Mapping[Priority, int], limit: int) -> 
 
 
 def _take(endpoint: Endpoint, priority: Priority, count: int, at: datetime) -> list[tuple[int, int]]:
-    lease = at + timedelta(seconds=3 * endpoint.timeout_seconds + 30)
+    lease = at + timedelta(seconds=4 * endpoint.timeout_seconds + 20)
     given: dict[str, Any] = {
         "endpoint": endpoint.pk,
         "priority": int(priority),

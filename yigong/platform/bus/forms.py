@@ -162,7 +162,7 @@ class RouteForm(Form):
         help_text=_("不填则全部消息。如：类型 = 'ORU^R01' 且 [PV1-2] = 'E'"),
     )  # fmt: skip
     is_last = forms.BooleanField(label=_("符合的消息不再询问其后的路由"), required=False)
-    pairs = (("code", "name"), ("position", "priority"), *((f"aim_{n}", f"steps_{n}") for n in range(1, WAYS + 1)))
+    pairs = (("code", "name"), ("position", "priority"))
 
     def __init__(self, *args: Any, new: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -170,7 +170,7 @@ class RouteForm(Form):
         for number in range(1, WAYS + 1):
             label = _("去向 %(number)s") % {"number": number}
             self.fields[f"aim_{number}"] = forms.ChoiceField(label=label, choices=aims(), required=False)
-            self.fields[f"steps_{number}"] = Json(label=_("转换步骤（JSON）"), empty=[], rows=3)
+            self.fields[f"steps_{number}"] = Json(label=_("转换步骤（JSON）"), empty=[], rows=4)
         from yigong.web.forms import dress
 
         for name, field in self.fields.items():

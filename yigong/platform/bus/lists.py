@@ -58,6 +58,30 @@ class Masked(Column):
         return selectors.masked(str(self.fact(row) or "")) or "—"
 
 
+class Owner(Inst):
+    """The mark of an institution; the platform and places that take everybody's messages have none."""
+
+    def cell(self, row: object) -> object:
+        return super().cell(row) if self.fact(row) else "—"
+
+    def plain(self, row: object) -> str:
+        return super().plain(row) if self.fact(row) else "—"
+
+
+class Maybe(Text):
+    """Words that need not be there."""
+
+    def plain(self, row: object) -> str:
+        return str(self.fact(row) or "—")
+
+
+class Retry(Moment):
+    """When a delivery that waits is tried again."""
+
+    def cell(self, row: object) -> object:
+        return super().cell(row) if getattr(row, "state", "") == DeliveryState.WAITING else "—"
+
+
 class Result(Column):
     """What became of the message."""
 
@@ -116,10 +140,10 @@ class DeliveryList(ListPage):
         Code("priority", _("优先级"), words.PRIORITY_WORDS),
         Inst("message.org_code", _("来源机构")),
         Masked("message.local_id", _("患者号")),
-        Text("answer", _("应答")),
+        Maybe("answer", _("应答")),
         Number("attempts", _("投递次数"), order="attempts"),
         Moment("created_at", _("排入"), order="created_at"),
-        Moment("due_at", _("下次投递"), order="due_at"),
+        Retry("due_at", _("下次投递"), order="due_at"),
     )
     filters = (
         Choice("state", _("状态"), [(k, w) for k, (_t, w) in words.DELIVERIES.items()]),
@@ -157,7 +181,7 @@ class ServiceList(ListPage):
         Text("name", _("服务名称"), order="name", lead=True, second="code"),
         Text("version", _("版本"), order="version"),
         Code("kind", _("协议"), words.KINDS),
-        Inst("owner_org", _("提供方")),
+        Owner("owner_org", _("提供方")),
         Number("endpoints", _("端点"), order="endpoints"),
         Number("subscribers", _("订阅方"), order="subscribers"),
         Number("requested", _("待审批"), order="requested"),
@@ -200,8 +224,8 @@ class EndpointList(ListPage):
         Text("name", _("端点"), order="name", lead=True, second="address"),
         Code("direction", _("方向"), {"in": _("收消息"), "out": _("发消息")}),
         Code("kind", _("协议"), words.KINDS),
-        Inst("org_code", _("机构")),
-        Text("service", _("所属服务")),
+        Owner("org_code", _("机构")),
+        Maybe("service", _("所属服务")),
         Number("waiting", _("等待"), order="waiting"),
         Number("dead", _("死信"), order="dead"),
         Number("day", _("24 小时消息"), order="day"),
@@ -246,7 +270,7 @@ class RouteList(ListPage):
         State("state", _("状态"), words.ROUTES),
         Number("position", _("询问次序"), order="position"),
         Text("name", _("路由"), lead=True, second="code"),
-        Text("condition", _("条件"), wide=True),
+        Maybe("condition", _("条件"), wide=True),
         Code("priority", _("优先级"), words.PRIORITY_WORDS),
         Number("aims", _("去向")),
         Code("is_last", _("其后路由"), {True: _("不再询问"), False: _("继续询问")}),

@@ -24,7 +24,7 @@ from yigong.platform.bus.orchestration import ATTEMPTS, DO, DONE, REFUSED, UNDO,
 from yigong.platform.bus.senders import Parcel, Result
 from yigong.platform.bus.steps import check as check_steps
 from yigong.platform.bus.steps import transform
-from yigong.security.api import audit
+from yigong.security.api import audit, opaque_id
 
 log = logging.getLogger("yigong.bus")
 CLAIM = """
@@ -91,7 +91,7 @@ def begin(ctx: Ctx, code: str, *, key: str, facts: Mapping[str, str], message: M
 def begin_for(target: Target, message: Message, at: datetime) -> None:
     """The run that a route begins for a message, in the caller's transaction."""
     if target.process and target.process.is_active:
-        _begun(target.process, f"message-{message.pk}", facts_of(message), message, at)
+        _begun(target.process, f"{message.control_id[:90]}~{opaque_id(message.pk)}", facts_of(message), message, at)
 
 
 def _begun(
@@ -132,7 +132,7 @@ def turn(limit: int = 50) -> int:
         fences = dict(cursor.fetchall())
     acts = [act for pk, fence in fences.items() if (act := _prepare(pk, fence))]
     for _done in pool().map(_act, acts):
-        pass
+        pass  # a step is short, and its run waits for it anyway
     return len(fences)
 
 
@@ -182,14 +182,14 @@ def _act(act: Act) -> None:
 
 def _sent(act: Act) -> tuple[Result, dict[str, Any] | None]:
     declared = act.run.steps[act.next.number][act.next.act]
-    key = f"yg-run-{act.run.pk}-{act.next.number}-{act.next.act}"
+    key = f"{act.run.idempotency_key}-{act.next.number}-{act.next.act}"
     try:
         given = Content(bytes(act.run.message.raw)) if act.run.message else Content(b"{}")
         content = transform(given, declared.get("steps", []), act.run.facts)
         if act.endpoint.direction != SENDS:
             return _journal(act, content, key), None
         kind = act.run.message.kind if act.run.message else act.run.process.code
-        return senders.send(act.endpoint, Parcel(content, key, kind, act.run.partition_key)), None
+        return senders.send(act.endpoint, Parcel(content, key, kind, act.run.idempotency_key)), None
     except Refused as refused:
         return Result(senders.REFUSED, refused.code[:60]), plain(refused)
     except Exception as wrong:
@@ -221,7 +221,9 @@ def _note(act: Act, result: Result, error: dict[str, Any] | None) -> None:
     step.outcome = _outcome(act, result, step.attempts)
     step.answer = result.answer
     step.error = (
-        None if step.outcome == DONE else error or {"code": f"bus.{result.word}", "facts": {"answer": result.answer}}
+        None
+        if step.outcome == DONE
+        else error or {"code": f"bus.step_{result.word}", "facts": {"answer": result.answer}}
     )
     step.ended_at = at if step.outcome else None
     step.save()

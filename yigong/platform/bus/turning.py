@@ -33,6 +33,7 @@ def run(stopped: Callable[[], bool], *, pause: float = 0.2) -> None:
             done = 0
         if not done:
             time.sleep(pause)
+    delivery.finish()
     connection.close()
 
 

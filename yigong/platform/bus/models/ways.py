@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from yigong.kit.ids import opaque
 from yigong.platform.bus.domain import OPEN_DELIVERIES, OPEN_RUNS, DeliveryState, Priority, RouteState, RunState
 from yigong.platform.bus.models.journal import Message
 from yigong.platform.bus.models.register import Endpoint, Service
@@ -111,8 +113,8 @@ class Delivery(models.Model):
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every sending of this delivery, so that a receiver acts once."""
-        return f"yg-{self.pk}"
+        """The same for every sending of this delivery, so that a receiver acts once; no other installation has it."""
+        return f"yg-{opaque(settings.OPAQUE_KEY, self.pk)}"
 
 
 class Attempt(models.Model):
@@ -162,9 +164,9 @@ class Run(models.Model):
         return f"{self.process_id} {self.key}"
 
     @property
-    def partition_key(self) -> str:
-        """Runs send each for itself."""
-        return f"run-{self.pk}"
+    def idempotency_key(self) -> str:
+        """The beginning of the keys of its steps, and the key under which it sends in order."""
+        return f"yg-run-{opaque(settings.OPAQUE_KEY, self.pk)}"
 
 
 class RunStep(models.Model):

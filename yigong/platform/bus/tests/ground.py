@@ -8,7 +8,7 @@ from yigong.kit.ctx import system
 from yigong.platform.bus import journal, register, routes, routing, services
 from yigong.platform.bus.delivery import deliver
 from yigong.platform.bus.envelope import open_envelope
-from yigong.platform.bus.models import Endpoint, Route
+from yigong.platform.bus.models import Attempt, Endpoint, Route
 
 HOSPITAL = "100000001X"
 
@@ -42,14 +42,11 @@ def active(code: str, condition: str, *targets: dict[str, Any], **facts: Any) ->
     return routes.move_route(system(), found.pk, "activate")
 
 
-def turn(rounds: int = 10) -> int:
-    """Route and deliver until nothing is due; how many sendings."""
+def turn() -> int:
+    """Route and deliver until nothing is due and nothing in hand; how many sendings."""
     while routing.route():
         pass
-    sent = 0
-    for _ in range(rounds):
-        done = deliver()
-        if not done:
-            break
-        sent += done
-    return sent
+    before = Attempt.objects.count()
+    while deliver():
+        pass
+    return Attempt.objects.count() - before

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -33,21 +33,27 @@ class HttpReceiver:
 
     def __init__(self, port: int = 0) -> None:
         self.got: list[Got] = []
+        self.links: list[socket.socket] = []
         self.answer: Callable[[Got], tuple[int, bytes]] = lambda _got: (200, b"{}")
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self) -> None:
+                super().setup()
+                receiver.links.append(self.connection)
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 got = Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
                 receiver.got.append(got)
                 status, answer = receiver.answer(got)
-                self.send_response(status)
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
+                with suppress(OSError):  # the sender has been killed
+                    self.send_response(status)
+                    self.send_header("content-length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet."""
@@ -68,8 +74,12 @@ class HttpReceiver:
         return [g.headers["idempotency-key"] for g in self.got]
 
     def close(self) -> None:
+        """End, with the connections that are kept open."""
         self.server.shutdown()
         self.server.server_close()
+        for link in self.links:
+            with suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
         self.thread.join()
 
 

@@ -23,7 +23,9 @@ ALL = ("bus.view", "bus.search", "bus.reveal", "bus.replay", "bus.run", "bus.sub
 pytestmark = pytest.mark.django_db
 
 
-def signed_in(actions: tuple[str, ...] = ALL, *, purpose: Purpose = Purpose.OPERATION, reach: Reach = Reach.COUNTY) -> Client:
+def signed_in(
+    actions: tuple[str, ...] = ALL, *, purpose: Purpose = Purpose.OPERATION, reach: Reach = Reach.COUNTY
+) -> Client:
     """A browser of somebody who holds these."""
     make_role("operator", "运维", actions=actions, reach=reach, purpose=purpose)
     user = make_user("op", "冯磊", password="a-long-password", role="operator", org_code=HOSPITAL)
@@ -75,7 +77,12 @@ def test_every_page_opens_in_both_languages(ways: Delivery, language: str) -> No
         assert answer.status_code == 200, address
         assert "张三" not in text and "P123456" not in text, address
         if language == "en":
-            body = re.sub(r"<(code|pre|option|textarea|td|dd|h1|title)\b.*?</\1>|<header.*?</header>", "", text.partition('id="main"')[2].partition("<footer")[0], flags=re.DOTALL)
+            body = re.sub(
+                r"<(code|pre|option|textarea|td|dd|h1|title)\b.*?</\1>|<header.*?</header>",
+                "",
+                text.partition('id="main"')[2].partition("<footer")[0],
+                flags=re.DOTALL,
+            )
             assert re.findall(r"[一-鿿]+", re.sub(r"<[^>]+>", "", body)) in ([], ["类型", "且"], ["县医院"]), address
 
 
@@ -100,16 +107,26 @@ def test_a_service_is_registered_published_subscribed_and_called_through_pages(c
     url = reverse("bus-intake:call", args=["report"])
 
     def call(body: bytes, given: str = key, **headers: str) -> tuple[int, dict[str, str]]:
-        found = client.post(url, body, content_type="application/octet-stream", headers={"Authorization": f"Bearer {given}", **headers})
+        found = client.post(
+            url, body, content_type="application/octet-stream", headers={"Authorization": f"Bearer {given}", **headers}
+        )
         return found.status_code, found.json()
 
     assert call(message("M1"), "")[0] == 401
     assert call(message("M1"), "wrong")[0] == 403
     first = call(message("M1"))
     assert first[0] == 202 and call(message("M1")) == first, "the same message again is the same"
-    assert call(b'{"a": 1}', **{"Idempotency-Key": "X9", "X-Message-Type": "visit.changed", "X-Partition-Key": "P5"})[0] == 429
+    assert (
+        call(b'{"a": 1}', **{"Idempotency-Key": "X9", "X-Message-Type": "visit.changed", "X-Partition-Key": "P5"})[0]
+        == 429
+    )
     with clock.fixed(clock.now() + timedelta(minutes=1)):
-        assert call(b'{"a": 1}', **{"Idempotency-Key": "X9", "X-Message-Type": "visit.changed", "X-Partition-Key": "P5"})[0] == 202
+        assert (
+            call(b'{"a": 1}', **{"Idempotency-Key": "X9", "X-Message-Type": "visit.changed", "X-Partition-Key": "P5"})[
+                0
+            ]
+            == 202
+        )
         assert call(b"  ")[0] == 400
         process()
     kept = Message.objects.order_by("pk")
@@ -118,11 +135,16 @@ def test_a_service_is_registered_published_subscribed_and_called_through_pages(c
     ]  # fmt: skip
     assert Message.objects.get(kind="visit.changed").state == "processed"
     assert "县医院 LIS" in browser.get(reverse("bus:service", args=[service.pk])).content.decode()
-    assert browser.post(reverse("bus:subscription-move", args=[row.pk, "suspend"])).status_code == 422, "a reason is asked for"
+    assert browser.post(reverse("bus:subscription-move", args=[row.pk, "suspend"])).status_code == 422, (
+        "a reason is asked for"
+    )
     browser.post(reverse("bus:subscription-move", args=[row.pk, "suspend"]), {"reason": "核查"})
     assert call(message("M3"))[0] == 403
     browser.post(reverse("bus:service-move", args=[service.pk, "deprecate"]), {"reason": "有新版本"})
-    assert browser.post(reverse("bus:service-move", args=[service.pk, "retire"]), {"reason": "有新版本"}).status_code == 409
+    assert (
+        browser.post(reverse("bus:service-move", args=[service.pk, "retire"]), {"reason": "有新版本"}).status_code
+        == 409
+    )
     browser.post(reverse("bus:subscription-move", args=[row.pk, "end"]), {"reason": "改用新版本"})
     browser.post(reverse("bus:service-move", args=[service.pk, "retire"]), {"reason": "有新版本"})
     assert Service.objects.get().state == "retired"
@@ -135,13 +157,19 @@ def test_subscribers_are_told_what_a_service_publishes() -> None:
     service = published()
     for code, condition in (("a", ""), ("b", "[PV1-2] = 'O'"), ("c", "")):
         endpoint = outward(code, "http://127.0.0.1:9/in")
-        row = register.subscribe(system(), service.pk, caller=code, org_code="", reason="x", endpoint=endpoint, condition=condition)
+        row = register.subscribe(
+            system(), service.pk, caller=code, org_code="", reason="x", endpoint=endpoint, condition=condition
+        )
         if code != "c":
             register.move_subscription(system(), row.pk, "approve")
     active("publish", "", {"service": "report"})
     accept(message("1"), message("2", "P2", visit="O"))
     routing.route()
-    assert sorted(Delivery.objects.values_list("message__control_id", "endpoint__code")) == [("1", "a"), ("2", "a"), ("2", "b")]
+    assert sorted(Delivery.objects.values_list("message__control_id", "endpoint__code")) == [
+        ("1", "a"),
+        ("2", "a"),
+        ("2", "b"),
+    ]
     assert not Message.objects.filter(routed_at=None).exists() and routing.route() == 0
 
 
@@ -155,9 +183,20 @@ def test_endpoint_and_route_are_made_by_forms_with_mistakes_said_in_words() -> N
     }  # fmt: skip
     wrong = browser.post(reverse("bus:endpoint-new"), facts)
     assert wrong.status_code == 422 and "host:port" in wrong.content.decode()
-    assert browser.post(reverse("bus:endpoint-new"), facts | {"address": "127.0.0.1:2575", "options": "{bad"}).status_code == 422
+    assert (
+        browser.post(reverse("bus:endpoint-new"), facts | {"address": "127.0.0.1:2575", "options": "{bad"}).status_code
+        == 422
+    )
     assert browser.post(reverse("bus:endpoint-new"), facts | {"address": "127.0.0.1:2575"}).status_code == 302
-    route = {"code": "r", "name": "结果", "position": "10", "priority": "0", "condition": "type = ", "aim_1": "endpoint:his", "steps_1": "[]"}
+    route = {
+        "code": "r",
+        "name": "结果",
+        "position": "10",
+        "priority": "0",
+        "condition": "type = ",
+        "aim_1": "endpoint:his",
+        "steps_1": "[]",
+    }
     for changed, words in (
         ({}, "没有写完"), ({"condition": "nobody = '1'"}, "nobody"), ({"condition": "", "aim_1": ""}, "至少要有一个去向"),
         ({"condition": "", "steps_1": '[{"step": "no.such"}]'}, "no.such"), ({"condition": "", "steps_1": "[1,"}, "JSON"),
@@ -172,7 +211,9 @@ def test_endpoint_and_route_are_made_by_forms_with_mistakes_said_in_words() -> N
     assert Route.objects.get().state == "active"
     accept(message("3"))
     routing.route()
-    assert [d.message.control_id for d in Delivery.objects.all()] == ["3"], "what came before the route was active takes it not"
+    assert [d.message.control_id for d in Delivery.objects.all()] == ["3"], (
+        "what came before the route was active takes it not"
+    )
 
 
 @pytest.mark.feature("C17")
@@ -231,7 +272,15 @@ def test_numbers_are_found_by_an_index_and_at_declared_places() -> None:
     register.save_inward(system(), place.pk, paths={"order": ["PV1-2"]})
     accept(raw, code="with-places")
     kept = Message.objects.get()
-    assert sorted(kept.keys) == ["document:DOC-9", "order:A7", "order:B7", "order:E", "order:I", "patient:P1", "visit:V-5"]
+    assert sorted(kept.keys) == [
+        "document:DOC-9",
+        "order:A7",
+        "order:B7",
+        "order:E",
+        "order:I",
+        "patient:P1",
+        "visit:V-5",
+    ]
     with connection.cursor() as cursor:
         cursor.execute("set local enable_seqscan = off")
         cursor.execute("explain select id from bus_message where keys && array['order:A7']::varchar[]")
@@ -245,7 +294,12 @@ def test_a_process_is_declared_by_form_and_its_runs_are_steered(ways: Delivery) 
     facts = {"code": "p", "name": "就诊", "is_active": "on"}
     wrong = browser.post(reverse("bus:process-new"), facts | {"steps": '[{"name": "a", "do": {"endpoint": "nobody"}}]'})
     assert wrong.status_code == 422
-    assert browser.post(reverse("bus:process-new"), facts | {"steps": '[{"name": "a", "do": {"endpoint": "his"}}]'}).status_code == 302
+    assert (
+        browser.post(
+            reverse("bus:process-new"), facts | {"steps": '[{"name": "a", "do": {"endpoint": "his"}}]'}
+        ).status_code
+        == 302
+    )
     run = runs.begin(system(), "p", key="K", facts={})
     assert browser.post(reverse("bus:run-move", args=[run.pk, "cancel"]), {}).status_code == 422
     browser.post(reverse("bus:run-move", args=[run.pk, "cancel"]), {"reason": "患者取消"})
