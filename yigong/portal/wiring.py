@@ -34,6 +34,7 @@ URLS = [
     ("platform/staff/", "yigong.platform.registry.staff_pages"),
     ("platform/terms/", "yigong.platform.registry.term_pages"),
     ("platform/bus/", "yigong.platform.bus.urls"),
+    ("bus/v1/", "yigong.platform.bus.intake_urls"),
     ("platform/services/", "yigong.platform.hl7v3.urls"),
     ("ws/", "yigong.platform.hl7v3.endpoint_urls"),
     ("platform/dicom/", "yigong.platform.dicom.urls"),
@@ -57,6 +58,7 @@ COMMANDS = {
     "ingest": "yigong.platform.exchange.command:ingest",
     "listen": "yigong.platform.bus.listener:listen",
     "kafka": "yigong.platform.bus.kafka:main",
+    "bus": "yigong.platform.bus.turning:main",
     "exchange": "yigong.platform.exchange.run_command:main",
     "edge": "yigong.edge.command:main",
     "document": "yigong.standards.cda.command:main",
@@ -90,6 +92,8 @@ HANDLERS: dict[str, list[str]] = {
 #: what `yigong work` does in turn: functions without arguments that answer how much they did
 WORK = [
     "yigong.platform.bus.api:process",
+    "yigong.platform.bus.api:work",
+    "yigong.platform.bus.api:clean",
     "yigong.platform.exchange.edge.api:work",
     "yigong.platform.exchange.api:tell_alarms",
     "yigong.platform.fhir.api:work",
@@ -109,6 +113,9 @@ BUS_HANDLERS = {
 
 #: name -> function that gives all resources which a module lends to FHIR (fhir.api.Lent)
 FHIR_PUBLISHERS = {"referral": "yigong.collaboration.referral.lending:everything"}
+
+#: dotted paths of lists of transformations (`bus.api.Step`) that languages lend to the routes of the bus
+BUS_STEPS: list[str] = []
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]

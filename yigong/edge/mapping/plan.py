@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from yigong.edge.mapping.convert import Output, as_kind, failure, looked_up
-from yigong.edge.mapping.expression import Wrong, compile_text
+from yigong.kit.expression import Wrong, compile_text
 from yigong.edge.mapping.file import MappingFile, Mistakes, Spec, parse
 from yigong.edge.mapping.filtering import Filter, compile_filter, told
 from yigong.edge.mapping.findings import NO_FINDINGS, found
