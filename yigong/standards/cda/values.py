@@ -114,7 +114,7 @@ def value_nodes(root: etree._Element) -> Iterator[tuple[etree._Element, Value]]:
 
 def _frames(node: etree._Element) -> bool:
     parent = node.getparent()
-    if parent is None or node.tag in FRAME or parent.tag == "qualifier":
+    if parent is None or node.tag in FRAME or parent.tag in ("qualifier", "parentDocument"):
         return True
     if node.tag == "code":
         return parent.tag not in CODED or _names_an_element(node)
