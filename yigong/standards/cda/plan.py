@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from yigong.standards.cda.rows import UNITS
 
 Key = tuple[str, str]  # data set, field
 ROUNDS = 8
+CONDITIONS = re.compile(r"\[[^\]]*\]")
 PLAINLY = {"narrative": False}  # what a trial is read for does not stand in the words
 
 
@@ -97,7 +99,7 @@ def _candidates(kind: Kind, data_set: str, field: Any) -> Iterator[Way]:
 
 def _holds(place: Place, field: Any) -> bool:
     """Whether the element at the place can hold the field: points in time hold no words, names and numbers no time."""
-    if "//" in place.xpath:
+    if "//" in CONDITIONS.sub("", place.xpath):
         return False  # says where to look, not where to write
     tag = place.xpath.rsplit("/", 1)[1].split("[")[0]
     if tag in ("time", "effectiveTime", "low", "high", "birthTime"):

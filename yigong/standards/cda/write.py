@@ -117,6 +117,18 @@ def losses(code: str, facts: Mapping[str, Any], standards: Any) -> list[Loss]:
     return lost
 
 
+def placeless(code: str, standards: Any) -> list[tuple[str, Any]]:
+    """The fields, with their data set, that no declared place of a kind gives back."""
+    plan = plan_of(code, standards)
+    return [
+        (data_set.identifier, field)
+        for data_set in plan.kind.data_sets
+        for field in data_set.fields
+        if (data_set.identifier, field.identifier) not in plan.ways
+        and (data_set.identifier, field.identifier) not in plan.units
+    ]
+
+
 def _because(plan: Plan, key: Key, field: Any, at: int, kept: str | None) -> str:
     if field is None:
         return "unknown_field"
@@ -420,4 +432,4 @@ def _meet(node: etree._Element, condition: Condition, name: str) -> None:
         code.set("displayName", name)
 
 
-__all__ = ["Loss", "losses", "write_document", "written"]
+__all__ = ["Loss", "losses", "placeless", "write_document", "written"]
