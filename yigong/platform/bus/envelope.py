@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +13,18 @@ from yigong.kit.hl7v2.parse import Message, NotHl7, Segment, Separators
 from yigong.kit.hl7v2.write import escape
 
 ORDERS = {"OBR": (3, 2), "ORC": (3, 2)}
+#: segment -> (field, kind of business number); what a person at the desk searches by
+NUMBERS = {
+    "PID": ((3, "patient"), (2, "patient"), (4, "patient"), (18, "visit")),
+    "PV1": ((19, "visit"),),
+    "ORC": ((2, "order"), (3, "order")),
+    "OBR": ((2, "order"), (3, "order")),
+    "TXA": ((12, "document"),),
+    "SCH": ((1, "order"), (2, "order")),
+    "MRG": ((1, "patient"),),
+}
+MOST_KEYS = 24
+PART = "\x1f"  # stands between keys on their way into the journal
 #: codes of the HL7 table 0357
 NOT_READABLE, INTERNAL, TOO_LARGE = "100", "207", "102"
 SAID = {
@@ -37,10 +49,21 @@ class Envelope(NamedTuple):
     partition_key: str
     header: Segment | None = None  # of HL7 v2
     faults: tuple[Fault, ...] = ()  # what keeps it from being used
+    keys: tuple[str, ...] = ()  # business numbers as "kind:value"
 
     def rows(self) -> tuple[bytes | str, ...]:
-        """The facts without header and faults, in order."""
+        """The facts without header, faults and keys, in order."""
         return self[: self._fields.index("header")]  # type: ignore[return-value]
+
+    def numbers(self) -> tuple[str, ...]:
+        """The business numbers; where none were gathered, patient and order."""
+        return self.keys or keyed([("patient", self.local_id), ("order", self.order_no)])
+
+
+def keyed(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Business numbers as the journal keeps them: each once, at most MOST_KEYS of a message."""
+    once = dict.fromkeys(f"{kind}:{value[:80]}" for kind, value in found if value)
+    return tuple(once)[:MOST_KEYS]
 
 
 class Unsupported(NotHl7):
@@ -74,7 +97,20 @@ def open_envelope(raw: bytes) -> Envelope:
     facts = (sender[:200], control[:200], kind[:40], decoded.charset, org_code[:10], local_id[:80], order_no[:80])
     sender, control, kind, charset, org_code, local_id, order_no = (fact.replace("\x00", "") for fact in facts)
     key = key[:200].replace("\x00", "")
-    return Envelope(raw, digest, sender, control, kind, charset, org_code, local_id, order_no, key, header, faults)
+    keys = keyed(_numbers(message))
+    return Envelope(
+        raw, digest, sender, control, kind, charset, org_code, local_id, order_no, key, header, faults, keys
+    )
+
+
+def _numbers(message: Message) -> Iterator[tuple[str, str]]:
+    for line in message.lines:
+        if not (named := NUMBERS.get(line[:3])):
+            continue
+        segment = Segment(line, message.separators, message.charset)
+        for field, kind in named:
+            for number in range(1, len(segment.repetitions(field)) + 1):
+                yield kind, segment.value(field, 1, number).replace("\x00", "").replace(PART, "").strip()
 
 
 def _patient(message: Message) -> str:

@@ -101,6 +101,7 @@ class Listener:
     quota: int = 0
     limit: int = LIMIT
     slow_seconds: float = 30.0  # a message that has begun must go on within this time
+    message_seconds: float = 120.0  # and end within this, however evenly it drips
     idle_seconds: float = 3600.0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     stopping: bool = False
@@ -122,17 +123,22 @@ class Listener:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        framer = Framer(self.limit)
+        framer, clock = Framer(self.limit), asyncio.get_running_loop().time
+        began = clock()
         while not self.stopping:
-            patience = self.slow_seconds if framer.waiting else self.idle_seconds
+            left = began + self.message_seconds - clock()
+            patience = max(0.0, min(self.slow_seconds, left)) if framer.waiting else self.idle_seconds
             data = await asyncio.wait_for(reader.read(READ), patience)
             if not data:
                 return
+            waited = framer.waiting
             try:
                 contents = framer.feed(data)
             except TooLarge:
                 await _send(writer, [envelope.acknowledgement(None, "AR", now(), error=envelope.TOO_LARGE)])
                 return
+            if contents or not waited:
+                began = clock()
             if contents:
                 await _send(writer, await self.answers(contents), self.slow_seconds)
 

@@ -23,6 +23,7 @@ from yigong.platform.records.matters import Matter, Told, matter, matters_of, te
 from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
     counts,
+    data_sets_of_encounter,
     document,
     document_view,
     documents,
@@ -31,6 +32,7 @@ from yigong.platform.records.selectors import (
     latest_results,
     medications,
     original,
+    plain_rows,
     prescription,
     report,
     results,
@@ -64,6 +66,7 @@ __all__ = [
     "columns",
     "corrections",
     "counts",
+    "data_sets_of_encounter",
     "days_left",
     "document",
     "document_view",
@@ -86,6 +89,7 @@ __all__ = [
     "model",
     "original",
     "plain",
+    "plain_rows",
     "prescription",
     "present_allergies",
     "record_versions",
