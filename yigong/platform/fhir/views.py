@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 
-from yigong.kit.errors import Fault, Refused
+from yigong.kit.errors import Refused
 from yigong.platform.fhir import access, acts, binaries, bundles, capability, openapi, reading, xml
 from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
 from yigong.platform.fhir.bodies import JSON, read
@@ -41,25 +41,33 @@ def fhir(action: str | None) -> Callable[[View], View]:
         @csrf_exempt
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            as_xml = False
             try:
                 as_xml = _wants_xml(request)
                 caller = () if action is None else (access.caller_of(request),)
                 answer = view(request, *caller, *args, **kwargs)
                 return _in_xml(answer) if as_xml else answer
-            except Refused as refused:
-                return refused_answer(refused)
-            except RequestDataTooBig:
-                return refused_answer(Refused("fhir.too_large"))
-            except DataError:  # the sign zero, a number beyond what a column holds
-                return refused_answer(Refused("fhir.parameter_value", name="?", value=""))
-            except (Fault, Exception):
-                log.exception("fault at a FHIR address")
-                return refused_answer(Refused("fhir.fault", request_id=getattr(request, "request_id", "")))
+            except Exception as error:
+                answer = _troubled(request, error)
+                return _in_xml(answer) if as_xml else answer
 
         guarded.action = action  # type: ignore[attr-defined]  # read by the test that walks all routes
         return guarded
 
     return wrap
+
+
+def _troubled(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The answer to what went wrong; called while the error is being handled."""
+    match error:
+        case Refused():
+            return refused_answer(error)
+        case RequestDataTooBig():
+            return refused_answer(Refused("fhir.too_large"))
+        case DataError():  # the sign zero, a number beyond what a column holds
+            return refused_answer(Refused("fhir.parameter_value", name="?", value=""))
+    log.exception("fault at a FHIR address")
+    return refused_answer(Refused("fhir.fault", request_id=getattr(request, "request_id", "")))
 
 
 def _wants_xml(request: HttpRequest) -> bool:

@@ -55,6 +55,8 @@ def test_xml_both_ways_over_http() -> None:
     for path, tag in (("Patient?_format=xml", "Bundle"), ("metadata?_format=xml", "CapabilityStatement")):
         answer = client.get(f"/fhir/r4/{path}")
         assert answer.status_code == 200 and etree.fromstring(answer.content).tag == f"{{{FHIR}}}{tag}"
+    gone = client.get("/fhir/r4/Patient/nobody?_format=xml")
+    assert gone.status_code == 404 and etree.fromstring(gone.content).tag == f"{{{FHIR}}}OperationOutcome"
     assert client.get("/fhir/r4/Patient", headers={"accept": "text/turtle"}).status_code == 406
 
 
