@@ -102,7 +102,7 @@ BUS_HANDLERS = {
 }
 
 #: dotted paths of lists of transformations (`bus.api.Step`) that languages lend to the routes of the bus
-BUS_STEPS: list[str] = []
+BUS_STEPS: list[str] = ["yigong.platform.exchange.bus_steps:STEPS"]
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]

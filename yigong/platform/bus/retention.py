@@ -38,7 +38,7 @@ _last = [0.0]
 
 def purge(ctx: Ctx, *, most: int = 1_000_000) -> int:
     """Clear what is over, each batch a transaction of its own; how many messages went."""
-    ctx.must("bus.manage")
+    ctx.must("bus.purge")
     gone = 0
     for endpoint_id, days in Endpoint.objects.values_list("pk", "keep_days"):
         before = now() - timedelta(days=days)
