@@ -13,6 +13,7 @@ from yigong.platform.bus.envelope import PART, Envelope, keyed
 from yigong.platform.bus.models import Endpoint
 
 COLUMNS = "raw, sha256, sender, control_id, kind, charset, org_code, local_id, order_no, partition_key"
+#: the arrays travel in binary form (%b): as text every byte of a message would be written twice and escaped
 #: rows with equal keys inside one statement meet the constraint as rows of two statements do; while no route is active
 #: there is nothing to decide, and a message is not touched again for it
 INSERT = f"""
@@ -20,8 +21,8 @@ insert into bus_message
     (endpoint_id, direction, {COLUMNS}, keys, received_at, due_at, state, attempts, outcome, routed_at)
 select %s, 'in', {COLUMNS}, string_to_array(keys, E'\\x1f'), %s, %s, 'received', 0, '',
     case when exists (select 1 from bus_route where state = 'active') then null else %s end
-from unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::text[], %s::text[]) as sent ({COLUMNS}, keys)
+from unnest(%b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+            %b::text[], %b::text[], %b::text[]) as sent ({COLUMNS}, keys)
 on conflict on constraint bus_message_once do nothing
 """
 

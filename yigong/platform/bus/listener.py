@@ -22,7 +22,7 @@ from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
 from yigong.kit.hl7v2.parse import NotHl7
 from yigong.platform.bus import envelope, journal, services, worker
-from yigong.platform.bus.envelope import Envelope
+from yigong.platform.bus.envelope import Envelope, Unsupported
 from yigong.platform.bus.mllp import LIMIT, Framer, TooLarge, frame
 
 log = logging.getLogger("yigong.bus")
@@ -145,25 +145,29 @@ class Listener:
     async def answers(self, contents: Sequence[bytes]) -> list[bytes]:
         """The acknowledgements of these messages, in their order, after those that are HL7 are kept."""
         opened = [_opened(content) for content in contents]
-        good = [e for e in opened if e is not None]
+        good = [e for e in opened if isinstance(e, Envelope)]
         kept = await self.gatherer.keep(good) if good else True
         at = now()
         return [_answer(e, kept, at) for e in opened]
 
 
-def _opened(content: bytes) -> Envelope | None:
+def _opened(content: bytes) -> Envelope | NotHl7:
     try:
         return envelope.open_envelope(content)
-    except NotHl7:
-        return None
+    except NotHl7 as error:
+        return error
 
 
-def _answer(opened: Envelope | None, kept: bool, at: datetime) -> bytes:
-    if opened is None:
-        return envelope.acknowledgement(None, "AR", at, error=envelope.NOT_READABLE)
+def _answer(opened: Envelope | NotHl7, kept: bool, at: datetime) -> bytes:
+    """AA once it is kept; AE with its faults where it is kept but cannot be used; AR where it is not taken in."""
+    match opened:
+        case Unsupported():
+            return envelope.acknowledgement(opened.header, "AR", at, faults=opened.faults)
+        case NotHl7():
+            return envelope.acknowledgement(None, "AR", at, error=envelope.NOT_READABLE)
     if not kept:
         return envelope.acknowledgement(opened.header, "AE", at, error=envelope.INTERNAL)
-    return envelope.acknowledgement(opened.header, "AA", at)
+    return envelope.acknowledgement(opened.header, "AE" if opened.faults else "AA", at, faults=opened.faults)
 
 
 async def _send(writer: asyncio.StreamWriter, answers: Sequence[bytes], seconds: float = 30.0) -> None:
