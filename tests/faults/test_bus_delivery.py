@@ -115,7 +115,9 @@ def test_workers_killed_and_a_receiver_that_goes_lose_and_double_nothing(worker:
     effects: dict[str, bytes] = {}
     for one in got:
         assert effects.setdefault(one.headers["idempotency-key"], one.body) == one.body
-    assert Counter(effects.values()) == Counter(message(f"{p}-{n}", f"P{p}") for n in range(EACH) for p in range(PATIENTS))
+    assert Counter(effects.values()) == Counter(
+        message(f"{p}-{n}", f"P{p}") for n in range(EACH) for p in range(PATIENTS)
+    )
     controls = [open_envelope(body).control_id for body in effects.values()]
     for p in range(PATIENTS):
         assert [c for c in controls if c.startswith(f"{p}-")] == [f"{p}-{n}" for n in range(EACH)]
@@ -170,7 +172,7 @@ def small_disk() -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute("show data_directory")
         owner = Path(str(cursor.fetchone()[0])).stat()  # type: ignore[index]
-    place = Path("/var/tmp") / f"yigong-small-{os.getpid()}"  # noqa: S108  - a mount point of this process
+    place = Path("/var/tmp") / f"yigong-small-{os.getpid()}"
     place.mkdir(mode=0o755)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", str(place)], check=False).returncode:
         place.rmdir()

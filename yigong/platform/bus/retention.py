@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
 from yigong.kit.clock import now
-from yigong.kit.ctx import Ctx, system
+from yigong.kit.ctx import Ctx
 from yigong.platform.bus.models import Endpoint
 from yigong.security.api import audit
 
 BATCH = 2000
-EVERY_SECONDS = 3600.0
 #: finished: carried on, its ways decided, no delivery open or dead, no run under way
 OVER = """
 select m.id from bus_message m
@@ -33,7 +31,6 @@ d as (delete from bus_delivery using deliveries where bus_delivery.id = deliveri
 r as (delete from bus_run using runs where bus_run.id = runs.id)
 delete from bus_message using gone where bus_message.id = gone.id
 """
-_last = [0.0]
 
 
 def purge(ctx: Ctx, *, most: int = 1_000_000) -> int:
@@ -58,11 +55,3 @@ def _batch(endpoint_id: int, before: datetime, count: int) -> int:
         if ids:
             cursor.execute(PURGE, {"ids": ids})
     return len(ids)
-
-
-def turn() -> int:
-    """The worker's step: once an hour; how many messages went."""
-    if time.monotonic() - _last[0] < EVERY_SECONDS and _last[0]:
-        return 0
-    _last[0] = time.monotonic()
-    return purge(system())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from yigong.kit import clock
 from yigong.kit.ctx import system
-from yigong.platform.bus import retention, routing, runs
+from yigong.platform.bus import retention, routing, runs, turning
 from yigong.platform.bus.models import Attempt, Delivery, Endpoint, Message, Run, RunStep
 from yigong.platform.bus.tests.ground import accept, active, inward, message, outward
 from yigong.security.models import Audit
@@ -79,19 +79,24 @@ def test_many_go_in_batches_and_the_audit_says_how_many(ways: None, monkeypatch:
     monkeypatch.setattr(retention, "BATCH", 7)
     accept(*(message(str(n), f"P{n}") for n in range(40)))
     Message.objects.update(state="processed", routed_at=clock.now())
-    Message.objects.filter(control_id__in=[str(n) for n in range(36)]).update(received_at=clock.now() - timedelta(days=99))
+    Message.objects.filter(control_id__in=[str(n) for n in range(36)]).update(
+        received_at=clock.now() - timedelta(days=99)
+    )
     assert retention.purge(system(), most=10) == 10
     assert retention.purge(system()) == 26 and retention.purge(system()) == 0
     assert sorted(Message.objects.values_list("control_id", flat=True)) == ["36", "37", "38", "39"]
-    assert [a.after for a in Audit.objects.filter(action="bus.purge").order_by("pk")] == [{"purged": 10}, {"purged": 26}]
+    assert [a.after for a in Audit.objects.filter(action="bus.purge").order_by("pk")] == [
+        {"purged": 10},
+        {"purged": 26},
+    ]
 
 
 @pytest.mark.feature("C21")
 def test_the_worker_clears_once_an_hour(ways: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first turn clears, the next ones within the hour do not look."""
-    monkeypatch.setattr(retention, "_last", [0.0])
+    monkeypatch.setattr(turning, "_last", [])
     for control in ("1", "2"):
         accept(message(control))
         Message.objects.update(state="processed", routed_at=clock.now(), received_at=clock.now() - timedelta(days=99))
-        assert retention.turn() == (control == "1")
+        assert turning.clean() == (control == "1")
     assert Message.objects.count() == 1
