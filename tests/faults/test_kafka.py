@@ -173,3 +173,32 @@ def _until(done: Any, *, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not done() and time.monotonic() < until:
         time.sleep(0.02)
+
+
+@pytest.mark.feature("C15", "C17")
+def test_a_route_to_a_topic_keeps_key_and_order_and_waits_for_a_broker_that_is_away(
+    configured: str, settings: Any
+) -> None:
+    """Messages of one patient lie in one partition in order with their idempotency keys; without a broker they wait."""
+    from yigong.platform.bus.models import Delivery
+    from yigong.platform.bus.tests.ground import accept, active, message, outward, turn
+
+    topic = f"routed-{random.getrandbits(40)}"
+    outward("topic", topic, "kafka", timeout_seconds=20)
+    active("all", "", {"endpoint": "topic"})
+    settings.KAFKA = ""
+    accept(message("0", "P0"))
+    turn()
+    assert Delivery.objects.get().state == "waiting" and Delivery.objects.get().error["code"] == "bus.away"
+    settings.KAFKA = configured
+    Delivery.objects.update(due_at=Delivery.objects.get().created_at)
+    accept(*(message(f"{p}-{n}", f"P{p}") for n in range(5) for p in range(4)))
+    turn()
+    found = _read(configured, topic, 21)
+    by_key: dict[bytes, list[bytes]] = defaultdict(list)
+    for record in found:
+        by_key[record.key()].append(record.value())
+        assert dict(record.headers())["idempotency-key"].startswith(b"yg-")
+    assert len(found) == 21 and len({r.partition() for r in found if r.key() == found[0].key()}) == 1
+    for p in range(1, 4):
+        assert by_key[f"100000001X|P{p}".encode()] == [message(f"{p}-{n}", f"P{p}") for n in range(5)]

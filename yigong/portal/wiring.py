@@ -116,7 +116,10 @@ BUS_HANDLERS = {
 FHIR_PUBLISHERS = {"referral": "yigong.collaboration.referral.lending:everything"}
 
 #: dotted paths of lists of transformations (`bus.api.Step`) that languages lend to the routes of the bus
-BUS_STEPS: list[str] = []
+BUS_STEPS: list[str] = ["yigong.platform.exchange.bus_steps:STEPS"]
+
+#: module -> function that gives the services it declares, for the register of the bus
+BUS_SERVICES = {"hl7v3": "yigong.platform.hl7v3.offers:offers", "fhir": "yigong.platform.fhir.offers:offers"}
 
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]

@@ -137,7 +137,7 @@ def services() -> list[tuple[str, str]]:
     return [("", "—"), *((str(s.pk), f"{s.name} {s.version}") for s in found)]
 
 
-def aims() -> list[tuple[str, Any]]:
+def aims() -> list[tuple[Any, Any]]:
     """Where a route may lead."""
     out = Endpoint.objects.filter(direction=SENDS).order_by("name")
     told = Service.objects.exclude(state="retired").order_by("name")

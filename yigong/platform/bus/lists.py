@@ -178,7 +178,7 @@ class ServiceList(ListPage):
     template = "bus/listed.html"
     columns = (
         State("state", _("状态"), words.SERVICES),
-        Text("name", _("服务名称"), order="name", lead=True, second="code"),
+        Text("title", _("服务名称"), order="title", lead=True, second="code"),
         Text("version", _("版本"), order="version"),
         Code("kind", _("协议"), words.KINDS),
         Owner("owner_org", _("提供方")),
@@ -191,7 +191,7 @@ class ServiceList(ListPage):
         Choice("state", _("状态"), [(k, w) for k, (_t, w) in words.SERVICES.items()]),
         Choice("kind", _("协议"), list(words.KINDS.items())),
     )
-    order = ("name", "id")
+    order = ("title", "id")
     empty_title = _("目录里还没有服务")
     empty_reason = _("登记服务、发布后，其他系统可申请订阅。")
 

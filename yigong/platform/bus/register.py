@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import secrets
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from yigong.kit.clock import now
-from yigong.kit.ctx import Ctx
+from yigong.kit.ctx import Ctx, system
 from yigong.kit.errors import Refused
 from yigong.platform.bus import gate
 from yigong.platform.bus.conditions import compile_condition
@@ -200,15 +201,31 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def offer(ctx: Ctx, origin: str, offers: list[Mapping[str, Any]]) -> int:
-    """Bring the services a module declares into the register; new ones are published. How many are new."""
+@transaction.atomic
+def offer(ctx: Ctx, origin: str, offers: list[dict[str, Any]]) -> int:
+    """Bring the services a module declares into the register, with the endpoint each is called at; how many are new.
+
+    New ones are published. What a person has made of a known one (its state, its quota) stays.
+    """
     new = 0
-    for facts in offers:
+    for said in offers:
+        facts = {k: v for k, v in said.items() if k != "endpoint"}
         known = Service.objects.filter(code=facts["code"], version=facts["version"]).first()
         if known is None:
-            found = save_service(ctx, origin=origin, **facts)
-            move_service(ctx, found.pk, "publish")
+            known = save_service(ctx, origin=origin, **facts)
+            move_service(ctx, known.pk, "publish")
             new += 1
-        elif any(getattr(known, k) != v for k, v in facts.items()):
-            save_service(ctx, origin=origin, **facts)
+        elif known.state != "retired" and any(getattr(known, k) != v for k, v in facts.items()):
+            known = save_service(ctx, origin=origin, **facts)
+        if "endpoint" in said:
+            Endpoint.objects.filter(code=said["endpoint"], service=None).update(service=known)
+    return new
+
+
+def gather() -> int:
+    """The services of every module of the wiring; how many are new."""
+    new = 0
+    for origin, path in getattr(settings, "BUS_SERVICES", {}).items():
+        module, _sep, name = path.partition(":")
+        new += offer(system(), origin, getattr(importlib.import_module(module), name)())
     return new

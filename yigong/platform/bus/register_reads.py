@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
+from django.utils.translation import get_language
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
@@ -18,7 +19,7 @@ from yigong.web.rows import Sql
 
 WINDOW = timedelta(days=30)
 SERVICES = """
-select s.*, (select count(*) from bus_endpoint e where e.service_id = s.id) as endpoints,
+select s.*, case when %(english)s and s.name_en <> '' then s.name_en else s.name end as title, (select count(*) from bus_endpoint e where e.service_id = s.id) as endpoints,
     (select count(*) from bus_subscription u where u.service_id = s.id and u.state = 'active') as subscribers,
     (select count(*) from bus_subscription u where u.service_id = s.id and u.state = 'requested') as requested
 from bus_service s
@@ -65,7 +66,7 @@ def _rows(sql: str, given: dict[str, Any]) -> list[dict[str, Any]]:
 def services(ctx: Ctx, *, q: str = "", state: str = "", kind: str = "") -> Sql:
     """The register; it names nobody."""
     ctx.must("bus.view")
-    return Sql(SERVICES, {"q": q, "like": f"%{q}%", "state": state, "kind": kind})
+    return Sql(SERVICES, {"q": q, "like": f"%{q}%", "state": state, "kind": kind, "english": get_language() == "en"})
 
 
 def service(ctx: Ctx, service_id: int) -> Service:

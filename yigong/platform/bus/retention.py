@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
 from yigong.kit.clock import now
-from yigong.kit.ctx import Ctx, system
+from yigong.kit.ctx import Ctx
 from yigong.platform.bus.models import Endpoint
 from yigong.security.api import audit
 
 BATCH = 2000
-EVERY_SECONDS = 3600.0
 #: finished: carried on, its ways decided, no delivery open or dead, no run under way
 OVER = """
 select m.id from bus_message m
@@ -33,12 +31,11 @@ d as (delete from bus_delivery using deliveries where bus_delivery.id = deliveri
 r as (delete from bus_run using runs where bus_run.id = runs.id)
 delete from bus_message using gone where bus_message.id = gone.id
 """
-_last = [0.0]
 
 
 def purge(ctx: Ctx, *, most: int = 1_000_000) -> int:
     """Clear what is over, each batch a transaction of its own; how many messages went."""
-    ctx.must("bus.manage")
+    ctx.must("bus.purge")
     gone = 0
     for endpoint_id, days in Endpoint.objects.values_list("pk", "keep_days"):
         before = now() - timedelta(days=days)
@@ -58,11 +55,3 @@ def _batch(endpoint_id: int, before: datetime, count: int) -> int:
         if ids:
             cursor.execute(PURGE, {"ids": ids})
     return len(ids)
-
-
-def turn() -> int:
-    """The worker's step: once an hour; how many messages went."""
-    if time.monotonic() - _last[0] < EVERY_SECONDS and _last[0]:
-        return 0
-    _last[0] = time.monotonic()
-    return purge(system())

@@ -15,10 +15,20 @@ from yigong.platform.bus.conditions import Condition, compile_condition, judge
 from yigong.platform.bus.content import Content
 from yigong.platform.bus.delivery import facts_of
 from yigong.platform.bus.domain import SERVING, RouteState, SubscriptionState
-from yigong.platform.bus.models import Delivery, Message, Route, Subscription, Target
+from yigong.platform.bus.models import Message, Route, Subscription, Target
 
 _LOCK = 4_027_551_190_347  # one router at a time: deliveries are numbered in the order of their messages
 BATCH = 500
+WRITE = """
+insert into bus_delivery (message_id, target_id, endpoint_id, partition_key, priority, state, created_at, due_at, attempts,
+    failures, answer)
+select p.message_id, p.target_id, p.endpoint_id, m.partition_key, p.priority, 'waiting', %s, %s, 0, 0, ''
+from unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[]) with ordinality
+    as p (message_id, target_id, endpoint_id, priority, at)
+join bus_message m on m.id = p.message_id
+order by p.at
+on conflict on constraint bus_delivery_once do nothing
+"""
 
 
 class Way(NamedTuple):
@@ -109,11 +119,9 @@ def told(service_id: int, message: Message) -> list[int]:
 
 
 def write(planned: Sequence[Planned], at: datetime) -> None:
-    """The deliveries, each once."""
-    rows = [
-        Delivery(message=p.message, target=p.target, endpoint_id=p.endpoint_id, priority=p.priority) for p in planned
-    ]
-    for row in rows:
-        row.created_at = row.due_at = at
-        row.partition_key = row.message.partition_key
-    Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+    """The deliveries, each once, numbered in the order of their messages."""
+    if not planned:
+        return
+    rows = [(p.message.pk, p.target.pk, p.endpoint_id, p.priority) for p in planned]
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, [at, at, *(list(column) for column in zip(*rows, strict=True))])

@@ -41,6 +41,7 @@ SENTENCES: dict[str, object] = {
     "bus.bad_process": _("编排第 %(number)s 步写法不对：%(why)s。"),
     "bus.bad_json": _("第 %(line)s 行第 %(column)s 列不是正确的 JSON。"),
     "bus.no_purpose": _("您的用途不含查看个人信息：消息内容保持遮蔽。"),
+    "bus.no_records": _("%(type)s 消息里没有可写入文档的标准记录：请核对路由条件。"),
     "bus.no_key": _("没有给出调用密钥：请在 Authorization 头中写 Bearer 加密钥。"),
     "bus.not_subscribed": _("没有生效的订阅可以调用服务 %(service)s：请核对密钥，或向平台申请订阅。"),
     "bus.over_quota": _("超过每分钟 %(quota)s 次的配额，请 %(seconds)s 秒后再试。"),

@@ -11,15 +11,26 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, connection
 
-from yigong.platform.bus import delivery, retention, routing, runs
+from yigong.kit.ctx import system
+from yigong.platform.bus import delivery, register, retention, routing, runs
 
 log = logging.getLogger("yigong.bus")
-clean = retention.turn
+EVERY_SECONDS = 3600.0
+_last: list[float] = []
 
 
 def work() -> int:
     """Decide ways, send what is due, carry runs on; how much was done."""
     return routing.route() + delivery.deliver() + runs.turn()
+
+
+def clean() -> int:
+    """Once an hour: clear what is over, and bring the services of the modules into the register; how many messages went."""
+    if _last and time.monotonic() - _last[0] < EVERY_SECONDS:
+        return 0
+    _last[:] = [time.monotonic()]
+    register.gather()
+    return retention.purge(system())
 
 
 def run(stopped: Callable[[], bool], *, pause: float = 0.2) -> None:

@@ -14,8 +14,20 @@ from yigong.standards.cda.header import Header, Patient, read_header
 from yigong.standards.cda.places import Kind, compile_kind
 from yigong.standards.cda.reading import Read, read_values
 from yigong.standards.cda.rows import Coverage, Row, Rows, rows_of
+from yigong.standards.cda.write import write_document
 
-__all__ = ["ClinicalDocument", "Coverage", "Finding", "Header", "Patient", "Read", "Row", "Rows", "open_document"]
+__all__ = [
+    "ClinicalDocument",
+    "Coverage",
+    "Finding",
+    "Header",
+    "Patient",
+    "Read",
+    "Row",
+    "Rows",
+    "open_document",
+    "write_document",
+]
 
 
 @dataclass(frozen=True, slots=True)

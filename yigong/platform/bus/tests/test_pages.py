@@ -13,7 +13,7 @@ from django.urls import reverse
 from yigong.kit import clock
 from yigong.kit.ctx import Purpose, Reach, system
 from yigong.platform.bus import register, routing, runs
-from yigong.platform.bus.models import Delivery, Endpoint, Message, Route, Run, Service, Subscription
+from yigong.platform.bus.models import Delivery, Message, Route, Run, Service, Subscription
 from yigong.platform.bus.tests.ground import HOSPITAL, accept, active, inward, message, outward
 from yigong.platform.bus.worker import process
 from yigong.security.api import make_role, make_user
@@ -309,10 +309,17 @@ def test_a_process_is_declared_by_form_and_its_runs_are_steered(ways: Delivery) 
     assert "患者取消" in browser.get(reverse("bus:run", args=[run.pk])).content.decode()
 
 
-def test_declared_services_of_a_module_come_into_the_register() -> None:
-    """New ones are published; the same again changes nothing; a changed name is taken over."""
-    offer = {"code": "EHR-PL-01", "version": "1", "name": "居民注册", "kind": "hl7v3"}
-    assert register.offer(system(), "hl7v3", [offer]) == 1
-    assert register.offer(system(), "hl7v3", [offer | {"name": "居民注册服务"}]) == 0
-    assert (Service.objects.get().name, Service.objects.get().state) == ("居民注册服务", "published")
-    assert Endpoint.objects.count() == 0
+@pytest.mark.feature("C14")
+def test_declared_services_of_the_modules_come_into_the_register() -> None:
+    """All are published with their endpoints; again nothing is new; what a person decided of one stays."""
+    place = inward("v3/EHR-PL-01")
+    count = register.gather()
+    assert count > 20 and Service.objects.filter(state="published").count() == count
+    found = Service.objects.get(code="EHR-PL-01")
+    place.refresh_from_db()
+    assert place.service_id == found.pk
+    register.move_service(system(), found.pk, "suspend", reason="维护")
+    Service.objects.filter(pk=found.pk).update(name="旧名")
+    assert register.gather() == 0
+    found.refresh_from_db()
+    assert (found.state, found.name != "旧名") == ("suspended", True)
