@@ -58,6 +58,8 @@ ROLES = (
             "home.view",
             "standards.view",
             "quality.view",
+            "exchange.view",
+            "exchange.edge.confirm",
             "quality.rows",
             "quality.export",
             "quality.assign",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, Purpose, Reach
@@ -24,12 +25,54 @@ def audit(
     after: Any = None,
 ) -> None:
     """Write down an act: who, for which institution, why, what, on whom."""
-    _line(ctx, action, subject_kind, subject_id, registration_id, before, after).save(force_insert=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _AUDIT,
+            [
+                now(), ctx.actor_id, ctx.actor_name, ctx.role, ctx.org_code, ctx.purpose, action, subject_kind,
+                str(subject_id), registration_id, _json(before), _json(after), ctx.request_id, ctx.address,
+            ],
+        )  # fmt: skip
+
+
+#: every page of a person writes one: as a statement it costs a fifth of what the model's own way costs
+_AUDIT = """insert into security_audit (at, actor_id, actor_name, role, org_code, purpose, action, subject_kind, subject_id,
+                registration_id, before, after, request_id, address)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s)"""
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
 
 
 def audit_many(ctx: Ctx, action: str, subject_kind: str, subjects: Iterable[tuple[object, int | None]]) -> None:
     """Write down one act on many subjects: pairs of subject id and registration id."""
     Audit.objects.bulk_create([_line(ctx, action, subject_kind, s, r, None, None) for s, r in subjects])
+
+
+#: what a row of a set-based statement must name for :func:`audit_sql`
+WHO = ("actor_id", "actor_name", "role", "org_code", "purpose", "request_id", "address")
+WHAT = ("action", "subject_kind", "subject_id", "registration_id")
+
+
+def audit_sql(source: str) -> str:
+    """A statement that writes down an act for each row of *source* (a select with the columns WHO and WHAT), for one that
+    reads and must be written down in the same round: what was read has then been audited, or was not read."""
+    names = ", ".join((*WHO, *WHAT))
+    return f"insert into security_audit (at, {names}) select now(), {names} from ({source}) said"
+
+
+def who(ctx: Ctx) -> dict[str, Any]:
+    """The columns WHO of an actor."""
+    return {
+        "actor_id": ctx.actor_id,
+        "actor_name": ctx.actor_name,
+        "role": ctx.role,
+        "org_code": ctx.org_code,
+        "purpose": ctx.purpose.value,
+        "request_id": ctx.request_id,
+        "address": ctx.address,
+    }
 
 
 def _line(

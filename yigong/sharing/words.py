@@ -19,6 +19,7 @@ KINDS = {
     "birth": (_("出生"), "baby-carriage"),
     "death": (_("死亡"), "grave-2"),
     "referral": (_("转诊"), "arrows-exchange"),
+    "appointment": (_("预约"), "calendar-event"),
     "document": (_("文书"), "file-text"),
 }
 GROUPS = {

@@ -19,6 +19,7 @@ from yigong.platform.records.facts import (
 from yigong.platform.records.given import index_events, unindex_events
 from yigong.platform.records.history import as_known_on, corrections, record_versions
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
+from yigong.platform.records.matters import Matter, Told, matter, matters_of, tell_matters
 from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
     counts,
@@ -41,7 +42,7 @@ from yigong.platform.records.selectors import (
     trend,
     versions,
 )
-from yigong.platform.records.services import Loaded, columns, index, index_documents, load, lock, save_document
+from yigong.platform.records.services import Loaded, columns, fill, index, index_documents, load, lock, save_document
 
 __all__ = [
     "Allergy",
@@ -53,12 +54,14 @@ __all__ = [
     "Event",
     "LabResult",
     "Loaded",
+    "Matter",
     "Medication",
     "PersonSummary",
     "Problem",
     "RecordVersion",
     "Row",
     "Source",
+    "Told",
     "as_known_on",
     "columns",
     "corrections",
@@ -70,6 +73,7 @@ __all__ = [
     "documents",
     "dose_text",
     "event",
+    "fill",
     "frequency_word",
     "gaps",
     "index",
@@ -79,6 +83,8 @@ __all__ = [
     "latest_results",
     "load",
     "lock",
+    "matter",
+    "matters_of",
     "medications",
     "model",
     "original",
@@ -93,6 +99,7 @@ __all__ = [
     "save_document",
     "summary",
     "supply",
+    "tell_matters",
     "timeline",
     "trend",
     "unindex_events",
