@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
+import sqlalchemy as sa
 import sqlglot
 
+from yigong.edge.extract.api import open_source
 from yigong.edge.extract.sql import triggers
+from yigong.edge.extract.sql.database import CLOCK
+from yigong.edge.extract.sql.full import Full
 from yigong.edge.extract.sql.pgoutput import Commit, Decoder, lsn, position
 from yigong.edge.extract.sql.timestamp import since
-from yigong.edge.extract.sql.trigger import joined
+from yigong.edge.extract.sql.trigger import Trigger, joined
+from yigong.kit.errors import Fault
 
 CAPTURED = {
     "mssql": triggers.Captured("dbo.LIS_RESULT", [("BGDH", "nvarchar(20)"), ("XMBH", "nvarchar(20)")]),
@@ -78,3 +85,48 @@ def test_positions_of_the_log_are_written_as_postgresql_writes_them() -> None:
     assert lsn(position("16/B374D848")) == "16/B374D848" and position("1/0") > position("0/FFFFFFFF")
     commit = b"C\0" + (1).to_bytes(8, "big") + position("0/2A").to_bytes(8, "big") + (0).to_bytes(8, "big")
     assert list(Decoder().decode([b"B" + bytes(20), commit])) == [Commit("0/2A")]
+
+
+DRIVERS = {"mssql": "pymssql", "oracle": "oracledb"}
+
+
+def opened(kind: str, way: str) -> Full:
+    """A source of that kind at a port where nobody answers, with the real driver and dialect."""
+    if importlib.util.find_spec(DRIVERS[kind]) is None:
+        pytest.skip(f"{DRIVERS[kind]} is not installed")
+    config = {"kind": kind, "url": f"{kind}://reader:secret@127.0.0.1:9/his", "table": "LIS_RESULT", "way": way, "key": ["BGDH"], "since_column": "XGSJ"}  # fmt: skip
+    found = open_source(config)
+    assert isinstance(found, Full)
+    return found
+
+
+@pytest.mark.feature("C02")
+@pytest.mark.parametrize("kind", ["mssql", "oracle"])
+@pytest.mark.parametrize("way", ["full", "timestamp", "trigger"])
+def test_a_source_of_that_kind_is_configured_and_its_driver_asked(kind: str, way: str) -> None:
+    """With its own driver a source is opened in every way; that nobody answers is a fault with its own word, the password in no part of it."""
+    with opened(kind, way) as source, pytest.raises(Fault) as fault:
+        source.expected({})
+    assert fault.value.code == "exchange.source_away" and "secret" not in str(fault.value.facts)
+
+
+@pytest.mark.feature("C02")
+@pytest.mark.parametrize(("kind", "dialect"), [("mssql", "tsql"), ("oracle", "oracle")])
+def test_statements_of_reading_are_sql_of_their_dialect(kind: str, dialect: str) -> None:
+    """What reads, counts, orders and tells the time is parsed by the dialect's parser; names are quoted as it quotes them."""
+    with opened(kind, "full") as source:
+        assert source.db.dialect == kind
+        quoted = source.db.quoted("检验 结果")
+        assert quoted == {"mssql": "[检验 结果]", "oracle": '"检验 结果"'}[kind]
+        query = "select * from LIS_RESULT"
+        for sql in (
+            f"select s.* from ({query}) s order by s.{quoted}",
+            f"select count(*) from ({query}) s",
+            f"select s.* from ({query}) s where s.XGSJ >= :since order by s.XGSJ",
+            "select seq, op, BGDH from yg_chg_lis_result where seq > :after order by seq",
+            f"select s.* from LIS_RESULT s join (select distinct BGDH from yg_chg_lis_result where seq between 1 and 9) c on s.{quoted} = c.{quoted}",
+            CLOCK[kind],
+        ):
+            assert isinstance(sqlglot.parse_one(sql, read=dialect), sqlglot.exp.Query)
+            assert str(sa.text(sql).compile(dialect=source.db.engine.dialect))
+    assert issubclass(Trigger, Full)

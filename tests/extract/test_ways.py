@@ -290,3 +290,70 @@ def test_a_source_that_is_away_is_a_fault_with_its_own_word(hospital: Hospital) 
     ):
         with pytest.raises(Refused, match=code):
             hospital.source(**odd)
+
+
+def emptied(hospital: Hospital) -> None:
+    """The hospital's system empties its table and begins anew."""
+    hospital.sql("delete from lis_result" if hospital.kind == "sqlite" else "truncate table lis_result")
+    hospital.put("AFTER", "7")
+
+
+@pytest.mark.feature("C02", "C07")
+def test_truncate_is_followed_by_the_log(hospital: Hospital, tmp_path: Path) -> None:
+    """TRUNCATE in the log withdraws every row that was passed on, and what was written afterwards comes; nothing else."""
+    if hospital.kind not in LOGGED:
+        pytest.skip("SQLite has no log to read")
+    hospital.fill(30)
+    config = {"way": "log", "store": str(tmp_path / "keys.db")}
+    with hospital.source(**config) as source:
+        source.prepare()
+    try:
+        chunks, state = read(hospital.source(**config), size=10)
+        hospital.put("BETWEEN", "1")
+        emptied(hospital)
+        more, after = read(hospital.source(**config), state, size=10)
+        assert copied(more, copied(chunks)) == truth(hospital) == {("AFTER", "GLU"): "7"}
+        again, _ = read(hospital.source(**config), state, size=10)  # the state was lost: the same once more
+        assert copied(again, copied(chunks)) == truth(hospital)
+        assert copied(read(hospital.source(**config), after)[0], copied(more, copied(chunks))) == truth(hospital)
+    finally:
+        with hospital.source(**config) as source:
+            source.remove()
+
+
+@pytest.mark.feature("C02", "C07")
+def test_truncate_is_found_beside_triggers(hospital: Hospital, tmp_path: Path) -> None:
+    """By its own trigger in PostgreSQL, elsewhere by counting: what the emptied table lost is withdrawn."""
+    hospital.fill(30)
+    config = {"way": "trigger", "store": str(tmp_path / "keys.db"), "recount_seconds": 0}
+    with hospital.source(**config) as source:
+        source.prepare()
+    try:
+        chunks, state = read(hospital.source(**config), size=10)
+        emptied(hospital)
+        more, state = read(hospital.source(**config), state, size=10)
+        held = copied(more, copied(chunks))
+        assert held == truth(hospital) == {("AFTER", "GLU"): "7"}
+        assert read(hospital.source(**config), state)[0] == []
+    finally:
+        with hospital.source(**config) as source:
+            source.remove()
+
+
+@pytest.mark.feature("C02")
+def test_truncate_without_known_keys_is_refused(postgresql: str) -> None:
+    """Where no file of keys was kept, nobody knows what to withdraw: the reading stops and says so."""
+    hospital = Hospital("postgresql", postgresql)
+    hospital.make()
+    hospital.fill(5)
+    with hospital.source(way="log") as source:
+        source.prepare()
+    try:
+        _chunks, state = read(hospital.source(way="log"))
+        emptied(hospital)
+        with pytest.raises(Refused, match="log_gap"):
+            read(hospital.source(way="log"), state)
+    finally:
+        with hospital.source(way="log") as source:
+            source.remove()
+        hospital.drop()

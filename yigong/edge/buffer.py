@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from yigong.edge.keys import Seal
+from yigong.edge.wire import chained
 from yigong.kit.errors import Fault, Refused
 
 FILE, RESERVE = "buffer.db", "reserve.bin"
@@ -35,6 +36,9 @@ create table if not exists bundle (
     attempts integer not null default 0, refused text, unique (feed, number));
 create table if not exists configuration (
     version integer primary key, document text not null, signature text not null, state text not null, at text not null);
+create table if not exists ledger (
+    feed text not null, day text not null, bundles integer not null default 0, rows integer not null default 0,
+    filtered integer not null default 0, chain text not null default '', certificate text, primary key (feed, day));
 create table if not exists fact (name text primary key, value text not null);
 """
 
@@ -46,6 +50,10 @@ class Part:
     rows: int
     head: dict[str, Any]
     packed: bytes
+    read: int | None = (
+        None  # rows of the source behind it, those left behind included; as many as it has where not said
+    )
+    mark: bytes = b""  # by what the rows are known again; their packed form where empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +192,8 @@ class Buffer:
             for r in rows
         ]  # fmt: skip
 
-    def add(self, feed: str, stream: str, parts: Sequence[Part], position: dict[str, Any], at: str) -> None:
-        """Keep what was read and move the position behind it, in one durable commit.
+    def add(self, feed: str, stream: str, parts: Sequence[Part], position: dict[str, Any], at: str) -> bool:
+        """Keep what was read and move the position behind it, in one durable commit; False where it was known already.
 
         What is the same as what was kept last (the rows at the mark, read once more) is not kept again. Raises Refused edge.buffer_full, and edge.begun_again when the feed was set back while it was read.
         """
@@ -194,7 +202,7 @@ class Buffer:
             if row is None or row[1] != stream:
                 raise Refused("edge.begun_again")
             seen = _seen(parts)
-            parts = () if seen == row[2] else parts
+            parts = () if seen and seen == row[2] else parts
             waiting = db.execute("select coalesce(sum(bytes), 0) from bundle").fetchone()[0]
             if parts and waiting + sum(len(p.packed) for p in parts) > self.limit_bytes:
                 raise Refused("edge.buffer_full", limit_mb=self.limit_bytes // 1024 // 1024)
@@ -206,11 +214,12 @@ class Buffer:
                 [
                     number + len(parts),
                     json.dumps(position, ensure_ascii=False),
-                    sum(p.rows for p in parts),
+                    sum(_rows_read(p) for p in parts),
                     seen or row[2],
                     feed,
                 ],
             )
+            return bool(parts)
 
     def _insert(self, db: sqlite3.Connection, feed: str, number: int, part: Part, at: str) -> None:
         name = secrets.token_hex(16)
@@ -253,18 +262,42 @@ class Buffer:
                 "update bundle set attempts = attempts + 1, refused = ? where seq = ?", [refused or None, kept.seq]
             )
 
-    def receipted(self, kept: Kept) -> None:
-        """The centre has it on its own disk: it may leave this one, even when this one is full."""
+    def receipted(self, kept: Kept, *, sha256: str = "", day: str = "") -> None:
+        """The centre has it on its own disk since that *day* of the county: it may leave this one, even when this is full."""
         try:
-            self._forget(kept)
+            self._forget(kept, sha256, day)
         except Fault:
             with self._room:
                 self._give_reserve()
-                self._forget(kept)
+                self._forget(kept, sha256, day)
 
-    def _forget(self, kept: Kept) -> None:
+    def _forget(self, kept: Kept, sha256: str, day: str) -> None:
         with self._commit() as db:
             db.execute("delete from bundle where seq = ?", [kept.seq])
+            if not day:
+                return
+            row = db.execute("select chain from ledger where feed = ? and day = ?", [kept.feed, day]).fetchone()
+            counts = {} if _is_report(kept) else (kept.head.get("counts") or {}).get("filtered", {})
+            db.execute(
+                "insert into ledger (feed, day, bundles, rows, filtered, chain) values (?, ?, 1, ?, ?, ?)"
+                " on conflict (feed, day) do update set bundles = bundles + 1, rows = rows + excluded.rows,"
+                " filtered = filtered + excluded.filtered, chain = excluded.chain",
+                [kept.feed, day, kept.rows, sum(counts.values()), chained(row[0] if row else "", sha256)],
+            )
+
+    def ledger(self, feed: str, day: str) -> dict[str, Any]:
+        """What the centre has receipted of a feed on a day: bundles, rows, filtered, chain."""
+        row = self._one("select bundles, rows, filtered, chain from ledger where feed = ? and day = ?", feed, day)
+        return dict(zip(("bundles", "rows", "filtered", "chain"), row or (0, 0, 0, ""), strict=True))
+
+    def keep_certificate(self, feed: str, day: str, text: str) -> None:
+        """Keep a day's close with both signatures."""
+        with self._commit() as db:
+            db.execute(
+                "insert into ledger (feed, day, certificate) values (?, ?, ?)"
+                " on conflict (feed, day) do update set certificate = excluded.certificate",
+                [feed, day, text],
+            )
 
     def new_stream(self, feed: str, *, again: bool) -> None:
         """Number what waits from 1 in a new stream; with *again* the source is read from its beginning as well.
@@ -355,8 +388,17 @@ def _set_aside(path: Path, size: int) -> bool:
 
 
 def _seen(parts: Sequence[Part]) -> str:
-    """By what the rows of a chunk are known again."""
-    return hashlib.sha256(b"".join(p.packed for p in parts)).hexdigest() if parts else ""
+    """By what the rows of a chunk are known again; empty where nothing was read."""
+    marks = [p.mark or p.packed for p in parts if _rows_read(p)]
+    return hashlib.sha256(b"".join(marks)).hexdigest() if marks else ""
+
+
+def _is_report(kept: Kept) -> bool:
+    return kept.head.get("form") == "run"
+
+
+def _rows_read(part: Part) -> int:
+    return part.rows if part.read is None else part.read
 
 
 def _stream() -> str:

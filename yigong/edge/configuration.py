@@ -25,6 +25,12 @@ class Feed:
     only_needed: bool  # other columns stay at the institution
     mapping_version: int
     active: bool
+    at_node: str = "read"  # how much is done here: edge.mapping.LEVELS
+    mapping: str = ""  # the text of the version, where it is applied here
+    org_code: str = ""
+    data_set: str = ""
+    declared: str = ""  # fingerprint of the data set's declaration at the centre
+    rules: tuple[tuple[str, str], ...] = ()  # rules of quality by name of file, as text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class Limits:
     buffer_mb: int = 512
     free_mb: int = 200  # extraction stops below it
     beat_seconds: int = 60
+    retry_seconds: int = 300  # the longest pause between two attempts to reach the centre
     drift_seconds: int = 120  # beyond it the node reports its clock as wrong
 
 
@@ -66,14 +73,15 @@ def read_document(text: str) -> Configuration:
     """The configuration in a document that was checked before. Raises Refused edge.configuration_wrong."""
     try:
         facts = json.loads(text)
-        feeds = tuple(_feed(f) for f in facts["feeds"])
+        rules = {str(k): str(v) for k, v in (facts.get("rules") or {}).items()}
+        feeds = tuple(_feed(f, rules) for f in facts["feeds"])
         limits = Limits(**{k: int(v) for k, v in facts.get("limits", {}).items() if k in Limits.__slots__})
         return Configuration(int(facts["version"]), str(facts["node"]), feeds, limits)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Refused("edge.configuration_wrong", reason=str(error)[:200]) from error
 
 
-def _feed(facts: Mapping[str, Any]) -> Feed:
+def _feed(facts: Mapping[str, Any], rules: Mapping[str, str]) -> Feed:
     return Feed(
         name=str(facts["name"]),
         title=str(facts.get("title", facts["name"])),
@@ -85,4 +93,10 @@ def _feed(facts: Mapping[str, Any]) -> Feed:
         only_needed=bool(facts.get("only_needed", False)),
         mapping_version=int(facts.get("mapping_version", 0)),
         active=bool(facts.get("active", True)),
+        at_node=str(facts.get("at_node", "read")),
+        mapping=str(facts.get("mapping", "")),
+        org_code=str(facts.get("org_code", "")),
+        data_set=str(facts.get("data_set", "")),
+        declared=str(facts.get("declared", "")),
+        rules=tuple((name, rules[name]) for name in facts.get("rules", ())),
     )

@@ -9,20 +9,19 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
-
-from yigong.edge import backoff, wire
-from yigong.edge.buffer import Buffer, Part
+from yigong.edge import backoff
+from yigong.edge.buffer import Buffer, FeedState, Part
+from yigong.edge.bundling import Account, desk_of, now_text, portion, report
 from yigong.edge.configuration import Configuration, Feed
-from yigong.edge.extract.api import DELETE, OP, PLACE, Chunk, open_source
+from yigong.edge.extract.api import Source, open_source
+from yigong.edge.mapping.api import Desk
 from yigong.edge.sentences import said_of
 from yigong.kit.errors import Fault, Refused
 
 log = logging.getLogger("yigong.edge")
-SERVICE = (PLACE, OP, "_trouble")
+REPORT_SECONDS = 3600.0  # a run that brought nothing new is told of so seldom
 AGAIN = 0.8  # of the bound: extraction goes on once less than this waits
 _STOPS = ("edge.buffer_full", "edge.disk_low", "edge.disk_full")
 
@@ -37,6 +36,8 @@ class Extractor:
         self._due: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._chance = random.SystemRandom()
+        self._desks: tuple[Configuration | None, dict[str, Desk | None]] = (None, {})
+        self._reported: dict[str, float] = {}
 
     def run(self) -> None:
         """Read until told to stop."""
@@ -87,17 +88,44 @@ class Extractor:
         """All chunks from where the feed stands; False when told to stop before its end."""
         state = self.buffer.feed(feed.name, epoch=feed.epoch)
         self.buffer.note_run(feed.name, started=now_text())
+        desk, account, position = self._desk(orders, feed), Account(now_text()), state.position
         with self._source(feed) as source:
             source.confirm(state.position)  # an earlier word to the source may have been lost with the power
+            account.source = _count(source, state.position)
             for chunk in source.read(state.position, size=feed.rows):
-                parts = list(bundles(orders, feed, chunk))
-                while not self._kept(orders, feed, state.stream, parts, chunk.state):
+                ready, position = portion(orders, feed, chunk, desk), chunk.state
+                while (kept := self._kept(orders, feed, state.stream, ready.parts, position)) is None:
                     if self._is_over(orders):
                         return False
-                source.confirm(chunk.state)
+                account.add(ready, kept=kept)
+                source.confirm(position)
                 if self._is_over(orders):
                     return False
+            if not account.is_even:
+                account.recounted = _count(source, state.position)
+        self._report(orders, feed, state, account, position)
         return True
+
+    def _desk(self, orders: Configuration, feed: Feed) -> Desk | None:
+        """What is done here with the rows of a feed, made ready once for each version of the orders."""
+        if self._desks[0] is not orders:
+            self._desks = (orders, {})
+        found = self._desks[1]
+        if feed.name not in found:
+            found[feed.name] = desk_of(feed)
+        return found[feed.name]
+
+    def _report(
+        self, orders: Configuration, feed: Feed, state: FeedState, account: Account, position: dict[str, Any]
+    ) -> None:  # fmt: skip
+        """Put the account of a run behind its rows; one that brought nothing new only now and then."""
+        moment = time.monotonic()
+        recent = moment - self._reported.get(feed.name, -REPORT_SECONDS) < REPORT_SECONDS
+        if not account.kept and account.is_even and recent:
+            return
+        account.ended_at = now_text()
+        if self._kept(orders, feed, state.stream, [report(orders, feed, account)], position):
+            self._reported[feed.name] = moment
 
     @contextlib.contextmanager
     def _source(self, feed: Feed) -> Iterator[Any]:
@@ -111,21 +139,24 @@ class Extractor:
 
     def _kept(
         self, orders: Configuration, feed: Feed, stream: str, parts: Sequence[Part], position: dict[str, Any]
-    ) -> bool:  # fmt: skip
-        """Keep a chunk; False after a while when there is no room. The source stays open, for the whole may be larger than the buffer."""
+    ) -> bool | None:  # fmt: skip
+        """Keep a chunk; False where it was known already, None after a while when there is no room.
+
+        The source stays open meanwhile, for the whole may be larger than the buffer.
+        """
         try:
             self._check_room(orders)
-            self.buffer.add(feed.name, stream, parts, position, now_text())
+            kept = self.buffer.add(feed.name, stream, parts, position, now_text())
         except (Refused, Fault) as error:
             if error.code not in _STOPS:
                 raise
             self._stop(feed, error.code, error.facts)
             self.stopped.wait(0.5)
-            return False
+            return None
         if self.stop_code:
             self.stop_code = ""
             self.buffer.keep_reserve()
-        return True
+        return kept
 
     def _check_room(self, orders: Configuration) -> None:
         """Once it was full, a fifth of what waited must have left before reading goes on, and the reserve be there again."""
@@ -152,50 +183,9 @@ class Extractor:
         return self.stopped.is_set() or self.orders() is not orders
 
 
-def bundles(orders: Configuration, feed: Feed, chunk: Chunk) -> Iterator[Part]:
-    """A chunk as bundles, each within the bounds of the wire. Raises Refused edge.columns_missing, edge.row_too_large."""
-    frame = wanted(feed, chunk.frame)
-    if not frame.height:
-        return
-    plain = frame.write_ndjson().encode()
-    packed = wire.pack(plain) if len(plain) <= wire.MAX_PLAIN else b""
-    if packed and len(packed) <= wire.MAX_BODY - wire.MAX_HEAD:
-        yield Part(frame.height, _head(orders, feed, chunk, frame.columns, len(plain)), packed)
-        return
-    if frame.height == 1:
-        raise Refused("edge.row_too_large", limit_mb=wire.MAX_BODY // 1024 // 1024)
-    half = frame.height // 2
-    for part in (frame.head(half), frame.slice(half)):
-        yield from bundles(orders, feed, Chunk(part, chunk.state, chunk.place))
-
-
-def _head(orders: Configuration, feed: Feed, chunk: Chunk, columns: Sequence[str], plain: int) -> dict[str, Any]:
-    return {
-        "columns": list(columns), "plain": plain, "place": chunk.place[:200], "extracted_at": now_text(),
-        "configuration": orders.version,
-    }  # fmt: skip
-
-
-def wanted(feed: Feed, frame: pl.DataFrame) -> pl.DataFrame:
-    """The columns that may leave the institution; ``_op`` only where something is deleted.
-
-    Raises Refused edge.columns_missing when the source has changed.
-    """
-    missing = sorted(set(feed.needs) - set(frame.columns))
-    if missing and not _only_deletes(frame):  # a deleted row may bear its key alone
-        raise Refused("edge.columns_missing", columns=missing, place=feed.title)
-    if OP in frame.columns and not (frame.get_column(OP) == DELETE).any():
-        frame = frame.drop(OP)
-    if not feed.only_needed or not feed.needs:
-        return frame
-    keep = {*feed.needs, *SERVICE}
-    return frame.select(c for c in frame.columns if c in keep)
-
-
-def _only_deletes(frame: pl.DataFrame) -> bool:
-    return OP in frame.columns and bool((frame.get_column(OP) == DELETE).all())
-
-
-def now_text() -> str:
-    """The time of this machine, with zone."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def _count(source: Source, position: dict[str, Any]) -> int | None:
+    """The source's own count of what a reading gives; None where it cannot say."""
+    try:
+        return source.expected(position)
+    except (Refused, Fault):
+        return None

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from yigong.edge import backoff, configuration, identity, wire
+from yigong.edge import backoff, closing, configuration, identity, wire
 from yigong.edge.buffer import Buffer, Kept
+from yigong.edge.bundling import desk_of, now_text
 from yigong.edge.client import Client, body_of
 from yigong.edge.configuration import Configuration
 from yigong.edge.extract.api import KINDS
-from yigong.edge.extractor import now_text
 from yigong.kit.errors import Fault, Refused
 
 log = logging.getLogger("yigong.edge")
@@ -58,7 +58,7 @@ class Sender:
 
     def _is_away(self, reason: str) -> float:
         self.failures, self.away = self.failures + 1, reason
-        wait = backoff.pause(self.failures, self._chance)
+        wait = backoff.pause(self.failures, self._chance, last=self._longest())
         log.info("centre away (%s), again in %.0f s", reason, wait)
         return wait
 
@@ -73,7 +73,10 @@ class Sender:
         ):
             return 0.0
         self.failures, self.away = self.failures + 1, refused.code
-        return backoff.pause(self.failures, self._chance, first=5.0)
+        return backoff.pause(self.failures, self._chance, first=5.0, last=self._longest())
+
+    def _longest(self) -> float:
+        return float(self.orders.limits.retry_seconds) if self.orders else backoff.LAST_SECONDS
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -100,9 +103,22 @@ class Sender:
         refused_before = json.loads(self.buffer.fact("configuration_refused") or "{}").get("version", 0)
         if version > (self.orders.version if self.orders else 0) and version != refused_before:
             self._fetch()
+        for offer in said.get("closes") or ():
+            self._close(offer)
         if said.get("rotate_key"):
             identity.rotate(self.folder, self.who, self.client)
             self.beat_soon()
+
+    def _close(self, offer: dict[str, Any]) -> None:
+        """Sign a day's close, or say what this side counted."""
+        try:
+            said = closing.answered(
+                offer, node=self.who.node, centre_key=self.who.centre_key, key=self.client.key, buffer=self.buffer
+            )
+        except Refused as refused:
+            log.warning("close of a day not answered: %s", refused.code)
+            return
+        self.client.call("POST", "closes", body_of(said))
 
     def _fetch(self) -> None:
         """The newest orders, in force as a whole or not at all; what is wrong with them is reported."""
@@ -149,7 +165,7 @@ class Sender:
         receipt = said.get("receipt") or {}
         if (receipt.get("id"), receipt.get("sha256")) != (head.id, head.sha256):
             raise Fault("edge.away", permanent=False, reason="receipt of something else")
-        self.buffer.receipted(kept)
+        self.buffer.receipted(kept, sha256=head.sha256, day=str(receipt.get("day", "")))
 
     def _bundle_refused(self, kept: Kept, refused: Refused) -> None:
         """Mend what can be mended; else the feed is held back, in order, and its word is shown."""
@@ -166,7 +182,13 @@ class Sender:
 
 
 def check_kinds(orders: Configuration) -> None:
-    """Raises Refused edge.configuration_wrong for a source this version of the node cannot read."""
+    """Raises Refused edge.configuration_wrong, edge.standards_differ for what this version of the node cannot do."""
     for feed in orders.feeds:
+        try:
+            desk_of(feed)
+        except Refused as refused:
+            if refused.code.startswith("edge."):
+                raise
+            raise Refused("edge.configuration_wrong", reason=str(refused.facts)[:300]) from refused
         if feed.source.get("kind") not in KINDS:
             raise Refused("edge.configuration_wrong", reason=f"kind {feed.source.get('kind')}")

@@ -15,6 +15,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{folder} 里已有接入的节点；换节点请用另一个目录。",
         "{folder} holds an enrolled node already; use another folder for another node.",
     ),
+    "edge.standards_differ": (
+        "数据集 {data_set} 的标准声明与中心不同：请把节点程序升级到与中心相同的版本。",
+        "The declaration of {data_set} differs from the centre's: bring the node's program to the centre's version.",
+    ),
     "edge.identity_broken": (
         "{path} 读不出来：请恢复该文件，或换一个目录重新接入。",
         "{path} cannot be read: put it back, or enrol again in another folder.",

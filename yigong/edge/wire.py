@@ -14,7 +14,7 @@ import hmac
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import zstandard
@@ -73,6 +73,16 @@ def answer_base(node: str, count: int, status: int, time_ms: int, body: bytes) -
 def document_base(text: str) -> bytes:
     """What the centre signs of a configuration."""
     return b"yigong-configuration\n" + VERSION.encode() + b"\n" + text.encode()
+
+
+def close_base(text: str) -> bytes:
+    """What both sides sign of a day's close."""
+    return b"yigong-close\n" + VERSION.encode() + b"\n" + text.encode()
+
+
+def chained(chain: str, sha256: str) -> str:
+    """The chain of a day's bundles with one more: equal on both sides only where all were the same, in the same order."""
+    return digest(f"{chain}\n{sha256}".encode())
 
 
 def key_base(node: str, public_key: str) -> bytes:
@@ -143,8 +153,15 @@ class Head:
     place: str
     extracted_at: str
     configuration: int  # version under which the rows were read
+    form: str = (
+        "raw"  # raw: as they were read; standard: under the standard's names; run: no rows, the account of a run
+    )
+    mapping: int = 0  # version of the mapping that was applied at the node; 0 where none was
+    counts: Mapping[str, Any] = field(default_factory=dict)  # filtered: {rule: rows}; of a run: its whole account
 
 
+FORMS = ("raw", "standard", "run")
+_LATER: Mapping[str, type] = {"form": str, "mapping": int, "counts": dict}  # a node of before does not say them
 _KINDS: Mapping[str, type] = {
     "id": str, "feed": str, "stream": str, "number": int, "rows": int, "columns": list, "plain": int, "sha256": str,
     "place": str, "extracted_at": str, "configuration": int,
@@ -197,8 +214,26 @@ def _head(facts: Mapping[str, Any]) -> Head:
             raise Refused("edge.malformed", part=name)
     if not all(isinstance(c, str) and c for c in facts["columns"]) or not _is_hex(facts["id"], 32):
         raise Refused("edge.malformed", part="columns")
-    known = {name: facts[name] for name in _KINDS}
+    known = {name: facts[name] for name in _KINDS} | _later(facts)
     return Head(**{**known, "columns": tuple(facts["columns"])})
+
+
+def _later(facts: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: facts[name] for name, kind in _LATER.items() if isinstance(facts.get(name), kind)}
+    if found.get("form", "raw") not in FORMS or not are_counts(found.get("counts", {})):
+        raise Refused("edge.malformed", part="counts")
+    return found
+
+
+def are_counts(given: Mapping[str, Any]) -> bool:
+    """Whether all is what a node counts: whole numbers by name, one level deep, moments as text."""
+    return len(given) <= 200 and all(
+        are_counts(v) if isinstance(v, dict) else isinstance(v, str) or _is_count(v) for v in given.values()
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53)
 
 
 def _is_hex(text: str, length: int) -> bool:

@@ -44,6 +44,8 @@ class Env:
     web_threads: int
     kafka: str  # addresses of Kafka's brokers; empty: events stay in the house
     kafka_prefix: str  # of the names of topics
+    smtp: str  # smtp://user@host:587?tls=start, smtps://…; empty: the mail server of this machine (port 25)
+    mail_from: str
     synthetic: bool  # the data are invented: pages say so
 
 
@@ -61,6 +63,8 @@ def env() -> Env:
         web_threads=_whole("YIGONG_WEB_THREADS", 3),
         kafka=get("YIGONG_KAFKA", ""),
         kafka_prefix=get("YIGONG_KAFKA_PREFIX", "yigong."),
+        smtp=get("YIGONG_SMTP", "smtp://127.0.0.1:25"),
+        mail_from=get("YIGONG_MAIL_FROM", "yigong@localhost"),
         synthetic=_flag("YIGONG_SYNTHETIC", True),
     )
 

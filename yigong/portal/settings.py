@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote, urlsplit
+
 import psycopg.conninfo
 
 from yigong.portal import wiring
@@ -13,6 +15,11 @@ EDGE_SECRET = secret("edge")  # the centre's signing key for edge nodes is made 
 SECRET_OF = secret  # of outside systems, by name: pacs_<code>
 OPAQUE_KEY = secret("opaque")  # turns internal ids into ids that may stand in an address
 DEBUG = env().debug
+_smtp = urlsplit(env().smtp)  # the password is the secret "smtp"
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER = _smtp.hostname or "127.0.0.1", _smtp.port or 25, unquote(_smtp.username or "")
+EMAIL_HOST_PASSWORD = secret("smtp") if EMAIL_HOST_USER else ""
+EMAIL_USE_SSL, EMAIL_USE_TLS, EMAIL_TIMEOUT = _smtp.scheme == "smtps", "tls=start" in _smtp.query, 10
+DEFAULT_FROM_EMAIL = env().mail_from
 ALLOWED_HOSTS = list(env().hosts)
 CSRF_TRUSTED_ORIGINS = [env().public_url]
 SYNTHETIC = env().synthetic
@@ -110,7 +117,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 EVENT_HANDLERS = wiring.HANDLERS
 KAFKA, KAFKA_PREFIX = env().kafka, env().kafka_prefix
-BUS_HANDLERS = wiring.BUS_HANDLERS
+BUS_HANDLERS, BUS_STEPS = wiring.BUS_HANDLERS, wiring.BUS_STEPS
+FHIR_PUBLISHERS = wiring.FHIR_PUBLISHERS
 ACTION_TABLES = wiring.ACTIONS
 WAREHOUSE_EXTRACTS = wiring.EXTRACTS
 SENTENCE_TABLES = wiring.SENTENCES

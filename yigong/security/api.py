@@ -12,7 +12,7 @@ from yigong.security.scope import (
     registrations_in_reach,
 )
 from yigong.security.scoped import ScopedManager
-from yigong.security.selectors import OpenGrant, Reading, last_read, open_grants, readings
+from yigong.security.selectors import OpenGrant, Reading, last_read, open_grants, readings, role_names
 from yigong.security.services import WHO, audit, audit_many, audit_sql, grant, make_role, make_user, revoke, who
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "registrations_in_reach",
     "revealed",
     "revoke",
+    "role_names",
     "who",
 ]

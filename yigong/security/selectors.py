@@ -60,3 +60,10 @@ def last_read(ctx: Ctx, *, limit: int) -> dict[int, datetime]:
         if len(found) < limit:
             found.setdefault(row[0] or 0, row[1])
     return found
+
+
+def role_names() -> list[tuple[str, str]]:
+    """Code and name of every role of this installation."""
+    from yigong.security.models import Role
+
+    return list(Role.objects.order_by("id").values_list("code", "name"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, Purpose, Reach
@@ -24,7 +25,24 @@ def audit(
     after: Any = None,
 ) -> None:
     """Write down an act: who, for which institution, why, what, on whom."""
-    _line(ctx, action, subject_kind, subject_id, registration_id, before, after).save(force_insert=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _AUDIT,
+            [
+                now(), ctx.actor_id, ctx.actor_name, ctx.role, ctx.org_code, ctx.purpose, action, subject_kind,
+                str(subject_id), registration_id, _json(before), _json(after), ctx.request_id, ctx.address,
+            ],
+        )  # fmt: skip
+
+
+#: every page of a person writes one: as a statement it costs a fifth of what the model's own way costs
+_AUDIT = """insert into security_audit (at, actor_id, actor_name, role, org_code, purpose, action, subject_kind, subject_id,
+                registration_id, before, after, request_id, address)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s)"""
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
 
 
 def audit_many(ctx: Ctx, action: str, subject_kind: str, subjects: Iterable[tuple[object, int | None]]) -> None:

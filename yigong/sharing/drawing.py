@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
@@ -72,7 +73,7 @@ def _stay(mark: domain.Mark, first: domain.Happening, y: int) -> str:
     return (
         f'<rect class="ps-stay" x="{mark.left}%" y="{y - 10}" width="{mark.width}%" height="20" rx="3"/>'
         f'<rect class="ring" x="{mark.left}%" y="{y - 12}" width="{mark.width}%" height="24" rx="4"/>'
-        f'<text class="strong" x="{mark.left}%" dx="-4" y="{y + 4}" text-anchor="end">{words}</text>'
+        f'<text class="strong" x="{mark.left}%" dx="-14" y="{y + 4}" text-anchor="end">{words}</text>'
     )
 
 
@@ -156,3 +157,29 @@ def phone_events(events: Iterable[Any], *, tab: str, opaque: Callable[[int], str
             f"<small>{escape(str(words.kind(e.kind)))}{stay}</small></span></a>"
         )
     return SafeString("".join(parts))
+
+
+def laboratory_rows(items: Iterable[Any], *, here: str, chosen: str, mark: Callable[[str], str], words: Any) -> SafeString:  # fmt: skip
+    """The newest result of each item as the rows of a table; a row opens the history of its item."""
+    parts, on = [], ' class="on"'
+    for r in items:
+        asked = escape(quote(r.item_code))
+        parts.append(
+            f'<tr{on if r.item_code == chosen else ""}><td><a href="{here}?tab=laboratory&amp;item={asked}"'
+            f' hx-get="{here}trend/?item={asked}" hx-target="#trend"><b>{escape(r.name)}</b></a></td>'
+            f'<td class="yg-num">{words.result(r)}</td><td>{escape(r.unit or "")}</td>'
+            f'<td class="yg-num">{escape(words.range(r))}</td><td>{words.day(r.at)}</td>'
+            f'<td>{mark(r.source.org_code)}</td><td class="yg-num">{r.series}</td></tr>'
+        )
+    return SafeString("".join(parts))
+
+
+def grid(ticks: Iterable[Any], heights: Iterable[int], bottom: int) -> SafeString:
+    """The lines of a timeline: one down at each tick with its word, one across for each lane."""
+    down = "".join(
+        f'<line x1="{t.left}%" x2="{t.left}%" y1="20" y2="{bottom}" class="ps-s-line"/>'
+        f'<text x="{t.left}%" dx="3" y="14">{escape(str(t.label))}</text>'
+        for t in ticks
+    )
+    across = "".join(f'<line x1="0" x2="100%" y1="{y}" y2="{y}" class="ps-s-lane"/>' for y in heights)
+    return SafeString(down + across)

@@ -43,10 +43,10 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
     tab = request.GET.get("tab", "overview")
     tab = tab if tab in words.TABS and (tab != "ledger" or ctx.may("person.ledger")) else "overview"
     context = {"tab": tab, "tabs": tabs.listed(ctx, who, tab), **tabs.head(who)}
-    context |= _phone(ctx, who, tab)
     context |= _overview(request, who) if tab == "overview" else tabs.CONTENTS[tab](ctx, who, request.GET)
+    context |= _phone(request, who, tab)
     services.record_reading(ctx, "person.view", person_id, who.anchor, tab=tab)
-    return page(request, "sharing/person.html", context)
+    return page(request, "sharing/person.html", context, part="sharing/_phone.html" if context["is_phone"] else "")
 
 
 def _overview(request: HttpRequest, who: selectors.Banner) -> dict[str, Any]:
@@ -71,10 +71,16 @@ def _overview(request: HttpRequest, who: selectors.Banner) -> dict[str, Any]:
     }
 
 
-def _phone(ctx: Ctx, who: selectors.Banner, tab: str) -> dict[str, Any]:
+def _phone(request: HttpRequest, who: selectors.Banner, tab: str) -> dict[str, Any]:
+    """What the narrow layout shows: at once on a phone, on a desk only when the window becomes that narrow."""
+    if request.GET.get("view") != "phone" and "Mobi" not in request.headers.get("User-Agent", ""):
+        asked = request.GET.copy()
+        asked["view"] = "phone"
+        return {"is_phone": False, "phone_address": f"?{asked.urlencode()}"}
     kinds = domain.KINDS_OF.get(tab) if tab in ("imaging", "follow_up") else None
     every = [k for g in domain.GROUPS if g != "medication" for k in domain.KINDS_OF[g]]
-    return {"phone_events": records.timeline(ctx, who.person_id, kinds=kinds or every, limit=30)}
+    events = records.timeline(_ctx(request), who.person_id, kinds=kinds or every, limit=30)
+    return {"is_phone": True, "phone_events": events}
 
 
 def _event_of(ctx: Ctx, person_id: int, opened: str) -> records.Event | None:

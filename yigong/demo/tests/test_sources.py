@@ -22,8 +22,8 @@ from yigong.demo import dirt, truth
 from yigong.demo.illness import MATERNAL, homes_of_care
 from yigong.demo.sources import building, documents, feeds, hospital, maternal, messages, postgresql, township
 from yigong.demo.tests.conftest import TODAY
+from yigong.edge.mapping.plan import compile_mapping
 from yigong.platform.exchange import stages
-from yigong.platform.exchange.mapping import compile_mapping
 
 CDA = "{urn:hl7-org:v3}"
 

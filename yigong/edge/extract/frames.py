@@ -109,3 +109,9 @@ def slices(frame: pl.DataFrame, size: int) -> Iterator[tuple[int, pl.DataFrame]]
     """A frame that is in memory already, in parts, each with the number of its first row."""
     for start in range(0, frame.height, size):
         yield start, frame.slice(start, size)
+
+
+def void(gone: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Rows that are gone, with all columns of the source, empty outside the key."""
+    empty = [pl.col(c) if c in gone.columns else pl.lit(None, dtype=pl.String).alias(c) for c in columns]
+    return gone.select(*empty, pl.lit(DELETE).alias(OP))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -63,3 +65,52 @@ def test_the_small_installation_declares_what_a_node_imports() -> None:
     declared = {d.partition(">")[0].partition("[")[0].lower() for d in (*project["dependencies"], *extras)}
     used = set(top_level(ROOT / "yigong" / "edge")) - set(sys.stdlib_module_names) - {"yigong", "__future__"}
     assert {DISTRIBUTIONS.get(n, n) for n in used} - declared == set()
+
+
+DESK = """
+import sys
+sys.modules["numba"] = None  # a small machine has no compiler
+import yigong, polars as pl
+assert yigong.__file__.startswith(sys.argv[1]), yigong.__file__
+from yigong.edge import node
+from yigong.edge.mapping.api import Desk
+from yigong.standards.quality import api as quality
+text = open(sys.argv[2], encoding="utf-8").read()
+rules = [(r.file, quality.text_of(r)) for r in quality.rules("laboratory_test_record", by_row=True)]
+assert rules
+desk = Desk("map", text, "100000001X", rules)
+row = {"BGDH": "R1", "XMBH": "GLU", "JG": "5.1", "BGRQ": "2026-03-01 08:00:00", "BRID": "P1", "ZF": "0"}
+many = 25_000  # beyond where the centre would use machine code
+frame = pl.DataFrame([{**row, "BGDH": f"R{n}", "ZF": "1" if n == 7 else "0", "JG": "?" if n == 9 else "5.1"} for n in range(many)])
+done = desk.work(frame)
+print(done.standard.height, done.raw.height, done.left_behind, done.amiss)
+heavy = {"django", "psycopg", "duckdb", "lxml", "jieba", "pypinyin"} & {m.partition(".")[0] for m in sys.modules}
+assert not heavy, heavy
+"""
+MAPPING = """data_set: laboratory_test_record
+source_system: LIS
+key: [BGDH, XMBH]
+event_at: {from: BGRQ, parse: "%Y-%m-%d %H:%M:%S"}
+local_id: BRID
+filter: {drop_when: {ZF: "1"}}
+fields:
+  laboratory_test_report_no: BGDH
+  laboratory_test_item_code: XMBH
+  laboratory_test_quantitative_result: {from: JG, kind: number}
+unmapped: drop
+"""
+
+
+@pytest.mark.feature("C05", "G33")
+def test_what_is_installed_at_a_node_filters_maps_and_checks(tmp_path: Path) -> None:
+    """The very files of the small installation, and nothing else of the house: a mapping and its rules work on a chunk."""
+    wheel = tomllib.loads(DECLARED.read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for source, target in wheel["force-include"].items():
+        here, there = (DECLARED.parent / source).resolve(), tmp_path / "site" / target
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(here, there) if here.is_dir() else shutil.copy(here, there)
+    (tmp_path / "mapping.yaml").write_text(MAPPING, "utf-8")
+    command = [sys.executable, "-c", DESK, str(tmp_path / "site"), str(tmp_path / "mapping.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")})  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["24998", "1", "1", "1"]

@@ -60,7 +60,7 @@ def summed(jobs: list[Job]) -> dict[str, Any]:
 
     A failed run that a later one made good does not trouble the account; its rows are counted, its source is not.
     """
-    asked = [j for j in jobs if j.kind == "run" and j.expected is not None and _went_through(j)]
+    asked = [j for j in jobs if j.kind in ("run", "edge") and j.expected is not None and _went_through(j)]
     hours = [0] * 24
     for job in jobs:
         assert job.started_at is not None
@@ -76,7 +76,7 @@ def summed(jobs: list[Job]) -> dict[str, Any]:
         "runs": len(jobs),
         "failed": sum(j.state == FeedState.FAILED for j in jobs),
         "source": sum(source_count(j) for j in asked) if asked else None,
-        "source_read": sum(j.read for j in asked),
+        "source_read": sum(j.read if j.source_read is None else j.source_read for j in asked),
         "read": sum(j.read for j in jobs),
         "filtered": sum(j.filtered for j in jobs),
         "rejected": sum(j.rejected for j in jobs),
@@ -96,11 +96,15 @@ def source_count(job: Job) -> int:
 
     A source that lives gains and loses rows while it is read: any number between the count before and after is right.
     """
-    before = job.expected or 0
-    if job.recounted is None:
+    return counted(job.expected or 0, job.recounted, job.read)
+
+
+def counted(before: int, after: int | None, read: int) -> int:
+    """What a source counted, as near to what was read as its counts before and after allow."""
+    if after is None:
         return before
-    low, high = sorted((before, job.recounted))
-    return job.read if low <= job.read <= high else job.recounted
+    low, high = sorted((before, after))
+    return read if low <= read <= high else after
 
 
 def sheets(ctx: Ctx, *, day: date | None = None, feed_id: int | None = None) -> QuerySet[Sheet]:

@@ -94,6 +94,7 @@ def alarm_list(request: HttpRequest) -> HttpResponse:
         "open": [shown(a) for a in alarms.open_alarms(ctx)],
         "over": [shown(a) for a in alarms.lately_over(ctx)],
         "may_run": ctx.may("exchange.run"),
+        "may_configure": ctx.may("exchange.configure"),
         "limits": {
             "share": round(100 * watching.TREND_SHARE),
             "rows": watching.TREND_LEAST,

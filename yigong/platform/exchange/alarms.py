@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.exchange import account, selectors, watching
+from yigong.platform.exchange import account, notices, selectors, watching
 from yigong.platform.exchange.models import Alarm, Feed, Job, Sheet
 from yigong.platform.exchange.schedule import parse
 from yigong.security.api import audit
@@ -75,12 +75,14 @@ def keep(feed: Feed, said: Iterable[watching.Alarm]) -> None:
         if kind not in now_worrying:
             alarm.closed_at = now()
             alarm.save(update_fields=["closed_at"])
+            notices.tell(alarm, "closed")
     for kind, told in now_worrying.items():
         facts = {"zh": told.zh, "en": told.en, "facts": told.facts}
         if kind in known:
             Alarm.objects.filter(pk=known[kind].pk).update(**facts)
         else:
-            Alarm.objects.create(feed=feed, kind=kind, opened_at=now(), **facts)
+            made = Alarm.objects.create(feed=feed, kind=kind, opened_at=now(), **facts)
+            notices.tell(made, "opened")
 
 
 def open_alarms(ctx: Ctx, *, org_code: str = "") -> list[Alarm]:

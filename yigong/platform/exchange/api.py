@@ -5,6 +5,7 @@ from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.messages import Taken, document_batches, take
 from yigong.platform.exchange.models import Alarm, FeedState, Job, RowState
+from yigong.platform.exchange.notices import work as tell_alarms
 from yigong.platform.exchange.origins import Origin, collecting_since, origins
 from yigong.platform.exchange.pipeline import Totals
 from yigong.platform.exchange.quarantine import discard, mend
@@ -47,4 +48,5 @@ __all__ = [
     "run_range",
     "save_feed",
     "take",
+    "tell_alarms",
 ]

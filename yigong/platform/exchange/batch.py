@@ -9,32 +9,8 @@ from typing import Any
 
 import polars as pl
 
-#: column of every frame that says where a row stands, e.g. "门诊.xlsx 第 3 行"
-PLACE = "_place"
-#: optional column of a raw frame instead of PLACE: the number of the row within RawBatch.place
-LINE = "_line"
-#: optional column: what to do with a row, "upsert" (null too) or "delete"; a deletion needs no more than its key
-OP = "_op"
-#: optional column of a standard frame: the row as the source gave it, as JSON text, kept if the row is rejected
-RAW = "_raw"
-#: optional column of a standard frame: DocumentFacts.key of the document that carries the row
-DOCUMENT = "document_key"
-
-#: the waist's own columns that a reader or mapping gives, beside those of the data set
-WAIST: dict[str, Any] = {
-    "org_code": pl.String,
-    "source_system": pl.String,
-    "source_key": pl.String,  # identifies the row within org_code and source_system
-    "group_key": pl.String,  # rows of one report or prescription; the source key where there is none
-    "encounter_key": pl.String,
-    "event_at": pl.Datetime("us", "UTC"),
-    "local_id": pl.String,  # the institution's own patient number
-    "extra": pl.String,  # JSON text of what the standard has no place for
-}
-#: the waist's columns that must not be empty; a row without one of them waits in quarantine
-REQUIRED = ("org_code", "source_system", "source_key", "local_id", "event_at")
-#: those of them that a deletion needs
-KEY = ("org_code", "source_system", "source_key")
+from yigong.edge.mapping.api import DOCUMENT, KEY, LINE, OP, PLACE, RAW, REQUIRED, WAIST, Reason
+from yigong.platform.records.api import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +43,30 @@ class DocumentFacts:
     text: str = ""  # what a reader sees, for search
     original_path: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)  # what quarantine keeps when it may not go in
+    event: bool = True  # without rows it has an event of its own; a message whose matter has one has none
+
+
+@dataclass(frozen=True, slots=True)
+class MatterFacts:
+    """What a message says of an order, an appointment or a document that later messages follow up."""
+
+    told: Told  # without its registration
+    local_id: str
+    person_system: str  # the system that knows the person under *local_id*
+    raw: Mapping[str, Any]  # what quarantine keeps when it may not go in
+    document_key: str = ""  # DocumentFacts.key of the content
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFacts:
+    """An institution's system says that it knew one person under two numbers (HL7 A40)."""
+
+    org_code: str
+    source_system: str
+    survivor: str
+    subsumed: str
+    reason: str
+    raw: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +86,9 @@ class StandardBatch:
     place: str = ""
     watermark: str | None = None
     leads: bool = False  # the registrations bring known ones up to date
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a row is not let in: the rule, the field, and the sentence in both languages."""
-
-    rule: str
-    field: str
-    zh: str
-    en: str
-    value: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        """The reason as it is kept with the row."""
-        return {"rule": self.rule, "field": self.field, "value": self.value, "zh": self.zh, "en": self.en}
+    adds: bool = False  # what a row leaves out is as it was said before (columns ``_clear``, ``_guess`` of records)
+    matters: Sequence[MatterFacts] = ()
+    merges: Sequence[MergeFacts] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +106,8 @@ class Unreadable:
 
 
 Batch = RawBatch | StandardBatch | Unreadable
+
+__all__ = [
+    "DOCUMENT", "KEY", "LINE", "OP", "PLACE", "RAW", "REQUIRED", "WAIST", "Batch", "DocumentFacts", "RawBatch", "Reason",
+    "StandardBatch", "Unreadable",
+]  # fmt: skip

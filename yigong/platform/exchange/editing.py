@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from yigong.edge.mapping.file import KINDS, SECTIONS
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.mapping_file import KINDS, SECTIONS
 
 #: sections that take a source, beside the fields: place of the registration and the event
 WAIST = ("event_at", "local_id")

@@ -17,8 +17,8 @@ from yigong.web.forms import Form
 
 DATABASES = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "sqlite")
 KINDS = (
-    ("postgresql", "PostgreSQL"), ("mysql", "MySQL"), ("mariadb", "MariaDB"), ("mssql", "SQL Server"), ("oracle", "Oracle"),
-    ("sqlite", "SQLite"), ("csv", "CSV"), ("excel", "Excel"), ("xml", "XML"), ("text", _("文本行")), ("parquet", "Parquet"),
+    ("postgresql", "PostgreSQL"), ("mysql", "MySQL"), ("mariadb", "MariaDB"), ("mssql", _("SQL Server（未在真实服务器上试过）")),
+    ("oracle", _("Oracle（未在真实服务器上试过）")), ("sqlite", "SQLite"), ("csv", "CSV"), ("excel", "Excel"), ("xml", "XML"), ("text", _("文本行")), ("parquet", "Parquet"),
 )  # fmt: skip
 WAYS = (
     ("full", _("全量")), ("timestamp", _("时间戳增量")), ("trigger", _("触发器")), ("compare", _("全表比对")), ("log", _("日志")),

@@ -12,12 +12,12 @@ import polars as pl
 from django.db import DatabaseError
 from django.db.models import Q
 
+from yigong.edge.mapping.plan import Plan, compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
 from yigong.platform.exchange import pipeline
 from yigong.platform.exchange.batch import DOCUMENT, PLACE, Batch, StandardBatch, Unreadable
-from yigong.platform.exchange.mapping import Plan, compile_mapping
 from yigong.platform.exchange.models import Feed, FeedState, Job, Quarantined, RowState
 from yigong.platform.exchange.models import Mapping as MappingVersion
 from yigong.platform.exchange.readers import BATCH_ROWS, reader

@@ -15,12 +15,13 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from yigong.edge.mapping.file import KINDS
+from yigong.edge.mapping.plan import PERSON
+from yigong.kit import expression
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.exchange import editing, expression, mappings, selectors, suggest
-from yigong.platform.exchange.mapping import PERSON
-from yigong.platform.exchange.mapping_file import KINDS
+from yigong.platform.exchange import editing, mappings, selectors, suggest
 from yigong.platform.exchange.models import Feed
 from yigong.platform.exchange.sentences import sentence
 from yigong.platform.registry import api as registry

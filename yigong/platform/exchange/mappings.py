@@ -13,11 +13,11 @@ import polars as pl
 from django.db import transaction
 
 from yigong.edge.extract.api import PLACE, open_source
+from yigong.edge.mapping.plan import PERSON, Plan, compile_mapping
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.exchange import editing, running, selectors, services, suggest
 from yigong.platform.exchange.batch import RawBatch
-from yigong.platform.exchange.mapping import PERSON, Plan, compile_mapping
 from yigong.platform.exchange.models import Feed, Quarantined, RowState
 from yigong.platform.exchange.models import Mapping as MappingVersion
 from yigong.platform.exchange.readers.extracted import as_batch

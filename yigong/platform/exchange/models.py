@@ -113,6 +113,7 @@ class Job(Counts):
     watermark = models.TextField(blank=True)
     expected = models.BigIntegerField(null=True)  # rows the source counts before the reading
     recounted = models.BigIntegerField(null=True)  # and after it, where the reading gave another number
+    source_read = models.BigIntegerField(null=True)  # rows a node read of its source for this job, where a node did
     stop_asked = models.BooleanField(default=False)  # end after the batch under way
     error = models.JSONField(null=True)  # code, zh, en
     started_at = models.DateTimeField(null=True, db_index=True)
@@ -284,6 +285,46 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feed_id} {self.kind}"
+
+
+class Channel(models.Model):
+    """Where the alarms that concern a role are told: a mailbox or a webhook."""
+
+    role = models.SlugField(max_length=40)  # whose concern it is; the code of a role
+    way = models.CharField(max_length=8, choices=[("mail", _("邮件")), ("webhook", _("网络回调"))])
+    address = models.CharField(max_length=300)  # mailboxes with commas between, or an address
+    org_code = models.CharField(max_length=10, blank=True)  # empty: of all institutions
+    kinds = models.JSONField(default=list)  # of alarms; empty: all
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "exchange_channel"
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.way}"
+
+
+class Notice(models.Model):
+    """An alarm to be told over a channel, once when it opens and once when it is over."""
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="notices")
+    alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="notices")
+    event = models.CharField(max_length=8)  # opened closed
+    state = models.CharField(max_length=8, default="waiting")  # waiting sent failed
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        db_table = "exchange_notice"
+        constraints = [models.UniqueConstraint(fields=["channel", "alarm", "event"], name="exchange_notice_once")]
+        indexes = [models.Index(fields=["due_at"], name="exchange_notice_due", condition=models.Q(state="waiting"))]
+
+    def __str__(self) -> str:
+        return f"{self.channel_id} {self.alarm_id} {self.event}"
 
 
 class Buffered(models.Model):

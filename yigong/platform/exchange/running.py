@@ -11,13 +11,13 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from yigong.edge.mapping.plan import Plan, compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
 from yigong.outbox.api import dispatch
 from yigong.platform.exchange import account, buffer, pipeline, schedule
 from yigong.platform.exchange.batch import Batch
-from yigong.platform.exchange.mapping import Plan, compile_mapping
 from yigong.platform.exchange.models import Feed, FeedState, Job, LogLine
 from yigong.platform.exchange.models import Mapping as MappingVersion
 from yigong.platform.exchange.pipeline import Progress, Totals
@@ -78,7 +78,7 @@ def plan_of(feed: Feed, version: MappingVersion | None) -> Plan | None:
 
 def config_of(feed: Feed) -> dict[str, Any]:
     """The configuration with what the centre adds: a place for the hashes of the way "compare"."""
-    if feed.config.get("way") != "compare":
+    if feed.config.get("way") not in ("compare", "log", "trigger"):
         return dict(feed.config)
     return {"store": str(settings.EXCHANGE_HASHES / f"{feed.pk}.db"), **feed.config}
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from django.db import transaction
 
+from yigong.edge.mapping.plan import compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.exchange import pipeline, running
-from yigong.platform.exchange.mapping import compile_mapping
 from yigong.platform.exchange.models import Feed, FeedState, Job, Quarantined, RowState
 from yigong.platform.exchange.models import (
     Mapping as MappingVersion,

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from yigong.platform.exchange import account_views, feed_views, mapping_views, views
+from yigong.platform.exchange import account_views, channel_views, feed_views, mapping_views, views
 
 app_name = "exchange"
 urlpatterns: list[URLPattern] = [
@@ -11,6 +11,10 @@ urlpatterns: list[URLPattern] = [
     path("accounts/", account_views.accounts, name="accounts"),
     path("accounts/<int:sheet_id>/close/", account_views.close, name="close_account"),
     path("alarms/", account_views.alarm_list, name="alarms"),
+    path("alarms/channels/", channel_views.channels, name="channels"),
+    path("alarms/channels/new/", channel_views.edit, name="new_channel"),
+    path("alarms/channels/<int:channel_id>/", channel_views.edit, name="channel"),
+    path("alarms/channels/<int:channel_id>/<slug:verb>/", channel_views.act, name="channel_act"),
     path("alarms/<int:alarm_id>/take/", account_views.take, name="take_alarm"),
     path("jobs/", views.jobs, name="jobs"),
     path("jobs/<int:job_id>/", views.job, name="job"),

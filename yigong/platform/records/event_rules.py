@@ -14,7 +14,7 @@ import yaml
 GROUP = ("org_code", "source_system", "group_key")
 KINDS = (
     "outpatient", "emergency", "inpatient", "laboratory", "imaging", "prescription", "order", "surgery", "follow_up",
-    "examination", "vaccination", "birth", "death", "referral", "document", "none",
+    "examination", "vaccination", "birth", "death", "referral", "appointment", "document", "none",
 )  # fmt: skip
 SHOWN = 4  # rows whose words stand in the summary's line
 _NORMAL = ("", "N", "n", "normal", "正常", "Z", "M")
@@ -29,6 +29,7 @@ class EventRule:
     kind: str
     title: tuple[str, ...]
     line: tuple[str, ...] = ()
+    begins: str = ""
     ends: str = ""
     department: str = ""
     by: str = ""
@@ -69,7 +70,7 @@ def event_frame(data_set: str, by: EventRule, rows: pl.DataFrame) -> pl.DataFram
     marked = rows.with_columns(_mark(rows, by))
     groups = marked.group_by(GROUP, maintain_order=True).agg(
         pl.col("registration_id").first(),
-        pl.col("event_at").min(),
+        _begins(rows, by),
         *_ends(rows, by),
         *(_first(rows, c) for c in ("encounter_key", "document_id")),
         _kind(rows, by),
@@ -118,8 +119,9 @@ def _column(rows: pl.DataFrame, name: str) -> pl.Expr:
     return pl.lit(None, dtype=pl.String)
 
 
-def _text(rows: pl.DataFrame, name: str) -> pl.Expr:
-    value = _column(rows, name)
+def _text(rows: pl.DataFrame, name: str, *, first: int = 0) -> pl.Expr:
+    """A column as text; of each group only the *first* rows, where it matters how many numbers are spelled."""
+    value = _column(rows, name).head(first) if first else _column(rows, name)
     if rows.schema.get(name) == pl.Float64:
         return value.cast(pl.String).str.strip_suffix(".0")
     return value.cast(pl.String)
@@ -132,8 +134,8 @@ def _title(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
 def _line(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
     if not by.line:
         return pl.lit("").alias("line")
-    words = pl.concat_str([_text(rows, name) for name in by.line], separator=" ", ignore_nulls=True)
-    some = words.head(SHOWN).filter(words.head(SHOWN) != "").unique(maintain_order=True)
+    words = pl.concat_str([_text(rows, name, first=SHOWN) for name in by.line], separator=" ", ignore_nulls=True)
+    some = words.filter(words != "").unique(maintain_order=True)
     return some.str.join("；").str.slice(0, 300).alias("line")
 
 
@@ -146,13 +148,23 @@ def _first(rows: pl.DataFrame, name: str) -> pl.Expr:
     return pl.col(name).drop_nulls().first() if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
 
 
+def _begins(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
+    """The first moment: a stay begins with the admission, though its record is written at the discharge."""
+    if by.begins not in rows.columns:
+        return pl.col("event_at").min()
+    return pl.coalesce(_moment(rows, by.begins), "event_at").min().alias("event_at")
+
+
 def _ends(rows: pl.DataFrame, by: EventRule) -> list[pl.Expr]:
-    if by.ends not in rows.columns:
-        return []
-    moment = pl.col(by.ends)
-    if rows.schema[by.ends] == pl.Date:
-        moment = moment.cast(pl.Datetime("us")).dt.replace_time_zone("Asia/Shanghai").dt.convert_time_zone("UTC")
-    return [moment.max().alias("ended_at")]
+    return [_moment(rows, by.ends).max().alias("ended_at")] if by.ends in rows.columns else []
+
+
+def _moment(rows: pl.DataFrame, name: str) -> pl.Expr:
+    """A column of moments, or of days as their beginning in the county."""
+    if rows.schema[name] != pl.Date:
+        return pl.col(name)
+    day = pl.col(name).cast(pl.Datetime("us"))
+    return day.dt.replace_time_zone("Asia/Shanghai").dt.convert_time_zone("UTC")
 
 
 def _mark(rows: pl.DataFrame, by: EventRule) -> pl.Expr:

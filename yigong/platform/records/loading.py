@@ -47,7 +47,7 @@ class _Came:
     """How the rows of one frame came: the same for all of them."""
 
     batch_id: int | None
-    extracted_at: datetime
+    extracted_at: datetime | None
     loaded_at: datetime
 
     def facts(self, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def load_rows(table: str, frame: pl.DataFrame, *, batch_id: int | None, extracte
     if frame.is_empty():
         return Loaded()
     moment = now()
-    came = _Came(batch_id, extracted_at or moment, moment)
+    came = _Came(batch_id, extracted_at, moment)
     buffers = _ready(table, frame)
     fates = _fates(table, buffers.frame)
     there, ends = pl.col("_known").is_not_null(), pl.col("_ends")

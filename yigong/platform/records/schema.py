@@ -98,7 +98,7 @@ def waist() -> list[tuple[str, models.Field]]:
         ("row_hash", models.BigIntegerField(db_comment="行内容的散列")),
         ("version", models.IntegerField(default=1, db_default=1, db_comment="更正次数加一")),
         ("batch_id", models.BigIntegerField(null=True, db_comment="批次 exchange_job.id")),
-        ("extracted_at", models.DateTimeField(null=True, db_comment="抽取时间")),
+        ("extracted_at", models.DateTimeField(null=True, db_comment="抽取时间；空：与入库同时")),
         (
             "loaded_at",
             models.DateTimeField(default=timezone.now, db_default=Now(), db_comment="入库时间"),
@@ -126,7 +126,8 @@ def options(data_set: DataSet) -> dict[str, Any]:
         "db_table": f"records_{data_set.identifier}",
         "db_table_comment": f"{data_set.name_zh} {data_set.standard} {data_set.key}",
         "default_permissions": (),
-        "indexes": [models.Index(fields=["registration_id", "event_at"], name=f"{name}_who")],
+        # of one person there are few enough to be sorted: the moment in the index would cost each row more than it saves
+        "indexes": [models.Index(fields=["registration_id"], name=f"{name}_who")],
         # the key first: one comparison decides, and a loader's neighbours lie together
         "constraints": [
             models.UniqueConstraint(

@@ -157,6 +157,14 @@ class _Words:
     def sex(code: str) -> object:
         return words.SEXES.get(code, code)
 
+    @staticmethod
+    def result(result: records.LabResult) -> SafeString:
+        return result_value(result)
+
+    @staticmethod
+    def range(result: records.LabResult) -> str:
+        return reference_range(result)
+
 
 def _person_url(person_id: int) -> str:
     return reverse("sharing:person", args=[person_id])
@@ -172,6 +180,18 @@ def hit_rows(hits: Any) -> SafeString:
 def phone_rows(events: Any, tab: str) -> SafeString:
     """The events of a person as the rows of a phone."""
     return drawing.phone_events(events, tab=tab, opaque=opaque_id, mark=org_mark, words=_Words)
+
+
+@register.simple_tag
+def laboratory_rows(items: Any, person_id: int, chosen: str) -> SafeString:
+    """The newest result of each item as the rows of a table."""
+    return drawing.laboratory_rows(items, here=_person_url(person_id), chosen=chosen, mark=org_mark, words=_Words)
+
+
+@register.simple_tag
+def timeline_grid(line: Any) -> SafeString:
+    """The lines of months and lanes behind the marks."""
+    return drawing.grid(line.ticks, [y for y, _lane in line.rows], line.height)
 
 
 @register.simple_tag
@@ -256,3 +276,9 @@ def mask_id(number: str) -> str:
 def mask_tel(number: str) -> str:
     """A telephone number as it may be shown."""
     return mask_phone(number)
+
+
+@register.filter
+def loss_word(because: str) -> object:
+    """Why a document does not carry a value."""
+    return words.LOSSES.get(because, because)

@@ -13,7 +13,7 @@ from yigong.kit import clock
 from yigong.standards.quality.engine import FAILURES, Checker, Judged, Plan, bin_of, fails_beyond, plan, sentence
 from yigong.standards.quality.functions import TABLE as FUNCTIONS
 from yigong.standards.quality.language import column_sql
-from yigong.standards.quality.loader import declared, read, references
+from yigong.standards.quality.loader import RULES, declared, read, read_text, references
 from yigong.standards.quality.model import Case, Dimension, Limit, Rule, Said, Severity
 from yigong.standards.quality.subjects import OTHERS, Subject, subject
 
@@ -30,6 +30,11 @@ def rules(data_set: str | None = None, *, by_row: bool | None = None) -> list[Ru
 def rule(code: str) -> Rule:
     """The rule of that code; KeyError when there is none."""
     return declared()[code]
+
+
+def text_of(chosen: Rule) -> str:
+    """A declared rule as its file says it."""
+    return (RULES / chosen.file).read_text("utf-8")
 
 
 def checker(data_set: str, rules_: Iterable[Rule] | None = None, context: Mapping[str, Any] | None = None) -> Checker:
@@ -108,6 +113,6 @@ def holds(chosen: Rule, data_set: str, rows: Sequence[Mapping[str, Any]]) -> lis
 
 __all__ = [
     "FAILURES", "FUNCTIONS", "OTHERS", "Case", "Checker", "Dimension", "Judged", "Limit", "Plan", "Rule", "Said",
-    "Severity", "Subject", "bin_of", "check", "checker", "column_sql", "fails_beyond", "holds", "judge", "measures", "read", "references",
-    "rule", "rules", "sentence", "sql_of", "subject",
+    "Severity", "Subject", "bin_of", "check", "checker", "column_sql", "fails_beyond", "holds", "judge", "measures", "read", "read_text", "references",
+    "rule", "rules", "sentence", "sql_of", "subject", "text_of",
 ]  # fmt: skip

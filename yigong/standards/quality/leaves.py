@@ -7,6 +7,8 @@ Polars. Small frames go through Polars alone, so that nothing has to be compiled
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ def missing(x: pl.Expr) -> pl.Expr:
     """Whether a text is not recorded or empty; never unknown."""
 
     def test(column: pl.Series) -> pl.Series:
-        if len(column) < MANY:
+        if not _many(len(column)):
             return column.fill_null("") == ""
         said = ~_flags(_machine().present(_views(column)), len(column), None)
         return said | column.is_null() if column.null_count() else said
@@ -38,7 +40,7 @@ def one_of(x: pl.Expr, codes: Sequence[str]) -> pl.Expr:
         return x.is_in(list(codes))
 
     def test(column: pl.Series) -> pl.Series:
-        if len(column) < MANY:
+        if not _many(len(column)):
             return column.is_in(list(codes))
         return _flags(_machine().one_of(_views(column), table), len(column), column)
 
@@ -76,7 +78,7 @@ def alone(keys: Sequence[pl.Expr]) -> pl.Expr:
 
     def test(columns: Sequence[pl.Series]) -> pl.Series:
         frame = pl.DataFrame([c.alias(str(i)) for i, c in enumerate(columns)])
-        if frame.height < MANY:
+        if not _many(frame.height):
             return ~frame.is_duplicated()
         mixed = pl.sum_horizontal(pl.col(c).hash(i) * (2 * i + 1) for i, c in enumerate(frame.columns))
         maybe = pl.Series(_machine().repeated(frame.select(mixed).to_series().to_numpy()))
@@ -91,7 +93,7 @@ def _with_later(
     """A test in machine code, with the texts that are not inside their views tested by Polars."""
 
     def test(column: pl.Series) -> pl.Series:
-        if len(column) < MANY:
+        if not _many(len(column)):
             return slow(column)
         views = _views(column)
         later = np.empty(len(column), dtype=np.uint32)
@@ -132,6 +134,16 @@ def _short(codes: Sequence[str]) -> np.ndarray | None:
         return None
     packed = b"".join(len(c).to_bytes(4, "little") + c.ljust(INLINE, b"\0") for c in coded)
     return np.frombuffer(packed, dtype=np.uint64).reshape(-1, 2).copy()
+
+
+@cache
+def _is_able() -> bool:
+    """Whether this installation can make machine code; a small one cannot and goes through Polars."""
+    return bool(find_spec("numba") and find_spec("pyarrow"))
+
+
+def _many(rows: int) -> bool:
+    return rows >= MANY and _is_able()
 
 
 def _machine() -> Any:

@@ -75,33 +75,35 @@ def declared(folder: Path = RULES) -> Mapping[str, Rule]:
 
 def read(path: Path) -> Rule:
     """One rule. Raises Misdeclared naming file and line."""
-    file = _opened(path)
+    return read_text(path.name, path.read_text("utf-8"))
+
+
+def read_text(name: str, text: str) -> Rule:
+    """The rule in the text of a file of that name, such as a centre sends it. Raises Misdeclared naming file and line."""
+    file = _opened(name, text)
     for key in file.facts:
         if key not in KEYS:
             file.wrong(key, f"不认识的项 {key}", f"unknown entry {key}")
-    if file.must("code") != path.stem:
+    if file.must("code") != name.removesuffix(".yaml"):
         file.wrong("code", "编号须与文件名相同", "the code must be the name of the file")
     rule = _rule(file)
     _sound(file, rule)
     return rule
 
 
-def _opened(path: Path) -> _File:
-    text = path.read_text("utf-8")
+def _opened(name: str, text: str) -> _File:
     try:
         node: Any = yaml.compose(text, Loader=_Loader)
         facts = yaml.load(text, Loader=_Loader)  # noqa: S506  - a safe loader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Misdeclared(
-            path.name, line, f"YAML 写法有误（{error.problem}）", f"broken YAML ({error.problem})"
-        ) from None
+        raise Misdeclared(name, line, f"YAML 写法有误（{error.problem}）", f"broken YAML ({error.problem})") from None
     if not isinstance(facts, dict):
-        raise Misdeclared(path.name, 1, "应是“项: 值”的列表", "a list of `entry: value` is wanted")
+        raise Misdeclared(name, 1, "应是“项: 值”的列表", "a list of `entry: value` is wanted")
     lines = {k.value: k.start_mark.line + 1 for k, _ in node.value}
     cases = next((v for k, v in node.value if k.value == "cases"), None)
     listed = cases.value if isinstance(cases, yaml.SequenceNode) else ()
-    return _File(path.name, facts, lines, tuple(c.start_mark.line + 1 for c in listed))
+    return _File(name, facts, lines, tuple(c.start_mark.line + 1 for c in listed))
 
 
 def _rule(file: _File) -> Rule:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import codecs
-import mmap
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from yigong.edge.extract.frames import TROUBLE, placed
 from yigong.kit.errors import Refused
 
 CHUNK = 4 << 20
+THREADS = 2
+LONGEST = 4  # bytes of a sign in UTF-8
 #: the encodings of Chinese systems, likeliest first
 ENCODINGS = ("utf-8", "gb18030")
 SEPARATORS = ",\t;|"
 OVERFLOW = "_overflow"
 REPLACED = "\ufffd"
-_REPLACED = REPLACED.encode()
 
 
 def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.DataFrame]:
@@ -51,33 +51,28 @@ def detect(path: Path) -> tuple[str, bool]:
 
 def _is_clean_utf8(path: Path) -> bool:
     """Whether all of the file is UTF-8 without a replacement sign; looked at in parts, none of which cuts a sign."""
-    if not path.stat().st_size:
-        return True
-    with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as held:
-        if held.find(_REPLACED) >= 0:
-            return False
-        with memoryview(held) as whole:
-            return all(_is_utf8(part) for part in _parts(whole))
+    with path.open("rb") as source, ThreadPoolExecutor(THREADS) as pool:
+        places = range(0, path.stat().st_size, CHUNK)
+        return all(list(pool.map(lambda place: _is_clean(_part(source.fileno(), place)), places)))
 
 
-def _parts(whole: memoryview) -> Iterator[memoryview]:
-    start = 0
-    while start < len(whole):
-        stop = min(start + CHUNK, len(whole))
-        while start < stop < len(whole) and whole[stop] & 0xC0 == 0x80:
-            stop -= 1
-        yield whole[start : stop if stop > start else start + CHUNK]
-        start = stop if stop > start else start + CHUNK
+def _part(file: int, place: int) -> bytes:
+    """A part of an open file from the first sign that begins in it to the end of the last."""
+    read = os.pread(file, CHUNK + LONGEST - 1, place)
+    start, stop = 0, CHUNK
+    while place and start < min(len(read), LONGEST - 1) and read[start] & 0xC0 == 0x80:
+        start += 1
+    while stop < len(read) and read[stop] & 0xC0 == 0x80:
+        stop += 1
+    return read[start:stop]
 
 
-def _is_utf8(part: memoryview) -> bool:
-    places = pa.py_buffer(np.array([0, len(part)], dtype=np.int64))
-    text = pa.Array.from_buffers(pa.large_binary(), 1, [None, places, pa.py_buffer(part)])
+def _is_clean(part: bytes) -> bool:
+    whole = pl.Series([part], dtype=pl.Binary)
     try:
-        text.cast(pa.large_string())
-    except pa.ArrowInvalid:
+        return not whole.cast(pl.String).str.contains(REPLACED, literal=True).item()
+    except pl.exceptions.ComputeError:
         return False
-    return True
 
 
 def _broken(path: Path, encoding: str, limit: int = 10_000) -> int:
@@ -129,7 +124,7 @@ def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: 
         schema=dict.fromkeys([*columns, OVERFLOW], pl.String),
         truncate_ragged_lines=True,
         missing_columns="insert",
-        encoding="utf8-lossy",
+        encoding="utf8" if clean else "utf8-lossy",
     )
     first = 2  # the header is line 1
     for frame in _even(lines.collect_batches(chunk_size=size, maintain_order=True), size):

@@ -9,10 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from yigong.edge.extract.frames import acted, placed
+from yigong.edge.extract.frames import acted, placed, void
 from yigong.edge.extract.source import Chunk, State
 from yigong.edge.extract.sql.full import Full
-from yigong.edge.extract.sql.trigger import void
 from yigong.kit.errors import Refused
 
 SMALL = 20  # a table with fewer rows may lose any of them at once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from functools import cached_property
@@ -11,14 +12,19 @@ import polars as pl
 
 from yigong.edge.extract.frames import DELETE, OP, UPSERT, placed, plain, voided
 from yigong.edge.extract.source import Chunk, State
-from yigong.edge.extract.sql.full import Full
+from yigong.edge.extract.sql.known import Emptied, Known
 from yigong.kit.errors import Fault, Refused
 
 Position = tuple[str, int]
+#: statements after which a table has none of its rows any more
+EMPTYING = re.compile(
+    r"\s*(?:/\*.*?\*/\s*)*(?:truncate(?:\s+table)?|drop\s+table(?:\s+if\s+exists)?)\s+(?P<tables>[^/]+?)(?:\s*/\*.*)?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
 PURGED = 1236  # the server's number for "this log is no longer here"
 
 
-class MariaLog(Full):
+class MariaLog(Known):
     """Changes by binary log; the first reading is of the whole table.
 
     State: ``{"file", "pos"}``, the end of the last stored transaction. The server keeps its logs by its own rule
@@ -47,10 +53,8 @@ class MariaLog(Full):
     def read(self, state: State, *, size: int) -> Iterator[Chunk]:
         self._ready()
         end = self._end()
-        if not state.get("file"):
-            yield from self._whole(end, size)
-        else:
-            yield from self._changes((str(state["file"]), int(state["pos"])), end, size)
+        begin = (str(state["file"]), int(state["pos"])) if state.get("file") else None
+        yield from self.remembered(self._changes(begin, end, size) if begin else self._whole(end, size), state)
 
     def _ready(self) -> None:
         self._logging()
@@ -75,11 +79,16 @@ class MariaLog(Full):
         if held is not None:
             yield Chunk(held.frame, _state(end), held.place)
 
-    def _changes(self, begin: Position, end: Position, size: int) -> Iterator[Chunk]:
+    def _changes(self, begin: Position, end: Position, size: int) -> Iterator[Chunk | Emptied]:
         held: list[dict[str, Any]] = []
         reached, first = begin, 1
         for position, rows in self._events(begin, end):
-            held += rows
+            if rows is None:
+                if held:
+                    yield Chunk(self._frame(held, first), _state(reached), self.place)
+                    first, held = first + len(held), []
+                yield Emptied(_state(reached), first)
+            held += rows or ()
             reached = position or reached
             if len(held) >= size:
                 yield Chunk(self._frame(held, first), _state(reached), self.place)
@@ -87,10 +96,10 @@ class MariaLog(Full):
         if held or reached != begin:
             yield Chunk(self._frame(held, first), _state(reached), self.place)
 
-    def _events(self, begin: Position, end: Position) -> Iterator[tuple[Position | None, list[dict[str, Any]]]]:
-        """Rows of the table in the order of the log, and the position after each transaction."""
+    def _events(self, begin: Position, end: Position) -> Iterator[tuple[Position | None, list[dict[str, Any]] | None]]:
+        """Rows of the table in the order of the log, and the position after each transaction; None: it was emptied."""
         from pymysql.err import MySQLError
-        from pymysqlreplication.event import XidEvent
+        from pymysqlreplication.event import QueryEvent, XidEvent
 
         stream = self._stream(begin)
         try:
@@ -98,6 +107,9 @@ class MariaLog(Full):
                 at = (str(stream.log_file), int(stream.log_pos))
                 if isinstance(event, XidEvent):
                     yield at, []
+                elif isinstance(event, QueryEvent):
+                    if self._empties(event):
+                        yield at, None
                 else:
                     yield None, self._rows(event)
                 if at >= end:
@@ -111,7 +123,7 @@ class MariaLog(Full):
 
     def _stream(self, begin: Position) -> Any:
         from pymysqlreplication import BinLogStreamReader
-        from pymysqlreplication.event import XidEvent
+        from pymysqlreplication.event import QueryEvent, XidEvent
         from pymysqlreplication.row_event import DeleteRowsEvent, UpdateRowsEvent, WriteRowsEvent
 
         url = self.db.engine.url
@@ -121,7 +133,7 @@ class MariaLog(Full):
                 "charset": "utf8mb4",
             },
             server_id=int(self.settings.more.get("server_id") or 0x79670000 + zlib.crc32(self.settings.table.encode()) % 0xFFFF),
-            only_events=[WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent, XidEvent],
+            only_events=[WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent, XidEvent, QueryEvent],
             only_schemas=[str(url.database)],
             only_tables=[self.settings.table.split(".")[-1]],
             log_file=begin[0],
@@ -131,6 +143,17 @@ class MariaLog(Full):
             is_mariadb=False,  # positions, not transaction numbers
             enable_logging=False,
         )  # fmt: skip
+
+    def _empties(self, event: Any) -> bool:
+        """Whether a statement in the log empties or drops the table: TRUNCATE stands there as it was written."""
+        schema = event.schema.decode() if isinstance(event.schema, bytes) else str(event.schema)
+        query = event.query.decode("utf-8", "replace") if isinstance(event.query, bytes) else str(event.query)
+        found = EMPTYING.match(query)
+        if found is None:
+            return False
+        names = [(n.strip().strip('`"')) for n in found["tables"].replace(";", "").split(",")]
+        full = [n.replace("`", "") if "." in n else f"{schema}.{n}" for n in names]
+        return f"{self.db.engine.url.database}.{self.settings.table.split('.')[-1]}" in full
 
     def _rows(self, event: Any) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []

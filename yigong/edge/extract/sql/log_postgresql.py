@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from yigong.edge.extract.frames import DELETE, OP, UPSERT, placed, voided
 from yigong.edge.extract.source import Chunk, State
-from yigong.edge.extract.sql.full import Full
+from yigong.edge.extract.sql.known import Emptied, Known
 from yigong.edge.extract.sql.pgoutput import UNCHANGED, Change, Commit, Decoder, Truncated, position
 from yigong.kit.errors import Refused
 
@@ -21,7 +21,7 @@ PEEK = (
 )
 
 
-class PostgresLog(Full):
+class PostgresLog(Known):
     """Changes by logical decoding; the first reading is of the whole table.
 
     State: ``{"lsn": end of the last stored transaction}``. The slot moves on when the state comes back, so a crash repeats
@@ -86,11 +86,9 @@ class PostgresLog(Full):
         if at is None:
             code = "exchange.log_gap" if state else "exchange.not_prepared"
             raise Refused(code, place=self.place, missing=self.slot)
-        if not state.get("lsn"):
-            yield from self._whole(at, size)
-            return
         self.confirm(state)
-        yield from self._changes(state, size)
+        said = self._changes(state, size) if state.get("lsn") else self._whole(at, size)
+        yield from self.remembered(said, state)
 
     def _whole(self, at: str, size: int) -> Iterator[Chunk]:
         held: Chunk | None = None
@@ -105,21 +103,25 @@ class PostgresLog(Full):
         )
         yield Chunk(frame, {"lsn": at}, self.place)
 
-    def _changes(self, state: State, size: int) -> Iterator[Chunk]:
+    def _changes(self, state: State, size: int) -> Iterator[Chunk | Emptied]:
         held: list[Change] = []
-        reached, first = str(state["lsn"]), 1
+        reached, first, emptied = str(state["lsn"]), 1, False
         for said in Decoder().decode(self._messages()):
             match said:
                 case Commit():
                     reached = said.lsn
                 case Truncated():
-                    raise Refused("exchange.log_gap", place=self.place, missing="TRUNCATE")
+                    if held:
+                        yield Chunk(self._frame(held, first), {"lsn": reached}, self.place)
+                        first, held = first + len(held), []
+                    yield Emptied({"lsn": reached}, first)
+                    emptied = True
                 case Change():
                     held.append(said)
             if len(held) >= size:
                 yield Chunk(self._frame(held, first), {"lsn": reached}, self.place)
                 first, held = first + len(held), []
-        if held:
+        if held or emptied:
             yield Chunk(self._frame(held, first), {"lsn": reached}, self.place)
 
     def _messages(self) -> Iterator[bytes]:

@@ -9,14 +9,14 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from yigong.edge.extract.frames import DELETE, OP, UPSERT, acted, placed
+from yigong.edge.extract.frames import UPSERT, acted, placed, void
 from yigong.edge.extract.source import Chunk, State
 from yigong.edge.extract.sql import triggers
-from yigong.edge.extract.sql.full import Full
+from yigong.edge.extract.sql.known import Emptied, Known
 from yigong.kit.errors import Refused
 
 
-class Trigger(Full):
+class Trigger(Known):
     """Changes by trigger; the first reading is of the whole table.
 
     State: ``{"done": [[first, last], …]}``, the numbers of changes that are stored; they are removed from the change table when the
@@ -57,15 +57,21 @@ class Trigger(Full):
     def read(self, state: State, *, size: int) -> Iterator[Chunk]:
         if not self._is_prepared():
             raise Refused("exchange.not_prepared", place=self.place)
-        if "done" not in state:
-            yield from self._whole(size)
-            return
+        self._position = {"done": []}
         self.confirm(state)
+        said = self._captured(size) if "done" in state else self._whole(size)
+        yield from self.remembered(said, state, recount=self.db.dialect != "postgresql")
+
+    def _captured(self, size: int) -> Iterator[Chunk | Emptied]:
+        """What stands in the change table."""
         done: list[list[int]] = []
         last, first = 0, 1
         while (changes := self._changes(last, size)) is not None:
             numbers = changes.get_column("seq").cast(pl.Int64)
             last = int(numbers[-1])
+            if (emptied := changes.get_column("op").str.strip_chars().eq("T").arg_true()).len():
+                yield Emptied({"done": list(done)}, first)
+                changes = changes.slice(int(emptied[-1]) + 1)
             done = joined(done, numbers.to_list())
             frame = self._rows(changes, int(numbers[0]), last)
             yield Chunk(placed(frame, self.place, first), {"done": list(done)}, self.place)
@@ -121,12 +127,6 @@ class Trigger(Full):
 def _outside(state: State) -> str:
     ranges = [f"not seq between {int(lo)} and {int(hi)}" for lo, hi in state.get("done", [])]
     return f" where {' and '.join(ranges)}" if ranges else ""
-
-
-def void(gone: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """Rows that are gone, with all columns of the source, empty outside the key."""
-    empty = [pl.col(c) if c in gone.columns else pl.lit(None, dtype=pl.String).alias(c) for c in columns]
-    return gone.select(*empty, pl.lit(DELETE).alias(OP))
 
 
 def joined(done: list[list[int]], numbers: Sequence[int]) -> list[list[int]]:

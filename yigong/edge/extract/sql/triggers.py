@@ -1,7 +1,8 @@
 """The statements of change capture by trigger, for each dialect: a change table, and what writes into it. Pure text.
 
 The change table holds a running number, what was done (``U`` written, ``D`` gone) and the key of the row; nothing else of it.
-TRUNCATE fires no row trigger in any of the databases: after one, read the whole once more.
+TRUNCATE fires no row trigger in any of the databases. PostgreSQL has a trigger of its own for it; elsewhere the rows are counted
+now and then, and where some are missing all keys are compared (``known.py``).
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Captured:
 
 def _postgresql(t: Captured) -> list[str]:
     body = (
-        f"begin if tg_op = 'DELETE' then {t.write('D', 'old')}; return null; end if; "
+        f"begin if tg_op = 'TRUNCATE' then insert into {t.changes} (op) values ('T'); return null; end if; "
+        f"if tg_op = 'DELETE' then {t.write('D', 'old')}; return null; end if; "
         f"if tg_op = 'UPDATE' and ({t.moved('{a} is distinct from {b}')}) then {t.write('D', 'old')}; end if; "
         f"{t.write('U', 'new')}; return null; end"
     )
@@ -76,12 +78,14 @@ def _postgresql(t: Captured) -> list[str]:
         # the application's user needs no right on the change table
         f"create function {t.own('yg_fn_')}() returns trigger language plpgsql security definer as $yg$ {body} $yg$",
         f"create trigger {t.own('yg_trg_').split('.')[-1]} after insert or update or delete on {t.table} for each row execute procedure {t.own('yg_fn_')}()",
+        f"create trigger {t.own('yg_trt_').split('.')[-1]} after truncate on {t.table} for each statement execute procedure {t.own('yg_fn_')}()",
     ]
 
 
 def _postgresql_removal(t: Captured) -> list[str]:
     return [
         f"drop trigger if exists {t.own('yg_trg_').split('.')[-1]} on {t.table}",
+        f"drop trigger if exists {t.own('yg_trt_').split('.')[-1]} on {t.table}",
         f"drop function if exists {t.own('yg_fn_')}()",
         f"drop table if exists {t.changes}",
     ]

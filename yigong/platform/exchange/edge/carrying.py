@@ -8,13 +8,11 @@ from collections.abc import Sequence
 
 from django.db import DatabaseError, connection, transaction
 
-from yigong.edge import api as edge
 from yigong.kit.clock import now
 from yigong.kit.ctx import system
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.exchange import pipeline
-from yigong.platform.exchange.batch import RawBatch
-from yigong.platform.exchange.edge import inbound, orders, services
+from yigong.platform.exchange import account, pipeline
+from yigong.platform.exchange.edge import certificates, orders, services, standard
 from yigong.platform.exchange.edge.domain import after_failure
 from yigong.platform.exchange.edge.models import Assignment, Bundle, BundleState
 from yigong.platform.exchange.models import Feed, FeedState, Job, Mapping
@@ -39,6 +37,7 @@ def work() -> int:
     if time.monotonic() - _swept[0] > SWEEP_SECONDS:
         _swept[0] = time.monotonic()
         services.silence()
+        certificates.offer()
     return carry()
 
 
@@ -86,8 +85,10 @@ def _carried(feed: Feed, bundles: Sequence[Bundle]) -> None:
     line = Assignment.objects.select_related("feed", "mapping").filter(feed=feed).first()
     version = orders.mapping_of(line) if line else feed.mappings.order_by("-version").first()
     job = _job_of_today(feed, version)
-    batches = [_batch(b) for b in bundles]
+    heads = [standard.head_of(b) for b in bundles]
+    batches = [standard.batch(feed, b, head) for b, head in zip(bundles, heads, strict=True) if head.rows]
     totals = pipeline.carry_all(system(), job.pk, batches, orders.compiled(feed, version))
+    standard.account(feed, job, bundles, heads)
     moment, ids = now(), [b.pk for b in bundles]
     Bundle.objects.filter(pk__in=ids).update(
         state=BundleState.CARRIED, packed=None, done_at=moment, job=job, error=None
@@ -95,12 +96,7 @@ def _carried(feed: Feed, bundles: Sequence[Bundle]) -> None:
     state = FeedState.PARTIAL if totals.rejected or job.state == FeedState.PARTIAL else FeedState.SUCCEEDED
     Job.objects.filter(pk=job.pk).update(ended_at=moment, state=state)
     Feed.objects.filter(pk=feed.pk).update(state=state, good_at=moment, failures=0)
-
-
-def _batch(found: Bundle) -> RawBatch:
-    head = edge.Head(**{**found.head, "columns": tuple(found.head["columns"])})
-    frame = inbound.frame_of(head, bytes(found.packed or b""))
-    return RawBatch(frame, head.place)
+    account.write(Job.objects.select_related("feed").get(pk=job.pk))
 
 
 def _job_of_today(feed: Feed, version: Mapping | None) -> Job:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from yigong.edge import api as edge
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.edge import inbound, signing
+from yigong.platform.exchange.edge import certificates, inbound, signing
 from yigong.platform.exchange.edge.models import Node
 from yigong.security.api import public
 
@@ -94,4 +94,5 @@ time_only = _spoken("POST", inbound.time_only)
 beat = _spoken("POST", inbound.beat)
 configuration = _spoken("GET", inbound.configuration)
 new_key = _spoken("POST", inbound.new_key)
+closes = _spoken("POST", certificates.answered)
 bundles = _spoken("POST", inbound.bundle)

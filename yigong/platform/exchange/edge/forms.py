@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from yigong.kit.ctx import Ctx, Reach
 from yigong.platform.exchange.edge import selectors
-from yigong.platform.exchange.edge.models import Assignment, Node
+from yigong.platform.exchange.edge.models import Assignment, Node, Work
 from yigong.platform.exchange.models import Mapping
 from yigong.platform.registry import api as registry
 from yigong.web.forms import Form
@@ -49,6 +49,10 @@ class OrderForm(Form):
         label=_("每包行数"), min_value=10, max_value=20_000, initial=2000,
         help_text=_("网络差时调小：每包传完才算数，断了重传的就少。"),
     )  # fmt: skip
+    at_node = fields.ChoiceField(
+        label=_("在节点完成"), choices=Work.choices, initial=Work.READ, required=False,
+        help_text=_("过滤掉的行不离开机构，只上报各条规则的条数；有问题的行原样上传，到隔离区等待修正。"),
+    )  # fmt: skip
     widths = {"bundle_rows": "w4"}
 
     def __init__(self, *args: Any, line: Assignment | None = None, **kwargs: Any) -> None:
@@ -57,6 +61,7 @@ class OrderForm(Form):
                 "mapping": line.mapping_id or "",
                 "every_seconds": line.every_seconds,
                 "bundle_rows": line.rows,
+                "at_node": line.at_node,
             }
         super().__init__(*args, **kwargs)
         versions = list(line.feed.mappings.order_by("-version")) if line else []
@@ -70,6 +75,7 @@ class OrderForm(Form):
             "mapping_id": int(mapping) if mapping else None,
             "every_seconds": found["every_seconds"],
             "rows": found["bundle_rows"],
+            "at_node": found["at_node"] or Work.READ,
         }
 
 
@@ -81,7 +87,7 @@ class AssignForm(OrderForm):
     """A feed of the institution given to its node."""
 
     feed = fields.ChoiceField(label=_("采集源"))
-    field_order = ["feed", "mapping", "every_seconds", "bundle_rows"]
+    field_order = ["feed", "mapping", "at_node", "every_seconds", "bundle_rows"]
 
     def __init__(self, *args: Any, ctx: Ctx, node: Node, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,5 +107,9 @@ class LimitsForm(Form):
     )
     free_mb = fields.IntegerField(label=_("磁盘至少剩余"), min_value=0, max_value=100_000, initial=200)
     beat_seconds = fields.IntegerField(label=_("心跳间隔"), min_value=5, max_value=3600, initial=60)
-    units = {"buffer_mb": "MB", "free_mb": "MB", "beat_seconds": _("秒")}
-    widths = {"buffer_mb": "w4", "free_mb": "w4", "beat_seconds": "w4"}
+    retry_seconds = fields.IntegerField(
+        label=_("重连最长间隔"), min_value=1, max_value=3600, initial=300, required=False,
+        help_text=_("网络断开后逐次加倍等待，最长不超过它。"),
+    )  # fmt: skip
+    units = {"retry_seconds": _("秒"), "buffer_mb": "MB", "free_mb": "MB", "beat_seconds": _("秒")}
+    widths = {"retry_seconds": "w4", "buffer_mb": "w4", "free_mb": "w4", "beat_seconds": "w4"}

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -15,7 +15,8 @@ from django.db import connection, transaction
 from yigong.edge import api as edge
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.edge import signing
+from yigong.platform.exchange.account import day_of
+from yigong.platform.exchange.edge import certificates, signing
 from yigong.platform.exchange.edge.domain import HEARD, Side, State
 from yigong.platform.exchange.edge.models import Assignment, Beat, Bundle, Configuration, Node, Stream
 from yigong.platform.exchange.edge.services import move
@@ -154,7 +155,11 @@ def beat(node: Node, body: bytes) -> dict[str, Any]:
     drift = _whole(drift) if drift is not None else None
     Node.objects.filter(pk=node.pk).update(facts=facts, drift_ms=drift, applied=applied)
     _note_slot(node, facts, drift)
-    return {"configuration": node.configuration, "rotate_key": node.rotate_key}
+    return {
+        "configuration": node.configuration,
+        "rotate_key": node.rotate_key,
+        "closes": certificates.open_offers(node),
+    }
 
 
 def _note_orders(node: Node, applied: int, refused: Mapping[str, Any]) -> None:
@@ -239,7 +244,8 @@ def _known(facts: Mapping[str, Any], head: edge.Head) -> dict[str, Any]:
 
 
 def _receipt(head: edge.Head, at: str) -> dict[str, Any]:
-    return {"receipt": {"id": head.id, "sha256": head.sha256, "number": head.number, "received_at": at}}
+    day = day_of(datetime.fromisoformat(at)).isoformat()
+    return {"receipt": {"id": head.id, "sha256": head.sha256, "number": head.number, "received_at": at, "day": day}}
 
 
 def _feed_of(node: Node, head: edge.Head) -> int:
@@ -253,6 +259,8 @@ def _feed_of(node: Node, head: edge.Head) -> int:
 def frame_of(head: edge.Head, packed: bytes) -> pl.DataFrame:
     """The rows of a bundle, all text. Raises Refused edge.broken, edge.too_large."""
     plain = edge.unpack(packed, head.plain)
+    if not head.rows and not plain:  # a count alone
+        return pl.DataFrame(schema=dict.fromkeys(head.columns, pl.String))
     try:
         frame = pl.read_ndjson(io.BytesIO(plain), schema=dict.fromkeys(head.columns, pl.String))
     except pl.exceptions.PolarsError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from yigong.platform.exchange.models import Feed, Job, Mapping
+from yigong.platform.exchange.models import Feed, Job, Mapping, Sheet
 
 
 class NodeState(models.TextChoices):
@@ -24,6 +24,14 @@ class BundleState(models.TextChoices):
     RECEIVED = "received", _("已接收")
     CARRIED = "carried", _("已入库")
     FAILED = "failed", _("等待重试")
+
+
+class Work(models.TextChoices):
+    """How much is done at the node, each with all before it: edge.mapping.LEVELS, in words."""
+
+    READ = "read", _("只读取，原样上传")
+    FILTER = "filter", _("过滤后上传")
+    MAP = "map", _("过滤、映射并检查后上传")
 
 
 class Node(models.Model):
@@ -112,6 +120,7 @@ class Assignment(models.Model):
     rows = models.PositiveIntegerField(default=2000)
     epoch = models.PositiveIntegerField(default=0)
     active = models.BooleanField(default=True)
+    at_node = models.CharField(max_length=8, choices=Work.choices, default=Work.READ)
 
     class Meta:
         db_table = "edge_assignment"
@@ -156,6 +165,63 @@ class Stream(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} {self.feed_id} {self.number}"
+
+
+class Run(models.Model):
+    """The account of one run at a node, in its own words; it came behind the run's rows."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="runs")
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE)
+    job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True)
+    started_at = models.CharField(max_length=40)  # by the clock of the node, which may be wrong
+    ended_at = models.CharField(max_length=40)
+    source = models.BigIntegerField(null=True)  # what the source counted, as near to what was read as it lived
+    read = models.BigIntegerField(default=0)
+    kept = models.BigIntegerField(default=0)  # of them not known from before
+    filtered = models.BigIntegerField(default=0)
+    amiss = models.BigIntegerField(default=0)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "edge_run"
+        indexes = [models.Index(fields=["feed", "-id"], name="edge_run_feed")]
+
+    def __str__(self) -> str:
+        return f"{self.feed_id} {self.read}"
+
+
+class CloseState(models.TextChoices):
+    """How the certificate of a day's close stands."""
+
+    OFFERED = "offered", _("待机构签名")
+    SIGNED = "signed", _("双方已签")
+    DISPUTED = "disputed", _("机构数字不同")
+
+
+class Certificate(models.Model):
+    """The close of one feed's day, signed by the centre and by the institution; what was signed is never changed.
+
+    Where a node reads the feed its key signs for the institution; elsewhere a person of the institution confirms.
+    """
+
+    sheet = models.ForeignKey(Sheet, on_delete=models.CASCADE, related_name="certificates")
+    node = models.ForeignKey(Node, on_delete=models.SET_NULL, null=True, related_name="certificates")
+    text = models.TextField()  # the figures, as signed
+    digest = models.CharField(max_length=64, unique=True)
+    centre_signature = models.CharField(max_length=120)
+    state = models.CharField(max_length=10, choices=CloseState.choices, default=CloseState.OFFERED)
+    signature = models.CharField(max_length=120, blank=True)  # of the node
+    public_key = models.CharField(max_length=64, blank=True)  # of the node, at that moment
+    signed_by = models.CharField(max_length=60, blank=True)  # node, or the person who confirmed
+    figures = models.JSONField(null=True)  # what the institution's side counted
+    made_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "edge_certificate"
+
+    def __str__(self) -> str:
+        return f"{self.sheet_id} {self.state}"
 
 
 class Bundle(models.Model):

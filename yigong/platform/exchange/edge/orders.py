@@ -8,25 +8,30 @@ from typing import Any
 from django.db import transaction
 
 from yigong.edge import api as edge
+from yigong.edge.mapping.api import field_kinds, fingerprint
+from yigong.edge.mapping.plan import Plan, compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.edge import selectors, signing
-from yigong.platform.exchange.edge.models import Assignment, Configuration, Node
+from yigong.platform.exchange.edge.models import Assignment, Configuration, Node, Work
 from yigong.platform.exchange.edge.services import locked, must_be_heard
-from yigong.platform.exchange.mapping import Plan, compile_mapping
 from yigong.platform.exchange.models import Feed, Mapping
-from yigong.platform.exchange.stages import field_kinds
 from yigong.security.api import audit
+from yigong.standards.quality import api as quality
 
 READER = "edge"  # of a feed that a node reads
 
 
 @transaction.atomic
 def assign(
-    ctx: Ctx, node_id: int, feed_id: int, *, mapping_id: int | None = None, every_seconds: int = 300, rows: int = 2000
+    ctx: Ctx, node_id: int, feed_id: int, *, mapping_id: int | None = None, every_seconds: int = 300, rows: int = 2000,
+    at_node: str = "read",
 ) -> Assignment:  # fmt: skip
-    """Let a node read a feed in place of the centre, under one version of its mapping or always the newest."""
+    """Let a node read a feed in place of the centre, under one version of its mapping or always the newest.
+
+    *at_node* says how much is done there: ``read``, ``filter`` or ``map``.
+    """
     ctx.must("exchange.edge.order")
     found = locked(ctx, node_id)
     feed = Feed.objects.select_for_update().get(pk=feed_id)
@@ -34,7 +39,7 @@ def assign(
     version = _version(feed, mapping_id)
     made = Assignment.objects.create(
         node=found, feed=feed, mapping=version, kind=feed.reader, schedule=feed.schedule, every_seconds=every_seconds,
-        rows=rows,
+        rows=rows, at_node=at_node,
     )  # fmt: skip
     feed.reader, feed.schedule, feed.due_at = READER, "", None
     feed.save(update_fields=["reader", "schedule", "due_at"])
@@ -64,12 +69,14 @@ def _version(feed: Feed, mapping_id: int | None) -> Mapping | None:
 
 
 @transaction.atomic
-def change(ctx: Ctx, node_id: int, feed_id: int, *, mapping_id: int | None, every_seconds: int, rows: int) -> None:
-    """Read a feed under another version, more or less often, in other portions."""
+def change(
+    ctx: Ctx, node_id: int, feed_id: int, *, mapping_id: int | None, every_seconds: int, rows: int, at_node: str = "read"
+) -> None:  # fmt: skip
+    """Read a feed under another version, more or less often, in other portions, with more or less done at the node."""
     found, line = _line(ctx, node_id, feed_id)
     line.mapping = _version(line.feed, mapping_id)
-    line.every_seconds, line.rows = every_seconds, rows
-    line.save(update_fields=["mapping", "every_seconds", "rows"])
+    line.every_seconds, line.rows, line.at_node = every_seconds, rows, at_node
+    line.save(update_fields=["mapping", "every_seconds", "rows", "at_node"])
     issue(ctx, found, f"= {line.feed.name}")
 
 
@@ -137,10 +144,27 @@ def issue(ctx: Ctx, found: Node, what: str) -> Configuration:
 
 def document(found: Node) -> dict[str, Any]:
     """A node's orders as they stand."""
-    lines = found.assignments.select_related("feed", "mapping").order_by("feed_id")
+    lines = list(found.assignments.select_related("feed", "mapping").order_by("feed_id"))
+    rules = {r.file: quality.text_of(r) for line in lines for r in _rules(line)}
     return {
         "version": found.configuration, "node": found.code, "issued_at": now().isoformat(),
-        "limits": found.limits, "feeds": [_feed(line) for line in lines],
+        "limits": found.limits, "feeds": [_feed(line) for line in lines], "rules": rules,
+    }  # fmt: skip
+
+
+def _rules(line: Assignment) -> list[quality.Rule]:
+    """The rules that the node applies: those that judge each row by itself."""
+    plan = compiled(line.feed, mapping_of(line)) if line.at_node == Work.MAP else None
+    return quality.rules(plan.data_set, by_row=True) if plan else []
+
+
+def _work(line: Assignment, plan: Plan | None, version: Mapping | None) -> dict[str, Any]:
+    """What a node needs to filter, map and check; nothing where the rows travel as they are read."""
+    if line.at_node == Work.READ or plan is None or version is None:
+        return {}
+    return {
+        "at_node": line.at_node, "mapping": version.text, "org_code": line.feed.org_code, "data_set": plan.data_set,
+        "declared": fingerprint(plan.data_set), "rules": [r.file for r in _rules(line)],
     }  # fmt: skip
 
 
@@ -152,6 +176,7 @@ def _feed(line: Assignment) -> dict[str, Any]:
         "source": {"kind": selectors.KINDS[line.kind], **line.feed.config}, "every_seconds": line.every_seconds,
         "rows": line.rows, "epoch": line.epoch, "mapping_version": version.version if version else 0,
         "needs": sorted(plan.used) if plan else [], "only_needed": bool(plan and not plan.source.keep_unmapped),
+        **_work(line, plan, version),
     }  # fmt: skip
 
 

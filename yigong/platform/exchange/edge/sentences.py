@@ -20,6 +20,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "任务“{feed}”的读取方式“{kind}”不能在边缘节点上运行。",
         "Feed {feed} is read by {kind}, which does not run at a node.",
     ),
+    "edge.close_elsewhere": (
+        "这份凭证属于另一家机构，只能由该机构的人签认。",
+        "This certificate belongs to another institution: only its own staff can sign it.",
+    ),
+    "edge.close_by_node": (
+        "这个任务由边缘节点采集，凭证由节点自动签名，不需要人签认。",
+        "An edge node reads this feed: the node signs by itself, nobody else needs to.",
+    ),
     "edge.mapping_elsewhere": ("选的映射版本不属于这个任务。", "The mapping chosen belongs to another feed."),
     "edge.mapping_needed": ("任务“{feed}”没有映射：先写映射再分配。", "Feed {feed} has no mapping: write one first."),
     "edge.not_heard": ("节点“{node}”{state}，不能这样做。", "Node {node} is {state}: this cannot be done."),

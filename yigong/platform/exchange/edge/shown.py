@@ -115,9 +115,16 @@ def _feed(line: Assignment, told: dict[str, Any], here: dict[str, Any]) -> dict[
         "line": line, "feed": line.feed, "kind": line.kind, "way": WAYS.get(str(line.feed.config.get("way") or ""), ""),
         "version": version.version if version else "—", "is_fixed": line.mapping_id is not None,
         "read": told.get("rows", 0), "ended_at": moment(told.get("ended_at")), "waiting": waiting.get("rows", 0),
+        "at_node": line.get_at_node_display() if line.at_node != "read" else "",
         "received": here.get("total") or 0, "open": here.get("open") or 0, "failed": here.get("failed") or 0,
         "error": error.get("en" if get_language() == "en" else "zh", "") or waiting.get("refused", ""),
     }  # fmt: skip
+
+
+def runs(node: Node) -> list[dict[str, Any]]:
+    """The last accounts that the node gave of its runs."""
+    found = node.runs.select_related("feed").order_by("-id")[:10]
+    return [{"run": r, "is_even": r.source is None or r.source == r.read, "sent": r.kept - r.filtered} for r in found]
 
 
 def queue_chart(node: Node) -> Any:

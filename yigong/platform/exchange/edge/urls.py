@@ -2,11 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from yigong.platform.exchange.edge import views
+from yigong.platform.exchange.edge import close_views, views
 
 app_name = "edge"
 urlpatterns: list[URLPattern] = [
     path("", views.nodes, name="nodes"),
+    path("closes/", close_views.closes, name="closes"),
+    path("closes/<int:certificate_id>/", close_views.close, name="close"),
+    path("closes/<int:certificate_id>/confirm/", close_views.confirm, name="confirm"),
     path("invite/", views.invite, name="invite"),
     path("<int:node_id>/", views.node, name="node"),
     path("<int:node_id>/invite/", views.invite_again, name="invite_again"),

@@ -44,6 +44,7 @@ def node(request: HttpRequest, node_id: int) -> HttpResponse:
         "stuck": selectors.last_error(found),
         "queue": shown.queue_chart(found),
         "bundles": found.bundles.select_related("feed").defer("packed").order_by("-id")[:12],
+        "runs": shown.runs(found),
         "configurations": found.configurations.order_by("-version")[:12],
         "history": shown.history(found),
         "is_heard": found.state in HEARD,
@@ -151,7 +152,7 @@ def limits(request: HttpRequest, node_id: int) -> HttpResponse:
     found = selectors.node(ctx, node_id)
     form = LimitsForm(request.POST or None, initial=found.limits)
     if request.method == "POST" and form.is_valid():
-        orders.save_limits(ctx, node_id, **form.cleaned_data)
+        orders.save_limits(ctx, node_id, **{k: n for k, n in form.cleaned_data.items() if n is not None})
         return say(request, redirect(_back(node_id)), _("已生成新的配置版本"))
     return _form(request, form, _("节点参数"), _("下发"), _back(node_id), node=found)
 

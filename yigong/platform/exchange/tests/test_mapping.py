@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from yigong.edge.mapping.plan import FieldKind, compile_mapping
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.mapping import FieldKind, compile_mapping
 from yigong.platform.exchange.readers import reader
 from yigong.platform.exchange.tests import lab
 

@@ -1,0 +1,170 @@
+"""Alarms told outside the pages: by mail or webhook, to whom a role has named. At least once, and never personal data.
+
+A notice is written in the transaction that opens or closes its alarm, and sent by ``yigong work`` afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import smtplib
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.db.models import Q
+
+from yigong.kit.clock import now
+from yigong.kit.ctx import Ctx
+from yigong.kit.errors import Refused
+from yigong.platform.exchange.models import Alarm, Channel, Notice
+from yigong.platform.registry import api as registry
+from yigong.security.api import audit
+
+log = logging.getLogger("yigong.exchange")
+ATTEMPTS = 8  # 1, 2, 4 … minutes between them
+AT_ONCE = 50
+SECONDS = 10.0  # to wait for a server
+SIGNATURE = "X-Yigong-Signature"
+_WORDS = {"opened": ("告警", "alarm"), "closed": ("告警解除", "alarm over"), "test": ("测试", "test")}
+
+
+def save_channel(ctx: Ctx, channel_id: int | None = None, **facts: Any) -> Channel:
+    """Where the alarms of a role go. Raises Refused exchange.channel_odd."""
+    ctx.must("exchange.configure")
+    check(facts["way"], facts["address"])
+    with transaction.atomic():
+        if channel_id is None:
+            found = Channel.objects.create(created_at=now(), **facts)
+        else:
+            Channel.objects.filter(pk=channel_id).update(**facts)
+            found = Channel.objects.get(pk=channel_id)
+        audit(ctx, "exchange.configure", "channel", found.pk, after={k: str(v) for k, v in facts.items()})
+    return found
+
+
+def check(way: str, address: str) -> None:
+    """Raises Refused exchange.channel_odd for an address that cannot be written to safely."""
+    if way == "mail":
+        parts = [a.strip() for a in address.split(",")]
+        if not all("@" in a and not set(a) & set("\r\n <>") for a in parts):
+            raise Refused("exchange.channel_odd", address=address)
+        return
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL as error:
+        raise Refused("exchange.channel_odd", address=address) from error
+    inside = url.host in ("127.0.0.1", "localhost", "::1")
+    if (url.scheme != "https" and not (url.scheme == "http" and inside)) or not url.host or url.userinfo:
+        raise Refused("exchange.channel_odd", address=address)
+
+
+def tell(alarm: Alarm, event: str) -> None:
+    """Write down that somebody must hear of an alarm; to be called in the transaction that opens or closes it."""
+    wanted = Channel.objects.filter(active=True).filter(Q(org_code="") | Q(org_code=alarm.feed.org_code))
+    moment = now()
+    Notice.objects.bulk_create(
+        [
+            Notice(channel=c, alarm=alarm, event=event, due_at=moment, created_at=moment)
+            for c in wanted
+            if not c.kinds or alarm.kind in c.kinds
+        ],
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def remove(ctx: Ctx, channel_id: int) -> None:
+    """Tell nobody there any more."""
+    ctx.must("exchange.configure")
+    Channel.objects.filter(pk=channel_id).delete()
+    audit(ctx, "exchange.configure", "channel", channel_id, after={"removed": True})
+
+
+def test(ctx: Ctx, channel_id: int) -> None:
+    """Send a trial to a channel, now. Raises Refused exchange.channel_away with the reason."""
+    ctx.must("exchange.configure")
+    channel = Channel.objects.get(pk=channel_id)
+    try:
+        send(channel, letter_of(None, "test"))
+    except (OSError, smtplib.SMTPException, httpx.HTTPError) as error:
+        raise Refused("exchange.channel_away", address=channel.address, reason=_reason(error)) from error
+
+
+def work() -> int:
+    """Send what is due; how many were tried."""
+    due = Notice.objects.filter(state="waiting", due_at__lte=now()).order_by("due_at").values_list("pk", flat=True)
+    return sum(_tried(pk) for pk in list(due[:AT_ONCE]))
+
+
+@transaction.atomic
+def _tried(notice_id: int) -> bool:
+    found = (
+        Notice.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("channel", "alarm__feed")
+        .filter(pk=notice_id, state="waiting")
+        .first()
+    )
+    if found is None:
+        return False
+    found.attempts += 1
+    try:
+        send(found.channel, letter_of(found.alarm, found.event))
+    except (OSError, smtplib.SMTPException, httpx.HTTPError) as error:
+        found.error = _reason(error)
+        found.due_at = now() + timedelta(minutes=2 ** (found.attempts - 1))
+        found.state = "failed" if found.attempts >= ATTEMPTS else "waiting"
+        log.warning("notice %s by %s: %s", found.pk, found.channel.way, type(error).__name__)
+    else:
+        found.state, found.error, found.sent_at = "sent", "", now()
+    found.save()
+    return True
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def letter_of(alarm: Alarm | None, event: str) -> dict[str, Any]:
+    """What is said: feed, institution, kind, the sentence in both languages, where to look. No personal data."""
+    zh, en = _WORDS[event]
+    link = f"{settings.CSRF_TRUSTED_ORIGINS[0]}/platform/exchange/alarms/"
+    if alarm is None:
+        text = {"zh": "这是一条测试通知。", "en": "This is a trial notice."}
+        return {"event": event, "title": f"[Yigong] {zh} / {en}", "feed": "", "institution": "", **text, "link": link}
+    org = registry.institution(alarm.feed.org_code)
+    return {
+        "event": event, "title": f"[Yigong] {zh}：{alarm.feed.name} / {en}", "feed": alarm.feed.name,
+        "institution": org.name if org else alarm.feed.org_code, "kind": alarm.kind, "zh": alarm.zh, "en": alarm.en,
+        "opened_at": alarm.opened_at.isoformat(), "closed_at": alarm.closed_at.isoformat() if alarm.closed_at else None,
+        "link": link,
+    }  # fmt: skip
+
+
+def send(channel: Channel, letter: dict[str, Any]) -> None:
+    """Send one letter. Raises what the network or the server says."""
+    if channel.way == "mail":
+        body = f"{letter['institution']}\n{letter['zh']}\n{letter['en']}\n\n{letter['link']}\n"
+        to = [a.strip() for a in channel.address.split(",")]
+        EmailMessage(letter["title"], body, settings.DEFAULT_FROM_EMAIL, to).send()
+        return
+    data = json.dumps(letter, ensure_ascii=False).encode()
+    headers = {"Content-Type": "application/json", SIGNATURE: signature(channel, data)}
+    with httpx.Client(timeout=SECONDS, follow_redirects=False, trust_env=False) as client:
+        client.post(channel.address, content=data, headers=headers).raise_for_status()
+
+
+def key_of(channel: Channel) -> str:
+    """The key with which a webhook's receiver knows our letters; shown to who may configure the channel."""
+    secret = settings.SECRET_OF("webhook")
+    return hashlib.sha256(f"{secret}\n{channel.pk}\n{channel.created_at.isoformat()}".encode()).hexdigest()[:40]
+
+
+def signature(channel: Channel, data: bytes) -> str:
+    """HMAC-SHA256 of the body."""
+    return "sha256=" + hmac.digest(key_of(channel).encode(), data, "sha256").hex()
