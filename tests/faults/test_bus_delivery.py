@@ -115,7 +115,9 @@ def test_workers_killed_and_a_receiver_that_goes_lose_and_double_nothing(worker:
     effects: dict[str, bytes] = {}
     for one in got:
         assert effects.setdefault(one.headers["idempotency-key"], one.body) == one.body
-    assert Counter(effects.values()) == Counter(message(f"{p}-{n}", f"P{p}") for n in range(EACH) for p in range(PATIENTS))
+    assert Counter(effects.values()) == Counter(
+        message(f"{p}-{n}", f"P{p}") for n in range(EACH) for p in range(PATIENTS)
+    )
     controls = [open_envelope(body).control_id for body in effects.values()]
     for p in range(PATIENTS):
         assert [c for c in controls if c.startswith(f"{p}-")] == [f"{p}-{n}" for n in range(EACH)]
