@@ -172,7 +172,7 @@ def small_disk() -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute("show data_directory")
         owner = Path(str(cursor.fetchone()[0])).stat()  # type: ignore[index]
-    place = Path("/var/tmp") / f"yigong-small-{os.getpid()}"  # noqa: S108  - a mount point of this process
+    place = Path("/var/tmp") / f"yigong-small-{os.getpid()}"
     place.mkdir(mode=0o755)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", str(place)], check=False).returncode:
         place.rmdir()
