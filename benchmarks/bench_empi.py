@@ -101,9 +101,9 @@ def _growth(sizes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _lookups(file: Path) -> dict[str, Any]:
-    """Look-ups in memory and through PostgreSQL, a new process each."""
+    """Look-ups in memory, through PostgreSQL and over HTTP, a new process each."""
     made = {}
-    for kind in ("memory", "postgres"):
+    for kind in ("memory", "postgres", "http"):
         command = [sys.executable, "-m", "benchmarks.empi_lookup", kind, str(file)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -111,7 +111,20 @@ def _lookups(file: Path) -> dict[str, Any]:
             continue
         made[kind] = json.loads(done.stdout.strip().splitlines()[-1])
         print(f"一次查找 / one look-up, {kind}: {made[kind]} (goal p99: 50 us in memory, 1,000 us PostgreSQL)")
+    _told_of_http(made.get("http", {}))
     return made
+
+
+def _told_of_http(made: dict[str, Any]) -> None:
+    """How far each run over HTTP is from its goal, and what it had to share the machine with."""
+    for name, run in made.items():
+        p99, goal = run.get("p99_ms"), 5.0
+        so = "reached" if p99 and p99 <= goal and not run["unanswered"] else "not reached"
+        beside = run.get("registrations", {"per_second": 0})["per_second"]
+        print(
+            f"  {name}: p99 {p99} ms at {run['rate']:.0f}/s, goal {goal} ms {so}; {beside} registrations a second beside;"
+            f" client, server, registering and PostgreSQL share {os.cpu_count()} processors; each answer waits for its commit"
+        )
 
 
 def _febrl(folder: Path) -> dict[str, Any]:

@@ -1,16 +1,23 @@
-"""One look-up among all registrations: ``python -m benchmarks.empi_lookup memory|postgres FILE``; prints one line of JSON.
+"""One look-up among all registrations: ``python -m benchmarks.empi_lookup memory|postgres|http FILE``; prints one line of JSON.
 
 *memory*: standard row against :class:`engine.memory.Memory`, candidates found and scored. *postgres*: the doors ``lookup``
 (by identity number) and ``match`` (by demographics: blocks, facts, scores) of the index, one connection, rows and block
-keys of the file put in by COPY.
+keys of the file put in by COPY. *http*: the direct door (``yigong lookup``) as a process of its own, asked by another at a
+fixed rate (``RATE=1000`` a second, ``SECONDS=20``) while a third registers (``REGISTRATIONS=20`` a second); look-ups by
+identity number, then by demographics, each with its own run and then without registrations.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +26,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+ROOT = Path(__file__).resolve().parents[1]
+RATE, SECONDS = float(os.environ.get("RATE", "1000")), float(os.environ.get("SECONDS", "20"))
+REGISTRATIONS = float(os.environ.get("REGISTRATIONS", "20"))
 LOOKUPS = int(os.environ.get("LOOKUPS", "3000"))
 BATCH = 100_000
 NAMES = {"full_name": "name", "id_no": "idno", "phone": "phone", "address": "address", "health_card_no": "ins_no", "contact_name": "contact"}  # fmt: skip
@@ -27,7 +37,11 @@ NAMES = {"full_name": "name", "id_no": "idno", "phone": "phone", "address": "add
 def main() -> None:
     """Measures one of the two."""
     kind, file = sys.argv[1], Path(sys.argv[2])
-    print(json.dumps(memory(file) if kind == "memory" else postgres(file)))
+    if kind == "registering":
+        registering(file, float(sys.argv[3]))
+        return
+    ways: dict[str, Callable[[Path], dict[str, Any]]] = {"memory": memory, "postgres": postgres, "http": http}
+    print(json.dumps(ways[kind](file)))
 
 
 def spent(ask: Callable[[Any], object], asked: Sequence[Any]) -> dict[str, float]:
@@ -54,8 +68,23 @@ def memory(file: Path) -> dict[str, float]:
     return spent(index.look_up, [np.ascontiguousarray(table[p]) for p in places])
 
 
-def postgres(file: Path) -> dict[str, float]:
+def postgres(file: Path) -> dict[str, Any]:
     """The doors of the index on a database of its own."""
+    return _in_own_database(lambda _url: _doors(_filled(file)))
+
+
+def http(file: Path) -> dict[str, Any]:
+    """The direct door under a fixed rate of questions, registrations going on beside."""
+    return _in_own_database(lambda url: _over_http(file, url))
+
+
+def _filled(file: Path) -> pl.DataFrame:
+    frame = _registrations(pl.read_parquet(file))
+    _fill(frame)
+    return frame
+
+
+def _in_own_database(measure: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     from yigong.portal import postgres as server
     from yigong.portal.env import use_database
 
@@ -68,13 +97,120 @@ def postgres(file: Path) -> dict[str, float]:
         from django.db import connections
 
         try:
-            frame = _registrations(pl.read_parquet(file))
-            _fill(frame)
-            return _doors(frame)
+            return measure(url)
         finally:
             connections.close_all()
-            connections["default"].close_pool()
+            connections["default"].close_pool()  # type: ignore[attr-defined]
             use_database(own)
+
+
+def _over_http(file: Path, url: str) -> dict[str, Any]:
+    frame = _registrations(pl.read_parquet(file))
+    kept = frame.height - min(frame.height // 10, 5000)
+    _fill(frame.head(kept))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rest, questions = folder / "rest.parquet", {k: folder / k for k in ("lookup", "match")}
+        frame.tail(frame.height - kept).drop("id", "person_id").write_parquet(rest)
+        _write_questions(frame.head(kept), questions)
+        port, environment = _free_port(), {**os.environ, "DATABASE_URL": url, "TOKEN": _token()}
+        command = [str(Path(sys.executable).with_name("yigong")), "lookup", "--bind", f"127.0.0.1:{port}"]
+        server = subprocess.Popen(command, env=environment)
+        try:
+            _wait_for(port)
+            made = {}
+            for kind, asked in questions.items():
+                for rate in (REGISTRATIONS, 0.0):
+                    made[kind if rate else f"{kind}_alone"] = _loaded(port, asked, rest, rate, environment)
+            return made
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _loaded(port: int, questions: Path, rest: Path, rate: float, environment: dict[str, str]) -> dict[str, Any]:
+    """One run of the load, with registrations beside it where *rate* is not 0."""
+    beside = None
+    if rate:
+        beside = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.empi_lookup", "registering", str(rest), str(rate)],
+            cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert beside.stdout is not None
+        beside.stdout.readline()  # it has begun
+    load = [sys.executable, "-m", "benchmarks.empi_load", str(port), str(questions)]
+    subprocess.run([*load, str(RATE / 5), "2"], cwd=ROOT, env=environment, check=True, capture_output=True)  # warms
+    done = subprocess.run(
+        [*load, str(RATE), str(SECONDS)], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+    made: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    if beside:
+        beside.terminate()
+        made["registrations"] = json.loads(beside.communicate()[0].strip().splitlines()[-1])
+    return made
+
+
+def registering(file: Path, rate: float) -> None:
+    """Registers one row after the other at a fixed rate until told to end; says how it went."""
+    from yigong.portal.cli import setup
+
+    setup()
+    from yigong.kit.ctx import system
+    from yigong.platform.empi import api
+
+    rows, took, ended = pl.read_parquet(file), [], []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+    api.register(system(), rows.slice(0, 1))
+    print("begun", flush=True)
+    start, n = time.perf_counter(), 0
+    while not ended and n + 1 < rows.height:
+        time.sleep(max(0.0, start + n / rate - time.perf_counter()))
+        begun = time.perf_counter()
+        api.register(system(), rows.slice(n + 1, 1))
+        took.append(time.perf_counter() - begun)
+        n += 1
+    said = {"count": n, "per_second": round(n / (time.perf_counter() - start), 1), "p50_ms": round(1000 * float(np.median(took or [0])), 1)}  # fmt: skip
+    print(json.dumps(said))
+
+
+def _write_questions(frame: pl.DataFrame, places: dict[str, Path]) -> None:
+    numbers = frame["id_no"].drop_nulls().unique().sort().to_list()
+    asked = random.Random(7).sample(numbers, min(len(numbers), 20_000))
+    lookup = [{"path": "/lookup/identifier", "body": {"kind": "id_no", "value": n}} for n in asked]
+    some = frame.sample(min(frame.height, 20_000), seed=7).select([*NAMES, "sex_code", "born_on"])
+    facts = some.with_columns(pl.col("born_on").cast(pl.String)).to_dicts()
+    match = [{"path": "/lookup/match", "body": {"facts": f}} for f in facts]
+    for name, lines in (("lookup", lookup), ("match", match)):
+        places[name].write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), "utf-8")
+
+
+def _token() -> str:
+    """A token of an application that sees the county."""
+    from yigong.kit.clock import now
+    from yigong.platform.fhir import access
+    from yigong.platform.fhir.models import Application
+
+    secret, digest = access.new_secret()
+    made = Application.objects.create(
+        client_id="bench", name="bench", org_code="1000000000", scopes="system/Patient.s", reach="county",
+        secret_hash=digest, made_by=0, made_at=now(),
+    )  # fmt: skip
+    form = {"grant_type": "client_credentials", "client_id": made.client_id, "client_secret": secret}
+    return str(access.grant_token(form, None, "")["access_token"])
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(300):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError("the direct door did not open")
 
 
 def _registrations(raw: pl.DataFrame) -> pl.DataFrame:
@@ -116,6 +252,8 @@ def _fill(frame: pl.DataFrame) -> None:
         keys = matching.block_keys(made).with_columns(registration_id=pl.col("row").cast(pl.Int64) + int(part["id"][0]))
         bulk.add("empi_block", keys.select("rule", "key", "registration_id"))
     with connection.cursor() as cursor:
+        for table in ("empi_person", "empi_registration"):
+            cursor.execute(f"select setval(pg_get_serial_sequence('{table}', 'id'), max(id)) from {table}")
         cursor.execute("vacuum (analyze)")
 
 

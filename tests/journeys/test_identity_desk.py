@@ -9,7 +9,7 @@ import pytest
 from tests.journeys.visitor import PHONE, WIDE, Visitor
 
 Visit = Callable[..., Visitor]
-PLACES = ("review", "many", "history", "quality", "rules", "cleaning")
+PLACES = ("review", "many", "together", "history", "log", "quality", "rules", "cleaning")
 
 
 @pytest.mark.journey

@@ -182,6 +182,7 @@ def test_a_manager_drills_into_a_figure(visit: Visit) -> None:
     manager.open("/supervision/")
     assert manager.page.locator(".yg-figure").count() >= 4
     manager.page.wait_for_selector("canvas, .yg-chart svg")
+    assert manager.page.locator("main svg path").count() >= 15, "the county map"
     manager.open("/supervision/definitions/")
     assert manager.page.locator("small.yg-t-warn").first.inner_text()
     manager.open("/supervision/")

@@ -30,6 +30,12 @@ def register_world(ctx: Ctx) -> dict[str, int]:
     }
 
 
+def put_map(target: Path) -> None:
+    """The county's outline where boards look for it; a map that the installation has stays."""
+    if not target.exists():
+        target.write_bytes((world.DATA / "county.geojson").read_bytes())
+
+
 def divisions() -> pl.DataFrame:
     """The county, its townships and villages."""
     rows = [(world.COUNTY_CODE, world.COUNTY, "county", "")]

@@ -42,6 +42,7 @@ def main(arguments: list[str]) -> int:
         return 2
     if not state.residents or not loading.is_loaded():
         state = _load(folder, options.residents, options.seed)
+    arrival.put_map(Path(settings.COUNTY_MAP))
     logins = arrival.make_users(folder)
     report.show(console, logins, serving=not options.once)
     if options.once:

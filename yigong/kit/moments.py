@@ -19,6 +19,8 @@ class NotAMoment(ValueError):  # noqa: N818  - reads as a sentence
 
 def moment(text: str) -> datetime:
     """The point in time, in Chinese time where no zone is said."""
+    if len(text) in (8, 14) and text.isascii() and text.isdigit() and text[12:] < "60":
+        return _written(text)
     found = COMPACT.match(text) or SPACED.match(text)
     if not found or _is_blank(text):
         raise NotAMoment(text)
@@ -30,6 +32,15 @@ def moment(text: str) -> datetime:
         return naive.replace(tzinfo=_zone(found.group(7)))
     except ValueError as error:
         raise NotAMoment(text) from error
+
+
+def _written(digits: str) -> datetime:
+    """A day or a second in the commonest writing."""
+    hour, minute, second = (int(digits[8:10]), int(digits[10:12]), int(digits[12:])) if digits[8:] else (0, 0, 0)
+    try:
+        return datetime(int(digits[:4]), int(digits[4:6]), int(digits[6:8]), hour, minute, second, tzinfo=CHINA)
+    except ValueError as error:
+        raise NotAMoment(digits) from error
 
 
 def day(text: str) -> date:

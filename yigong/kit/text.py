@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pypinyin import Style, lazy_pinyin
+from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
 
 
 def narrow(text: str) -> str:
@@ -17,7 +18,23 @@ def narrow(text: str) -> str:
 @lru_cache(maxsize=200_000)
 def pinyin(name: str) -> str:
     """The name in pinyin without tones, one space between syllables: 王秀兰 -> ``wang xiu lan``."""
-    return " ".join(lazy_pinyin(narrow(name), errors=_signs)).strip()
+    signs = narrow(name)
+    if signs and _one_by_one(signs):
+        return " ".join(map(_sound, signs))
+    return " ".join(lazy_pinyin(signs, errors=_signs)).strip()
+
+
+def _one_by_one(signs: str) -> bool:
+    """Whether every sign is a Chinese character and none is read otherwise because of its neighbors: nearly every name."""
+    if not all(ord(sign) in PINYIN_DICT for sign in signs):
+        return False
+    pieces = (signs[a:b] for a in range(len(signs) - 1) for b in range(a + 2, len(signs) + 1))
+    return not any(piece in PHRASES_DICT for piece in pieces)
+
+
+@cache
+def _sound(sign: str) -> str:
+    return str(lazy_pinyin(sign)[0])
 
 
 def _signs(other: str) -> Any:

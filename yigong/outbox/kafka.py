@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -76,6 +78,23 @@ def _send(events: list[OutboxEvent]) -> set[int]:
         producer.purge()
         log.warning("kafka did not take %s of %s events", len(failed), len(events))
     return failed
+
+
+def publish(name: str, key: str, value: bytes, headers: Mapping[str, str], seconds: float = ANSWER_SECONDS) -> None:
+    """One record to a topic, acknowledged by the broker. Raises Fault outbox.no_kafka, outbox.kafka_away."""
+    if not settings.KAFKA:
+        raise Fault("outbox.no_kafka", permanent=False)
+    told: list[bool] = []
+    producer = _producer(settings.KAFKA)
+    producer.produce(
+        name, key=key.encode(), value=value, headers=[(k, v.encode()) for k, v in headers.items()],
+        on_delivery=lambda error, _message: told.append(error is None),
+    )  # fmt: skip
+    end = time.monotonic() + seconds
+    while not told and time.monotonic() < end:
+        producer.poll(0.05)
+    if told != [True]:
+        raise Fault("outbox.kafka_away", permanent=False)
 
 
 def _headers(event: OutboxEvent) -> list[tuple[str, bytes]]:

@@ -117,11 +117,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 EVENT_HANDLERS = wiring.HANDLERS
 KAFKA, KAFKA_PREFIX = env().kafka, env().kafka_prefix
-BUS_HANDLERS = wiring.BUS_HANDLERS
+BUS_HANDLERS, BUS_STEPS = wiring.BUS_HANDLERS, wiring.BUS_STEPS
+FHIR_PUBLISHERS = wiring.FHIR_PUBLISHERS
 ACTION_TABLES = wiring.ACTIONS
 WAREHOUSE_EXTRACTS = wiring.EXTRACTS
 SENTENCE_TABLES = wiring.SENTENCES
 CSRF_FAILURE_VIEW = "yigong.web.http.csrf_failed"
+BEARERS = "yigong.platform.fhir.api:reader_of_persons"  # who asks the direct door of the index with which token
 INSTITUTION_LOOKUP = "yigong.platform.registry.api:institution"  # the mark of an institution is drawn from its code
 
 LANGUAGE_CODE = "zh-hans"

@@ -19,6 +19,7 @@ APPS = [
     "yigong.platform.hl7v3",
     "yigong.platform.dicom",
     "yigong.platform.conformance",
+    "yigong.platform.documents",
     "yigong.sharing",
     "yigong.collaboration.referral",
     "yigong.supervision",
@@ -34,6 +35,7 @@ URLS = [
     ("platform/staff/", "yigong.platform.registry.staff_pages"),
     ("platform/terms/", "yigong.platform.registry.term_pages"),
     ("platform/bus/", "yigong.platform.bus.urls"),
+    ("bus/v1/", "yigong.platform.bus.intake_urls"),
     ("platform/services/", "yigong.platform.hl7v3.urls"),
     ("ws/", "yigong.platform.hl7v3.endpoint_urls"),
     ("platform/dicom/", "yigong.platform.dicom.urls"),
@@ -57,10 +59,12 @@ COMMANDS = {
     "ingest": "yigong.platform.exchange.command:ingest",
     "listen": "yigong.platform.bus.listener:listen",
     "kafka": "yigong.platform.bus.kafka:main",
+    "bus": "yigong.platform.bus.turning:main",
     "exchange": "yigong.platform.exchange.run_command:main",
     "edge": "yigong.edge.command:main",
     "document": "yigong.standards.cda.command:main",
     "empi": "yigong.platform.empi.command:main",
+    "lookup": "yigong.platform.empi.direct.command:main",
     "warehouse": "yigong.platform.warehouse.command:main",
     "fhir": "yigong.platform.fhir.command:main",
     "standards": "yigong.platform.registry.command:main",
@@ -76,11 +80,21 @@ PLAIN_COMMANDS = {"empi", "document", "edge"}
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {
     "records.loaded": ["yigong.platform.fhir.publishing:on_loaded", "yigong.quality.due:loaded"],
+    "records.matters_changed": ["yigong.platform.fhir.publishing:on_matters"],
+    "staff.changed": ["yigong.platform.fhir.publishing:on_staff"],
+    "institution.changed": ["yigong.platform.fhir.publishing:on_institution"],
+    "department.changed": ["yigong.platform.fhir.publishing:on_department"],
+    "referral.sent": ["yigong.collaboration.referral.lending:on_moved"],
+    "referral.moved": ["yigong.collaboration.referral.lending:on_moved"],
+    "referral.accepted": ["yigong.collaboration.referral.lending:on_moved"],
+    "referral.closed": ["yigong.collaboration.referral.lending:on_moved"],
 }
 
 #: what `yigong work` does in turn: functions without arguments that answer how much they did
 WORK = [
     "yigong.platform.bus.api:process",
+    "yigong.platform.bus.api:work",
+    "yigong.platform.bus.api:clean",
     "yigong.platform.exchange.edge.api:work",
     "yigong.platform.exchange.api:tell_alarms",
     "yigong.platform.fhir.api:work",
@@ -98,6 +112,12 @@ BUS_HANDLERS = {
     "hl7v3": "yigong.platform.hl7v3.inbound:handle",
 }
 
+#: name -> function that gives all resources which a module lends to FHIR (fhir.api.Lent)
+FHIR_PUBLISHERS = {"referral": "yigong.collaboration.referral.lending:everything"}
+
+#: dotted paths of lists of transformations (`bus.api.Step`) that languages lend to the routes of the bus
+BUS_STEPS: list[str] = []
+
 #: dotted paths of {table name: select} that modules lend to the warehouse
 EXTRACTS: list[str] = ["yigong.collaboration.referral.extracts:EXTRACTS"]
 
@@ -113,6 +133,7 @@ ACTIONS = [
     "yigong.platform.hl7v3.actions:ACTIONS",
     "yigong.platform.dicom.actions:ACTIONS",
     "yigong.platform.conformance.actions:ACTIONS",
+    "yigong.platform.documents.actions:ACTIONS",
     "yigong.sharing.actions:ACTIONS",
     "yigong.collaboration.referral.actions:ACTIONS",
     "yigong.supervision.actions:ACTIONS",
@@ -129,6 +150,7 @@ SENTENCES = [
     "yigong.platform.hl7v3.sentences:SENTENCES",
     "yigong.platform.dicom.sentences:SENTENCES",
     "yigong.platform.conformance.sentences:SENTENCES",
+    "yigong.platform.documents.sentences:SENTENCES",
     "yigong.platform.exchange.readers.sentences:SENTENCES",
     "yigong.platform.fhir.sentences:SENTENCES",
     "yigong.sharing.sentences:SENTENCES",

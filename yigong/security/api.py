@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from yigong.security.guard import action, opaque_id, public, revealed
-from yigong.security.scope import Condition, is_in_reach, persons_in_reach, registration_ids, registrations_in_reach
+from yigong.security.scope import (
+    Condition,
+    is_in_reach,
+    persons_in_reach,
+    persons_in_reach_of,
+    registration_ids,
+    registrations_in_reach,
+)
 from yigong.security.scoped import ScopedManager
 from yigong.security.selectors import OpenGrant, Reading, last_read, open_grants, readings, role_names
-from yigong.security.services import audit, audit_many, grant, make_role, make_user, revoke
+from yigong.security.services import WHO, audit, audit_many, audit_sql, grant, make_role, make_user, revoke, who
 
 __all__ = [
+    "WHO",
     "Condition",
     "OpenGrant",
     "Reading",
@@ -16,6 +24,7 @@ __all__ = [
     "action",
     "audit",
     "audit_many",
+    "audit_sql",
     "grant",
     "is_in_reach",
     "last_read",
@@ -24,6 +33,7 @@ __all__ = [
     "opaque_id",
     "open_grants",
     "persons_in_reach",
+    "persons_in_reach_of",
     "public",
     "readings",
     "registration_ids",
@@ -31,4 +41,5 @@ __all__ = [
     "revealed",
     "revoke",
     "role_names",
+    "who",
 ]

@@ -24,7 +24,7 @@ class RoleRow:
     purpose: Purpose
 
 
-CLINICAL = ("home.view", "person.*", "referral.*", "standards.view", "dicom.view")
+CLINICAL = ("home.view", "person.*", "referral.*", "standards.view", "dicom.view", "document.*")
 ROLES = (
     RoleRow("clinician", _("医师"), CLINICAL, Reach.OWN, Purpose.TREATMENT),
     RoleRow("village_doctor", _("乡村医生"), CLINICAL, Reach.OWN, Purpose.TREATMENT),

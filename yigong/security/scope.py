@@ -29,11 +29,18 @@ def persons_in_reach(ctx: Ctx, person_id_sql: str) -> Condition:
             return Condition("true", {})
         case Reach.NONE:
             return Condition("false", {})
-    return Condition(
-        f"""exists (select 1 from empi_registration scope_r where scope_r.person_id = {person_id_sql}
-                and (scope_r.org_code = any(%(scope_orgs)s) or {_granted("scope_r.id")}))""",
-        _params(ctx),
-    )
+    return Condition(_theirs(person_id_sql), _params(ctx))
+
+
+def persons_in_reach_of(row: str, person_id_sql: str) -> str:
+    """The same for a statement that answers many readers at once: the asking row *row* has ``reach`` and ``orgs`` (text[])."""
+    theirs = _theirs(person_id_sql, f"{row}.orgs", "now()")
+    return f"(case {row}.reach when 'county' then true when 'own' then {theirs} else false end)"
+
+
+def _theirs(person_id_sql: str, orgs: str = "%(scope_orgs)s", moment: str = "%(scope_now)s") -> str:
+    return f"""exists (select 1 from empi_registration scope_r where scope_r.person_id = {person_id_sql}
+                and (scope_r.org_code = any({orgs}) or {_granted("scope_r.id", orgs, moment)}))"""
 
 
 def registrations_in_reach(ctx: Ctx, registration_id_sql: str) -> Condition:
@@ -53,10 +60,10 @@ def registrations_in_reach(ctx: Ctx, registration_id_sql: str) -> Condition:
     )
 
 
-def _granted(registration_id_sql: str) -> str:
+def _granted(registration_id_sql: str, orgs: str = "%(scope_orgs)s", moment: str = "%(scope_now)s") -> str:
     return f"""exists (select 1 from security_grant scope_g where scope_g.registration_id = {registration_id_sql}
-                and scope_g.org_code = any(%(scope_orgs)s) and scope_g.revoked_at is null
-                and scope_g.expires_at > %(scope_now)s)"""
+                and scope_g.org_code = any({orgs}) and scope_g.revoked_at is null
+                and scope_g.expires_at > {moment})"""
 
 
 def _params(ctx: Ctx) -> dict[str, Any]:

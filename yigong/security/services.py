@@ -50,6 +50,31 @@ def audit_many(ctx: Ctx, action: str, subject_kind: str, subjects: Iterable[tupl
     Audit.objects.bulk_create([_line(ctx, action, subject_kind, s, r, None, None) for s, r in subjects])
 
 
+#: what a row of a set-based statement must name for :func:`audit_sql`
+WHO = ("actor_id", "actor_name", "role", "org_code", "purpose", "request_id", "address")
+WHAT = ("action", "subject_kind", "subject_id", "registration_id")
+
+
+def audit_sql(source: str) -> str:
+    """A statement that writes down an act for each row of *source* (a select with the columns WHO and WHAT), for one that
+    reads and must be written down in the same round: what was read has then been audited, or was not read."""
+    names = ", ".join((*WHO, *WHAT))
+    return f"insert into security_audit (at, {names}) select now(), {names} from ({source}) said"
+
+
+def who(ctx: Ctx) -> dict[str, Any]:
+    """The columns WHO of an actor."""
+    return {
+        "actor_id": ctx.actor_id,
+        "actor_name": ctx.actor_name,
+        "role": ctx.role,
+        "org_code": ctx.org_code,
+        "purpose": ctx.purpose.value,
+        "request_id": ctx.request_id,
+        "address": ctx.address,
+    }
+
+
 def _line(
     ctx: Ctx, action: str, kind: str, subject: object, registration: int | None, before: Any, after: Any
 ) -> Audit:

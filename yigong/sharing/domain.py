@@ -14,7 +14,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 #: kind of event -> group of the filter
 GROUP_OF = {
     "outpatient": "visit", "emergency": "visit", "inpatient": "visit", "surgery": "visit", "birth": "visit",
-    "death": "visit", "referral": "visit", "laboratory": "laboratory", "imaging": "imaging",
+    "death": "visit", "referral": "visit", "appointment": "visit", "laboratory": "laboratory", "imaging": "imaging",
     "follow_up": "follow_up", "examination": "follow_up", "vaccination": "follow_up",
     "prescription": "medication", "order": "medication", "document": "document",
 }  # fmt: skip

@@ -13,6 +13,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.dicom import api as dicom
+from yigong.platform.documents import api as made
 from yigong.platform.empi import api as empi
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
@@ -159,11 +160,20 @@ def document_content(ctx: Ctx, person_id: int, document_id: int) -> dict[str, An
     """A document with its sections, versions and findings."""
     row = own_document(ctx, person_id, document_id)
     return {
+        "signed": _signed(ctx, document_id),
         "row_document": row,
         "view": records.document_view(ctx, document_id),
         "versions": records.versions(ctx, person_id, row.org_code, row.set_id),
         "documents": records.documents(ctx, person_id, limit=300),
     }
+
+
+def _signed(ctx: Ctx, document_id: int) -> made.Signed | None:
+    """The signature of a document that was made here; one whose original is gone has no true one."""
+    try:
+        return made.signed(document_id, records.original(ctx, document_id))
+    except (FileNotFoundError, LookupError):
+        return made.signed(document_id, b"")
 
 
 def original_bytes(ctx: Ctx, document_id: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from yigong.sharing import views
+from yigong.sharing import papers, views
 
 app_name = "sharing"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("<opaque:person_id>/export/", views.export, name="export"),
     path("<opaque:person_id>/trend/", views.trend, name="trend"),
     path("<opaque:person_id>/events/<opaque:event_id>/", views.event, name="event"),
+    path("<opaque:person_id>/events/<opaque:event_id>/compose/", papers.compose, name="compose"),
     path("<opaque:person_id>/documents/<opaque:document_id>/", views.document, name="document"),
     path("<opaque:person_id>/documents/<opaque:document_id>/original/", views.original, name="original"),
 ]

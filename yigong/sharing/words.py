@@ -19,6 +19,7 @@ KINDS = {
     "birth": (_("出生"), "baby-carriage"),
     "death": (_("死亡"), "grave-2"),
     "referral": (_("转诊"), "arrows-exchange"),
+    "appointment": (_("预约"), "calendar-event"),
     "document": (_("文书"), "file-text"),
 }
 GROUPS = {
@@ -70,6 +71,7 @@ READINGS = {
     "person.event": _("查看记录"),
     "person.original": _("下载原始文档"),
     "person.export": _("导出或打印"),
+    "document.issue": _("生成共享文档并签名"),
     "person.grant": _("授权"),
     "person.revoke": _("收回授权"),
 }
@@ -91,4 +93,12 @@ MATCHED = {
     "health_card": _("健康卡号"),
     "born_on": _("出生日期"),
     "address": _("住址"),
+}
+#: why a document does not carry a value
+LOSSES = {
+    "no_place": _("标准没有位置"),
+    "no_line": _("标准只有一行"),
+    "conflict": _("位置已被另一内容占用"),
+    "unreadable": _("不符合该位置的格式"),
+    "unknown_field": _("不是该数据集的字段"),
 }

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from yigong.demo import cartography, illness, world
+from yigong.demo import arrival, cartography, illness, world
 
 
 @pytest.mark.parametrize(("body", "sign"), [("D2143569", "X"), ("00000000", "0"), ("A0000000", "3")])
@@ -63,3 +63,14 @@ def inside(point, ring):
     for (ax, ay), (bx, by) in pairwise(ring):
         crossings += (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax
     return crossings % 2 == 1
+
+
+@pytest.mark.feature("C09", "E13")
+def test_a_fresh_installation_gets_the_map_and_keeps_its_own(tmp_path):
+    """The demonstration puts its map where boards look for it, and never over one that is there."""
+    target = tmp_path / "county.geojson"
+    arrival.put_map(target)
+    assert len(json.loads(target.read_text("utf-8"))["features"]) == 15
+    target.write_text("{}", "utf-8")
+    arrival.put_map(target)
+    assert target.read_text("utf-8") == "{}"

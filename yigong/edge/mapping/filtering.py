@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from yigong.edge.mapping.expression import Wrong, compile_text
 from yigong.edge.mapping.file import MappingFile, Mistakes
 from yigong.edge.mapping.findings import NO_FINDINGS
+from yigong.kit.expression import Wrong, compile_text
 
 FILTERED = "filtered"  # severity of the line that counts a rule
 

@@ -120,3 +120,17 @@ def test_every_sample_is_read() -> None:
             rebuilt = [write.segment(s.name, s.nested()) for s in message if s.name != "MSH"]
             again = Message(write.message([message.lines[0], *rebuilt]))
             assert [s.nested() for s in again] == [s.nested() for s in message], path.name
+
+
+@pytest.mark.feature("C15")
+@given(lines=st.lists(nested, max_size=4), separators=signs, ends=st.sampled_from(["\r", "\n"]))
+@settings(deadline=None)
+def test_many_lines_are_read_as_one_by_one(lines: list[write.Nested], separators: Separators, ends: str) -> None:
+    """The fast way over all segments of a name gives what value after value gives, missing fields and components empty."""
+    text = write.message([_head(separators), *(write.segment("OBX", line, separators) for line in lines)])
+    message = Message(text.replace("\r", ends))
+    places = ("1", "1.2", "3", "3.3", "7", "9.2")
+    wanted = [(int(p.split(".")[0]), int((*p.split("."), "1")[1])) for p in places]
+    assert message.rows("OBX", *places) == [[s.value(*w) for w in wanted] for s in message.segments("OBX")]
+    assert message.rows("MSH", "3", "4.1") == [[message.get("MSH-3"), message.get("MSH-4")]]
+    assert [s.name for s in message] == ["MSH", *["OBX"] * len(lines)]

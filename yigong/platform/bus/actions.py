@@ -3,7 +3,12 @@
 from django.utils.translation import gettext_lazy as _
 
 ACTIONS: dict[str, object] = {
-    "bus.view": _("查看服务总线消息"),
-    "bus.replay": _("重新处理总线消息"),
-    "bus.manage": _("管理总线端点、清理期满消息"),
+    "bus.view": _("查看服务总线"),
+    "bus.search": _("按业务号查找总线消息"),
+    "bus.reveal": _("查看总线消息中的个人信息"),
+    "bus.replay": _("重新处理、重新投递或放弃总线消息"),
+    "bus.run": _("发起、取消或处置服务编排"),
+    "bus.subscribe": _("申请订阅服务"),
+    "bus.manage": _("管理服务、端点、路由与编排"),
+    "bus.purge": _("清理期满消息"),
 }

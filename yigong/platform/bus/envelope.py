@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from yigong.kit.hl7v2.charset import decode
+from yigong.kit.hl7v2.faults import Fault, faults_of
 from yigong.kit.hl7v2.parse import Message, NotHl7, Segment, Separators
 from yigong.kit.hl7v2.write import escape
 
 ORDERS = {"OBR": (3, 2), "ORC": (3, 2)}
+#: segment -> (field, kind of business number); what a person at the desk searches by
+NUMBERS = {
+    "PID": ((3, "patient"), (2, "patient"), (4, "patient"), (18, "visit")),
+    "PV1": ((19, "visit"),),
+    "ORC": ((2, "order"), (3, "order")),
+    "OBR": ((2, "order"), (3, "order")),
+    "TXA": ((12, "document"),),
+    "SCH": ((1, "order"), (2, "order")),
+    "MRG": ((1, "patient"),),
+}
+MOST_KEYS = 24
+PART = "\x1f"  # stands between keys on their way into the journal
 #: codes of the HL7 table 0357
 NOT_READABLE, INTERNAL, TOO_LARGE = "100", "207", "102"
 SAID = {
@@ -34,10 +48,30 @@ class Envelope(NamedTuple):
     order_no: str
     partition_key: str
     header: Segment | None = None  # of HL7 v2
+    faults: tuple[Fault, ...] = ()  # what keeps it from being used
+    keys: tuple[str, ...] = ()  # business numbers as "kind:value"
 
     def rows(self) -> tuple[bytes | str, ...]:
-        """The facts without the header, in order."""
-        return self[:-1]
+        """The facts without header, faults and keys, in order."""
+        return self[: self._fields.index("header")]  # type: ignore[return-value]
+
+    def numbers(self) -> tuple[str, ...]:
+        """The business numbers; where none were gathered, patient and order."""
+        return self.keys or keyed([("patient", self.local_id), ("order", self.order_no)])
+
+
+def keyed(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Business numbers as the journal keeps them: each once, at most MOST_KEYS of a message."""
+    once = dict.fromkeys(f"{kind}:{value[:80]}" for kind, value in found if value)
+    return tuple(once)[:MOST_KEYS]
+
+
+class Unsupported(NotHl7):
+    """A message that is not taken in, with its head for the answer."""
+
+    def __init__(self, header: Segment, faults: Sequence[Fault]) -> None:
+        super().__init__(faults[0].en)
+        self.header, self.faults = header, tuple(faults)
 
 
 def open_envelope(raw: bytes) -> Envelope:
@@ -50,6 +84,9 @@ def open_envelope(raw: bytes) -> Envelope:
     kind = "^".join(part for part in (header.value(9), header.value(9, 2)) if part)
     if not kind:
         raise NotHl7("MSH-9")
+    faults = tuple(faults_of(message))
+    if any(fault.rejects for fault in faults):
+        raise Unsupported(header, faults)
     org_code = header.value(4).strip().upper()
     local_id, order_no = _patient(message), _order(message)
     sender = f"{header.value(3)}^{header.value(4)}"
@@ -60,7 +97,20 @@ def open_envelope(raw: bytes) -> Envelope:
     facts = (sender[:200], control[:200], kind[:40], decoded.charset, org_code[:10], local_id[:80], order_no[:80])
     sender, control, kind, charset, org_code, local_id, order_no = (fact.replace("\x00", "") for fact in facts)
     key = key[:200].replace("\x00", "")
-    return Envelope(raw, digest, sender, control, kind, charset, org_code, local_id, order_no, key, header)
+    keys = keyed(_numbers(message))
+    return Envelope(
+        raw, digest, sender, control, kind, charset, org_code, local_id, order_no, key, header, faults, keys
+    )
+
+
+def _numbers(message: Message) -> Iterator[tuple[str, str]]:
+    for line in message.lines:
+        if not (named := NUMBERS.get(line[:3])):
+            continue
+        segment = Segment(line, message.separators, message.charset)
+        for field, kind in named:
+            for number in range(1, len(segment.repetitions(field)) + 1):
+                yield kind, segment.value(field, 1, number).replace("\x00", "").replace(PART, "").strip()
 
 
 def _patient(message: Message) -> str:
@@ -75,8 +125,13 @@ def _order(message: Message) -> str:
     return ""
 
 
-def acknowledgement(header: Segment | None, code: str, at: datetime, *, error: str = "") -> bytes:
-    """The answer to a message, in the sender's own signs and charset; *code* is AA, AE or AR, *error* of table 0357."""
+def acknowledgement(
+    header: Segment | None, code: str, at: datetime, *, error: str = "", faults: Sequence[Fault] = ()
+) -> bytes:
+    """The answer to a message, in the sender's own signs and charset; *code* is AA, AE or AR, *error* of table 0357.
+
+    Each of *faults* is an ERR with its place, code and sentence.
+    """
     signs = header.separators if header else Separators()
     field, component = signs.field, signs.component
     raw = header.raw if header else (lambda _number: "")
@@ -89,9 +144,10 @@ def acknowledgement(header: Segment | None, code: str, at: datetime, *, error: s
         "", "", "", "", "", raw(18),
     ]  # fmt: skip
     lines = [field.join(head).rstrip(field), field.join(("MSA", code, control))]
-    if error:
-        words = escape(SAID[error], signs)
-        lines[1] += field + words
-        lines.append(field.join(("ERR", "", "", error, "E", "", "", "", words)))
+    said = [("", error, SAID[error])] if error else [(f.place, f.code, f.words) for f in faults]
+    for nth, (place, number, sentence) in enumerate(said):
+        words = escape(sentence, signs)
+        lines[1] += "" if nth else field + words
+        lines.append(field.join(("ERR", "", place.replace("^", component), number, "E", "", "", "", words)))
     charset = header.charset if header else "utf-8"
     return ("\r".join(lines) + "\r").encode(charset, "replace")

@@ -8,15 +8,21 @@ import psycopg
 from django.db import connection, transaction
 
 from yigong.kit.clock import now
-from yigong.platform.bus.envelope import Envelope
+from yigong.platform.bus.content import Content
+from yigong.platform.bus.envelope import PART, Envelope, keyed
+from yigong.platform.bus.models import Endpoint
 
 COLUMNS = "raw, sha256, sender, control_id, kind, charset, org_code, local_id, order_no, partition_key"
-#: rows with equal keys inside one statement meet the constraint as rows of two statements do
+#: the arrays travel in binary form (%b): as text every byte of a message would be written twice and escaped
+#: rows with equal keys inside one statement meet the constraint as rows of two statements do; while no route is active
+#: there is nothing to decide, and a message is not touched again for it
 INSERT = f"""
-insert into bus_message (endpoint_id, direction, {COLUMNS}, received_at, due_at, state, attempts, outcome)
-select %s, 'in', {COLUMNS}, %s, %s, 'received', 0, ''
-from unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::text[]) as sent ({COLUMNS})
+insert into bus_message
+    (endpoint_id, direction, {COLUMNS}, keys, received_at, due_at, state, attempts, outcome, routed_at)
+select %s, 'in', {COLUMNS}, string_to_array(keys, E'\\x1f'), %s, %s, 'received', 0, '',
+    case when exists (select 1 from bus_route where state = 'active') then null else %s end
+from unnest(%b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+            %b::text[], %b::text[], %b::text[]) as sent ({COLUMNS}, keys)
 on conflict on constraint bus_message_once do nothing
 """
 
@@ -31,13 +37,27 @@ def accept(endpoint_id: int, envelopes: Sequence[Envelope]) -> int:
         return 0
     moment = now()
     columns = [list(column) for column in zip(*(e.rows() for e in envelopes), strict=True)]
+    columns.append(_numbers(endpoint_id, envelopes))
     with transaction.atomic():
         connection.ensure_connection()
         # bound by the server: bytes travel as bytes
         with psycopg.Cursor(connection.connection) as cursor:
             cursor.execute("set local synchronous_commit to on")
-            cursor.execute(INSERT, [endpoint_id, moment, moment, *columns])
+            cursor.execute(INSERT, [endpoint_id, moment, moment, moment, *columns])
             return cursor.rowcount
+
+
+def _numbers(endpoint_id: int, envelopes: Sequence[Envelope]) -> list[str]:
+    """The business numbers of each message, with those of the paths that the endpoint declares."""
+    paths: dict[str, list[str]] = Endpoint.objects.values_list("paths", flat=True).get(pk=endpoint_id)
+    if not paths:
+        return [PART.join(e.numbers()) for e in envelopes]
+    return [PART.join(dict.fromkeys((*e.numbers(), *_declared(e, paths)))) for e in envelopes]
+
+
+def _declared(sent: Envelope, paths: dict[str, list[str]]) -> tuple[str, ...]:
+    content = Content(sent.raw)
+    return keyed((kind, v.replace(PART, "")) for kind, those in paths.items() for p in those for v in content.values(p))
 
 
 def journalled(endpoint_id: int, envelope: Envelope) -> int | None:

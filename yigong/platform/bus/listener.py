@@ -22,7 +22,7 @@ from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
 from yigong.kit.hl7v2.parse import NotHl7
 from yigong.platform.bus import envelope, journal, services, worker
-from yigong.platform.bus.envelope import Envelope
+from yigong.platform.bus.envelope import Envelope, Unsupported
 from yigong.platform.bus.mllp import LIMIT, Framer, TooLarge, frame
 
 log = logging.getLogger("yigong.bus")
@@ -101,6 +101,7 @@ class Listener:
     quota: int = 0
     limit: int = LIMIT
     slow_seconds: float = 30.0  # a message that has begun must go on within this time
+    message_seconds: float = 120.0  # and end within this, however evenly it drips
     idle_seconds: float = 3600.0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     stopping: bool = False
@@ -122,42 +123,51 @@ class Listener:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        framer = Framer(self.limit)
+        framer, clock = Framer(self.limit), asyncio.get_running_loop().time
+        began = clock()
         while not self.stopping:
-            patience = self.slow_seconds if framer.waiting else self.idle_seconds
+            left = began + self.message_seconds - clock()
+            patience = max(0.0, min(self.slow_seconds, left)) if framer.waiting else self.idle_seconds
             data = await asyncio.wait_for(reader.read(READ), patience)
             if not data:
                 return
+            waited = framer.waiting
             try:
                 contents = framer.feed(data)
             except TooLarge:
                 await _send(writer, [envelope.acknowledgement(None, "AR", now(), error=envelope.TOO_LARGE)])
                 return
+            if contents or not waited:
+                began = clock()
             if contents:
                 await _send(writer, await self.answers(contents), self.slow_seconds)
 
     async def answers(self, contents: Sequence[bytes]) -> list[bytes]:
         """The acknowledgements of these messages, in their order, after those that are HL7 are kept."""
         opened = [_opened(content) for content in contents]
-        good = [e for e in opened if e is not None]
+        good = [e for e in opened if isinstance(e, Envelope)]
         kept = await self.gatherer.keep(good) if good else True
         at = now()
         return [_answer(e, kept, at) for e in opened]
 
 
-def _opened(content: bytes) -> Envelope | None:
+def _opened(content: bytes) -> Envelope | NotHl7:
     try:
         return envelope.open_envelope(content)
-    except NotHl7:
-        return None
+    except NotHl7 as error:
+        return error
 
 
-def _answer(opened: Envelope | None, kept: bool, at: datetime) -> bytes:
-    if opened is None:
-        return envelope.acknowledgement(None, "AR", at, error=envelope.NOT_READABLE)
+def _answer(opened: Envelope | NotHl7, kept: bool, at: datetime) -> bytes:
+    """AA once it is kept; AE with its faults where it is kept but cannot be used; AR where it is not taken in."""
+    match opened:
+        case Unsupported():
+            return envelope.acknowledgement(opened.header, "AR", at, faults=opened.faults)
+        case NotHl7():
+            return envelope.acknowledgement(None, "AR", at, error=envelope.NOT_READABLE)
     if not kept:
         return envelope.acknowledgement(opened.header, "AE", at, error=envelope.INTERNAL)
-    return envelope.acknowledgement(opened.header, "AA", at)
+    return envelope.acknowledgement(opened.header, "AE" if opened.faults else "AA", at, faults=opened.faults)
 
 
 async def _send(writer: asyncio.StreamWriter, answers: Sequence[bytes], seconds: float = 30.0) -> None:

@@ -1,4 +1,4 @@
-"""The list of journalled messages."""
+"""The lists of messages, deliveries, services, endpoints, routes and runs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from yigong.kit.ctx import Ctx
-from yigong.platform.bus import selectors
-from yigong.platform.bus.models import Endpoint, MessageState
-from yigong.web.lists import Choice, Column, Days, Inst, ListPage, Moment, Number, State, Text
+from yigong.platform.bus import register_reads, selectors, words
+from yigong.platform.bus.domain import DeliveryState
+from yigong.platform.bus.models import Endpoint, MessageState, Process
+from yigong.security.api import audit
+from yigong.web.lists import Choice, Code, Column, Days, Inst, ListPage, Moment, Number, State, Text
 from yigong.web.parts import Tab
 
 STATES = {
@@ -27,11 +29,57 @@ OUTCOMES = {"loaded": _("已入库"), "waiting": _("隔离待处理"), "kept": _
 }
 
 
+def tabs(here: str, ctx: Ctx, query: str = "") -> list[Tab]:
+    """The lists of this module."""
+    named = {
+        "messages": _("消息"), "deliveries": _("投递"), "services": _("服务目录"), "endpoints": _("端点"),
+        "routes": _("路由"), "runs": _("编排"),
+    }  # fmt: skip
+    found = [Tab(word, reverse(f"bus:{name}"), None, name == here and not query) for name, word in named.items()]
+    dead = reverse("bus:deliveries") + "?state=dead"
+    count = selectors.deliveries(ctx, state=DeliveryState.DEAD).count()
+    found.insert(2, Tab(_("投递死信"), dead, count, here == "deliveries" and query == "dead"))
+    dead = reverse("bus:messages") + "?state=dead"
+    count = selectors.messages(ctx, state=MessageState.DEAD).count()
+    found.insert(1, Tab(_("处理死信"), dead, count, here == "messages" and query == "dead"))
+    return found
+
+
+def searched(ctx: Ctx, q: str) -> None:
+    """A search by a business number reads about a person: it needs its permission and leaves its line."""
+    ctx.must("bus.search")
+    audit(ctx, "bus.search", "bus_message", 0, after={"number": selectors.masked(q)})
+
+
 class Masked(Column):
     """A patient's number of which one sees only the ends."""
 
     def plain(self, row: object) -> str:
         return selectors.masked(str(self.fact(row) or "")) or "—"
+
+
+class Owner(Inst):
+    """The mark of an institution; the platform and places that take everybody's messages have none."""
+
+    def cell(self, row: object) -> object:
+        return super().cell(row) if self.fact(row) else "—"
+
+    def plain(self, row: object) -> str:
+        return super().plain(row) if self.fact(row) else "—"
+
+
+class Maybe(Text):
+    """Words that need not be there."""
+
+    def plain(self, row: object) -> str:
+        return str(self.fact(row) or "—")
+
+
+class Retry(Moment):
+    """When a delivery that waits is tried again."""
+
+    def cell(self, row: object) -> object:
+        return super().cell(row) if getattr(row, "state", "") == DeliveryState.WAITING else "—"
 
 
 class Result(Column):
@@ -44,7 +92,7 @@ class Result(Column):
 class MessageList(ListPage):
     """Messages, the newest first."""
 
-    name, title, search = "bus-messages", _("服务总线消息"), _("患者号、申请单号或消息号（完整）")
+    name, title, search = "bus-messages", _("服务总线消息"), _("患者号、申请单号、就诊号、文档号或消息号（完整）")
     columns = (
         State("state", _("状态"), STATES),
         Text("kind", _("类型"), lead=True),
@@ -68,6 +116,8 @@ class MessageList(ListPage):
 
     def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
         """Messages in reach."""
+        if filters.get("q"):
+            searched(ctx, filters["q"])
         return selectors.messages(ctx, **filters)
 
     def row_url(self, row: Any) -> str:
@@ -75,9 +125,211 @@ class MessageList(ListPage):
         return reverse("bus:message", args=[row.pk])
 
     def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
-        """All messages, and those that wait for a person."""
-        here, dead = reverse("bus:messages"), request.GET.get("state") == MessageState.DEAD
-        return [
-            Tab(_("全部消息"), here, None, not dead),
-            Tab(_("死信"), f"{here}?state=dead", selectors.dead_count(ctx), dead),
-        ]
+        """The lists of this module."""
+        return tabs("messages", ctx, request.GET.get("state", ""))
+
+
+class DeliveryList(ListPage):
+    """Messages on their way to endpoints, the newest first."""
+
+    name, title, search = "bus-deliveries", _("消息投递"), _("患者号、申请单号、就诊号、文档号或消息号（完整）")
+    columns = (
+        State("state", _("状态"), words.DELIVERIES),
+        Text("message.kind", _("类型"), lead=True),
+        Text("endpoint.name", _("端点")),
+        Code("priority", _("优先级"), words.PRIORITY_WORDS),
+        Inst("message.org_code", _("来源机构")),
+        Masked("message.local_id", _("患者号")),
+        Maybe("answer", _("应答")),
+        Number("attempts", _("投递次数"), order="attempts"),
+        Moment("created_at", _("排入"), order="created_at"),
+        Retry("due_at", _("下次投递"), order="due_at"),
+    )
+    filters = (
+        Choice("state", _("状态"), [(k, w) for k, (_t, w) in words.DELIVERIES.items()]),
+        Choice(
+            "endpoint", _("端点"), lambda _c: list(Endpoint.objects.filter(direction="out").values_list("code", "name"))
+        ),
+        Choice("priority", _("优先级"), list(words.PRIORITY_WORDS.items())),
+    )
+    order = ("-id",)
+    empty_title = _("没有投递")
+    empty_reason = _("启用一条路由后，符合条件的消息从这里送往各端点。")
+
+    def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
+        """Deliveries in reach."""
+        if filters.get("q"):
+            searched(ctx, filters["q"])
+        return selectors.deliveries(ctx, **filters)
+
+    def row_url(self, row: Any) -> str:
+        """The delivery."""
+        return reverse("bus:delivery", args=[row.pk])
+
+    def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
+        """The lists of this module."""
+        return tabs("deliveries", ctx, request.GET.get("state", ""))
+
+
+class ServiceList(ListPage):
+    """The register of services."""
+
+    name, title, search = "bus-services", _("服务目录"), _("服务代码、名称或说明")
+    template = "bus/listed.html"
+    columns = (
+        State("state", _("状态"), words.SERVICES),
+        Text("name", _("服务名称"), order="name", lead=True, second="code"),
+        Text("version", _("版本"), order="version"),
+        Code("kind", _("协议"), words.KINDS),
+        Owner("owner_org", _("提供方")),
+        Number("endpoints", _("端点"), order="endpoints"),
+        Number("subscribers", _("订阅方"), order="subscribers"),
+        Number("requested", _("待审批"), order="requested"),
+        Number("quota_per_minute", _("每分钟配额")),
+    )
+    filters = (
+        Choice("state", _("状态"), [(k, w) for k, (_t, w) in words.SERVICES.items()]),
+        Choice("kind", _("协议"), list(words.KINDS.items())),
+    )
+    order = ("name", "id")
+    empty_title = _("目录里还没有服务")
+    empty_reason = _("登记服务、发布后，其他系统可申请订阅。")
+
+    def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
+        """The register."""
+        return register_reads.services(ctx, **filters)
+
+    def row_url(self, row: Any) -> str:
+        """The service."""
+        return reverse("bus:service", args=[row["id"]])
+
+    def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
+        """The lists of this module."""
+        return tabs("services", ctx)
+
+    def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
+        """What may be added."""
+        new = [(reverse("bus:service-new"), _("登记服务"))]
+        return {"new": new if ctx.may("bus.manage") else []}
+
+
+class EndpointList(ListPage):
+    """Endpoints with what waits for them."""
+
+    name, title, search = "bus-endpoints", _("端点"), _("代码、名称或地址")
+    template = "bus/listed.html"
+    columns = (
+        State("state", _("状态"), words.ENDPOINTS),
+        State("breaker", _("熔断"), words.BREAKERS),
+        Text("name", _("端点"), order="name", lead=True, second="address"),
+        Code("direction", _("方向"), {"in": _("收消息"), "out": _("发消息")}),
+        Code("kind", _("协议"), words.KINDS),
+        Owner("org_code", _("机构")),
+        Maybe("service", _("所属服务")),
+        Number("waiting", _("等待"), order="waiting"),
+        Number("dead", _("死信"), order="dead"),
+        Number("day", _("24 小时消息"), order="day"),
+        Moment("answered_at", _("上次应答")),
+    )
+    filters = (
+        Choice("direction", _("方向"), [("in", _("收消息")), ("out", _("发消息"))]),
+        Choice("kind", _("协议"), list(words.KINDS.items())),
+    )
+    order = ("-direction", "name")
+    empty_title = _("还没有端点")
+    empty_reason = _("接收端点在第一条消息到来时登记；发送端点在此登记。")
+
+    def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
+        """Endpoints."""
+        return register_reads.endpoints(ctx, **filters)
+
+    def row_url(self, row: Any) -> str:
+        """The endpoint."""
+        return reverse("bus:endpoint", args=[row["id"]])
+
+    def row_tone(self, row: Any) -> str:
+        """One that does not answer stands out."""
+        breaker = row["breaker"]
+        return "bad" if breaker == "open" else "warn" if breaker == "half_open" else ""
+
+    def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
+        """The lists of this module."""
+        return tabs("endpoints", ctx)
+
+    def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
+        """What may be added."""
+        return {"new": [(reverse("bus:endpoint-new"), _("登记发送端点"))] if ctx.may("bus.manage") else []}
+
+
+class RouteList(ListPage):
+    """Routes in the order in which they are asked."""
+
+    name, title, search = "bus-routes", _("路由"), _("代码、名称或条件")
+    template = "bus/listed.html"
+    columns = (
+        State("state", _("状态"), words.ROUTES),
+        Number("position", _("询问次序"), order="position"),
+        Text("name", _("路由"), lead=True, second="code"),
+        Maybe("condition", _("条件"), wide=True),
+        Code("priority", _("优先级"), words.PRIORITY_WORDS),
+        Number("aims", _("去向")),
+        Code("is_last", _("其后路由"), {True: _("不再询问"), False: _("继续询问")}),
+    )
+    filters = (Choice("state", _("状态"), [(k, w) for k, (_t, w) in words.ROUTES.items()]),)
+    order = ("position", "id")
+    empty_title = _("还没有路由")
+    empty_reason = _("路由按发送方、类型和内容决定消息去往哪里。")
+
+    def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
+        """Routes."""
+        return register_reads.routes(ctx, **filters)
+
+    def row_url(self, row: Any) -> str:
+        """The route."""
+        return reverse("bus:route", args=[row.code])
+
+    def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
+        """The lists of this module."""
+        return tabs("routes", ctx)
+
+    def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
+        """What may be added."""
+        return {"new": [(reverse("bus:route-new"), _("新建路由"))] if ctx.may("bus.manage") else []}
+
+
+class RunList(ListPage):
+    """Runs of processes, the newest first."""
+
+    name, title, search = "bus-runs", _("服务编排"), _("完整业务键")
+    template = "bus/listed.html"
+    columns = (
+        State("state", _("状态"), words.RUNS),
+        Text("process.name", _("编排"), lead=True),
+        Text("key", _("业务键")),
+        Moment("began_at", _("开始"), order="began_at"),
+        Moment("ended_at", _("结束"), order="ended_at"),
+    )
+    filters = (
+        Choice("state", _("状态"), [(k, w) for k, (_t, w) in words.RUNS.items()]),
+        Choice("process", _("编排"), lambda _c: list(Process.objects.values_list("code", "name"))),
+    )
+    order = ("-id",)
+    empty_title = _("还没有编排运行")
+    empty_reason = _("编排由路由或其他模块发起：逐步执行，失败时按相反顺序补偿。")
+
+    def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
+        """Runs in reach."""
+        return register_reads.runs(ctx, **filters)
+
+    def row_url(self, row: Any) -> str:
+        """The run."""
+        return reverse("bus:run", args=[row.pk])
+
+    def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
+        """The lists of this module."""
+        return tabs("runs", ctx)
+
+    def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
+        """The processes, and what may be added."""
+        new = [(reverse("bus:process-new"), _("新建编排"))] if ctx.may("bus.manage") else []
+        return {"new": new, "processes": register_reads.processes(ctx)}

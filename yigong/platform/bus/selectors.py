@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
-from django.db.models import Q, QuerySet
+import orjson
+from django.db import connection
+from django.db.models import QuerySet
 
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx, Reach
@@ -15,7 +18,9 @@ from yigong.kit.hl7v2.charset import decode
 from yigong.kit.hl7v2.parse import Message as Parsed
 from yigong.kit.hl7v2.parse import NotHl7
 from yigong.kit.xml import parse as parse_xml
-from yigong.platform.bus.models import Endpoint, Message, MessageState
+from yigong.platform.bus.content import HL7V2, JSON, XML, form_of
+from yigong.platform.bus.domain import DeliveryState
+from yigong.platform.bus.models import Delivery, Endpoint, Message, MessageState
 
 #: segments about persons: segment -> the fields that may be read by everybody
 PERSONAL = {"PID": {1, 8}, "NK1": {1}, "GT1": {1}, "IN1": {1}, "IN2": {1}, "MRG": set(), "PD1": set(), "ACC": {1}}
@@ -40,7 +45,7 @@ ELEMENTS_SHOWN = 400
 def messages(
     ctx: Ctx, *, endpoint: str = "", state: str = "", kind: str = "", days: tuple[date, date] | None = None, q: str = ""
 ) -> QuerySet[Message]:
-    """Messages in reach; *q* is a whole patient number, order number or control id."""
+    """Messages in reach; *q* is a whole business number (patient, order, visit, document) or control id."""
     ctx.must("bus.view")
     found = Message.objects.select_related("endpoint").defer("raw")
     if ctx.reach != Reach.COUNTY:
@@ -49,7 +54,22 @@ def messages(
     found = found.filter(**{name: value for name, value in wanted.items() if value})
     if days:
         found = found.filter(received_at__gte=_midnight(days[0]), received_at__lt=_midnight(days[1], after=1))
-    return found.filter(Q(local_id=q) | Q(order_no=q) | Q(control_id=q)) if q else found
+    return found.filter(pk__in=_numbered(q)) if q else found
+
+
+#: two indexes read one after the other, whatever the planner thinks of an "or"
+NUMBERED = (
+    "select id from bus_message where keys && %s::varchar[] union select id from bus_message where control_id = %s"
+)
+KINDS = ("patient", "order", "visit", "document")
+MOST_FOUND = 10_000
+
+
+def _numbered(q: str) -> list[int]:
+    """The newest messages that bear a business number."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{NUMBERED} order by id desc limit {MOST_FOUND}", [[f"{kind}:{q}" for kind in KINDS], q])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _midnight(day: date, after: int = 0) -> datetime:
@@ -64,14 +84,35 @@ def message(ctx: Ctx, message_id: int) -> Message:
     return found
 
 
+def deliveries(
+    ctx: Ctx, *, state: str = "", endpoint: str = "", priority: str = "", q: str = "", message_id: int | None = None
+) -> QuerySet[Delivery]:
+    """Deliveries of the messages in reach; *q* as for messages."""
+    ctx.must("bus.view")
+    found = Delivery.objects.select_related("message", "endpoint", "target__route").defer("message__raw", "body")
+    if ctx.reach != Reach.COUNTY:
+        found = found.filter(message__org_code__in=ctx.orgs)
+    wanted = {"state": state, "endpoint__code": endpoint, "priority": priority, "message_id": message_id}
+    found = found.filter(**{name: value for name, value in wanted.items() if value not in ("", None)})
+    return found.filter(message_id__in=_numbered(q)) if q else found
+
+
+def delivery(ctx: Ctx, delivery_id: int) -> Delivery:
+    """One delivery. Raises Refused no_such_message."""
+    found = deliveries(ctx).filter(pk=delivery_id).first()
+    if found is None:
+        raise Refused("no_such_message")
+    return found
+
+
 def senders(message_ids: Sequence[int]) -> dict[int, str]:
     """Message id -> who sent it."""
     return dict(Message.objects.filter(pk__in=message_ids).values_list("pk", "sender"))
 
 
 def dead_count(ctx: Ctx) -> int:
-    """How many messages wait for a person."""
-    return messages(ctx, state=MessageState.DEAD).count()
+    """How many messages and deliveries wait for a person."""
+    return messages(ctx, state=MessageState.DEAD).count() + deliveries(ctx, state=DeliveryState.DEAD).count()
 
 
 def kinds() -> list[str]:
@@ -89,19 +130,42 @@ def endpoints_of(kind: str) -> list[Endpoint]:
     return list(Endpoint.objects.filter(kind=kind).order_by("code"))
 
 
-def payload(raw: bytes) -> list[tuple[str, list[tuple[int, str]]]]:
-    """The segments of a message with their fields; what tells who the person is is masked."""
-    if bytes(raw[:200]).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return _elements(bytes(raw))
+def payload(raw: bytes, *, reveal: bool = False) -> list[tuple[str, list[tuple[int, str]]]]:
+    """The parts of a message with their fields; what tells who the person is is masked unless *reveal*."""
+    form = form_of(bytes(raw))
+    if form == XML:
+        return _elements(bytes(raw), reveal)
+    if form != HL7V2:
+        return _members(bytes(raw), reveal) if form == JSON else []
     decoded = decode(bytes(raw))
     try:
         parsed = Parsed(decoded.text, decoded.charset)
     except NotHl7:
         return []
-    return [(s.name, _shown(s.name, s.fields[1:])) for s in parsed]
+    return [(s.name, _shown(s.name, s.fields[1:], reveal)) for s in parsed]
 
 
-def _elements(raw: bytes) -> list[tuple[str, list[tuple[int, str]]]]:
+def _members(raw: bytes, reveal: bool) -> list[tuple[str, list[tuple[int, str]]]]:
+    """The members of a JSON message by their paths; values may be a person's, so they are masked."""
+    try:
+        tree = orjson.loads(raw)
+    except ValueError:
+        return []
+    return [
+        (path[:80], [(1, said[:120] if reveal else MASK)]) for path, said in islice(_walk(tree, "$"), ELEMENTS_SHOWN)
+    ]
+
+
+def _walk(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if members is None:
+        yield path, str(value)
+        return
+    for name, member in members:
+        yield from _walk(member, f"{path}[{name}]" if isinstance(name, int) else f"{path}.{name}")
+
+
+def _elements(raw: bytes, reveal: bool) -> list[tuple[str, list[tuple[int, str]]]]:
     """The elements of an XML message: codes and times are shown, every other word may be a person's and is masked."""
     try:
         root = parse_xml(raw).root
@@ -110,11 +174,11 @@ def _elements(raw: bytes) -> list[tuple[str, list[tuple[int, str]]]]:
     lines: list[tuple[str, list[tuple[int, str]]]] = []
     for element in root.iter("*"):
         said = [
-            f"{k}={v if k in OPEN_ATTRIBUTES or element.tag in OPEN_ELEMENTS else MASK}"
+            f"{k}={v if reveal or k in OPEN_ATTRIBUTES or element.tag in OPEN_ELEMENTS else MASK}"
             for k, v in _attributes(element)
         ]
         if (element.text or "").strip():
-            said.append(MASK)
+            said.append(str(element.text).strip() if reveal else MASK)
         if said and len(lines) < ELEMENTS_SHOWN:
             lines.append((str(element.tag)[:40], list(enumerate((text[:120] for text in said), start=1))))
     return lines
@@ -124,8 +188,8 @@ def _attributes(element: Any) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in element.items()]
 
 
-def _shown(name: str, fields: list[str]) -> list[tuple[int, str]]:
-    open_fields = PERSONAL.get(name)
+def _shown(name: str, fields: list[str], reveal: bool) -> list[tuple[int, str]]:
+    open_fields = None if reveal else PERSONAL.get(name)
     return [
         (number, value if open_fields is None or number in open_fields else MASK)
         for number, value in enumerate(fields, start=1)

@@ -1,22 +1,18 @@
-"""Acts on the bus: endpoints declared, messages sent on their way again, old ones cleared."""
+"""Acts on the journal: endpoints declared, messages sent on their way again, deliveries replayed or given up."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.bus import selectors
-from yigong.platform.bus.models import Endpoint, EndpointState, Message, MessageState
+from yigong.platform.bus.domain import DELIVERY, DeliveryState, Side
+from yigong.platform.bus.models import Delivery, Endpoint, EndpointState, Message, MessageState
 from yigong.security.api import audit
-
-PURGE = """
-delete from bus_message m using bus_endpoint e
-where e.id = m.endpoint_id and m.state = 'processed' and m.received_at < %s - make_interval(days => e.keep_days)
-"""
 
 
 @transaction.atomic
@@ -58,15 +54,36 @@ def replay(ctx: Ctx, message_id: int) -> None:
 
 
 @transaction.atomic
-def purge(ctx: Ctx) -> int:
-    """Clear processed messages whose time is over; what is not processed stays however old it is. How many went."""
-    ctx.must("bus.manage")
-    with connection.cursor() as cursor:
-        cursor.execute(PURGE, [now()])
-        gone = int(cursor.rowcount)
-    if gone:
-        audit(ctx, "bus.manage", "bus_message", 0, after={"purged": gone})
-    return gone
+def move_delivery(ctx: Ctx, delivery_id: int, verb: str, *, reason: str = "") -> Delivery:
+    """Replay, hurry or discard a delivery. Raises Refused no_such_message, wrong_state, missing."""
+    ctx.must("bus.replay")
+    found = selectors.delivery(ctx, delivery_id)
+    row = Delivery.objects.select_for_update().get(pk=found.pk)
+    before = row.state
+    row.state = DELIVERY.move(row.state, verb, side=Side.PERSON, given={"reason": reason}).target
+    row.due_at = now()
+    if verb == "replay":
+        row.failures, row.error = 0, None
+    if verb == "discard":
+        row.error = {"code": "bus.discarded", "facts": {"reason": reason}}
+    row.save()
+    audit(
+        ctx, "bus.replay", "bus_delivery", row.pk,
+        before={"state": before}, after={"state": row.state, "verb": verb, "reason": reason},
+    )  # fmt: skip
+    return row
+
+
+@transaction.atomic
+def replay_all(ctx: Ctx, endpoint_id: int) -> int:
+    """Send every dead delivery of an endpoint on its way again, in order; how many."""
+    ctx.must("bus.replay")
+    dead = selectors.deliveries(ctx, state=DeliveryState.DEAD).filter(endpoint_id=endpoint_id)
+    count = Delivery.objects.filter(pk__in=dead.values("pk")).update(
+        state=DeliveryState.WAITING, failures=0, error=None, due_at=now()
+    )
+    audit(ctx, "bus.replay", "bus_endpoint", endpoint_id, after={"replayed": count})
+    return count
 
 
 def backoff(attempts: int) -> timedelta:

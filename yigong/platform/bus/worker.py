@@ -14,14 +14,16 @@ from django.db import DatabaseError, connection, transaction
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, system
 from yigong.kit.errors import Fault, Refused
+from yigong.platform.bus.content import form_of
 from yigong.platform.bus.models import Message, MessageState
-from yigong.platform.bus.services import backoff, purge
+from yigong.platform.bus.routing import route
+from yigong.platform.bus.services import backoff
 
 log = logging.getLogger("yigong.bus")
 LAST_ATTEMPT = 8
 BATCH = 200
-PURGE_SECONDS = 3600.0
 FORMATS = {"mllp": "hl7v2", "kafka": "hl7v2"}
+PASSING = "passing"
 #: the eldest open message of each patient; one under way in another worker is skipped with all that follow it
 DUE = """
 select m.id from bus_message m
@@ -68,7 +70,7 @@ def process(limit: int = BATCH) -> int:
         claimed = _claim(limit)
         by_format: dict[str, list[Message]] = {}
         for message in claimed:
-            by_format.setdefault(FORMATS.get(message.endpoint.kind, message.endpoint.kind), []).append(message)
+            by_format.setdefault(_format(message), []).append(message)
         for name, theirs in by_format.items():
             _carry(name, theirs)
     return len(claimed)
@@ -83,7 +85,20 @@ def carry(message_id: int, *, again: bool = False) -> None:
         mine = Message.objects.select_related("endpoint").select_for_update(of=("self",))
         message = mine.get(pk=message_id)
         if again or message.state != MessageState.PROCESSED:
-            _carry(FORMATS.get(message.endpoint.kind, message.endpoint.kind), [message])
+            _carry(_format(message), [message])
+
+
+def _format(message: Message) -> str:
+    """Whose message it is: by its endpoint, and where an endpoint takes any form by the message itself."""
+    if message.endpoint.kind != "http":
+        return FORMATS.get(message.endpoint.kind, message.endpoint.kind)
+    form = form_of(bytes(message.raw))
+    return form if form in handlers() else PASSING
+
+
+def pass_on(_ctx: Ctx, messages: Sequence[Inbound]) -> list[Outcome]:
+    """What no module reads is kept, and goes where its routes say."""
+    return [Outcome("kept") for _ in messages]
 
 
 def _claim(limit: int) -> list[Message]:
@@ -117,6 +132,8 @@ def _hand(name: str, messages: Sequence[Message]) -> None:
 
 
 def _handler(name: str) -> Handler:
+    if name == PASSING:
+        return pass_on
     path = handlers().get(name)
     if path is None:
         raise Fault("bus.no_handler", permanent=True, format=name)
@@ -139,13 +156,9 @@ def _failed(message: Message, error: Exception) -> None:
 
 def run(stopped: Callable[[], bool], *, pause: float = 0.2) -> None:
     """Carry messages on until told to stop; a database that is away is waited for."""
-    purged = 0.0
     while not stopped():
         try:
-            if time.monotonic() - purged > PURGE_SECONDS:
-                purge(system())
-                purged = time.monotonic()
-            done = process()
+            done = process() + route()
         except DatabaseError as error:
             log.warning("bus worker: %s", type(error).__name__)
             connection.close()

@@ -4,7 +4,9 @@ from django.utils.translation import gettext_lazy as _
 
 ACTIONS: dict[str, object] = {
     "empi.view": _("查看疑似同人队列"),
+    "empi.lookup": _("按标识或信息查找身份"),
     "empi.decide": _("核对是否同一人"),
+    "empi.export": _("导出事件索引日志"),
     "empi.undo": _("撤销主索引决定"),
     "empi.attest": _("核验身份属实"),
     "empi.decease": _("登记死亡"),

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from yigong.kit.errors import Refused
-from yigong.platform.empi import batch, cleaning, measures, rules, ruling, services, shown
+from yigong.platform.empi import batch, cleaning, measures, rules, ruling, services, shown, shown_family
 from yigong.platform.empi import review as queue
 from yigong.platform.empi.models import Cleaning
 from yigong.security.api import action, opaque_id
@@ -99,8 +99,9 @@ def family(request: Request, person_id: int) -> HttpResponse:
     found = queue.household(request.ctx, person_id)
     names = {one.person_id: one.full_name or _("未记录") for one in found.members}
     context = {
-        "members": [shown.member(one) for one in found.members],
-        "suspicions": [shown.suspicion(one, names) for one in found.suspicions],
+        "members": [shown_family.member(one) for one in found.members],
+        "tree": shown_family.tree(found.members, person_id),
+        "suspicions": [shown_family.suspicion(one, names) for one in found.suspicions],
         "person_id": person_id,
         "name": names[person_id],
     }

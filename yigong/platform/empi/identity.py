@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
 import polars as pl
 
+_SHAPED = re.compile(r"[1-9][0-9]{16}[0-9X]\Z")
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK_SIGNS = "10X98765432"
 #: a number under more different names than this says nothing about anybody
@@ -48,10 +52,35 @@ def _trust() -> pl.Expr:
     )
 
 
+def trust_of(number: str | None, born_on: date | None, sex_code: str | None, id_type_code: str | None) -> str:
+    """How far the number of one registration is to be trusted: what :func:`with_numbers` says of a whole frame."""
+    if number is None:
+        return "missing"
+    shaped = _SHAPED.match(number) is not None
+    if not shaped and id_type_code not in (None, "01"):
+        return "other"
+    birth = _birth(number) if shaped else None
+    if birth is None or _sign(number[:17]) != number[17]:
+        return "bad"
+    against_sex = sex_code in ("1", "2") and (int(number[16]) % 2 == 1) != (sex_code == "1")
+    return "doubtful" if against_sex or born_on not in (None, birth) else "trusted"
+
+
+def _birth(number: str) -> date | None:
+    try:
+        return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        return None
+
+
+def _sign(first17: str) -> str:
+    return CHECK_SIGNS[sum(int(sign) * weight for sign, weight in zip(first17, WEIGHTS, strict=True)) % 11]
+
+
 def upgrade(number: str) -> str:
     """An identity number in its form of 18 signs; one of 15 digits gets its century and check sign."""
     number = number.upper()
     if len(number) != 15 or not number.isdigit():
         return number
     first = number[:6] + "19" + number[6:]
-    return first + CHECK_SIGNS[sum(int(sign) * weight for sign, weight in zip(first, WEIGHTS, strict=True)) % 11]
+    return first + _sign(first)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
+from django.db import connection
 
 from yigong.kit.ctx import Ctx
-from yigong.platform.empi import matching, pairs, stored
-from yigong.platform.empi.frames import REGISTRATION, arrange
-from yigong.platform.empi.selectors import ask_rows
+from yigong.platform.empi import alike, matching, rules, stored
+from yigong.platform.empi.alike import Facts, Key
 from yigong.security.api import persons_in_reach
 
-_ASKED = 0  # the id of the facts asked about, which are no registration
+#: the columns of a neighbour before its facts
+HEAD = ("n", "registration_id", "person_id", "org_code", "source_system", "local_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,56 +34,61 @@ class Match:
 def match(ctx: Ctx, facts: Mapping[str, Any], *, count: int = 10, least: str = "review") -> list[Match]:
     """The persons within reach that *facts* (names of REGISTRATION) may be of, likeliest first, at most *count*.
 
-    *least* is the lowest band answered (``auto review none``). Raises Refused empi.no_such_identifier for unknown names.
+    *least* is the lowest band answered (``auto review none``). Names that are no facts are passed over.
     """
-    scored = _scored(_frame(facts))
-    order = ["auto", "review", "none"]
-    kept = scored.filter(pl.col("band").is_in(order[: order.index(least) + 1]))
-    best = kept.sort("score", "right", descending=[True, False]).unique("person_id_right", keep="first")
-    return _told(ctx, best.sort("score", "right", descending=[True, False]), count)
-
-
-def _frame(facts: Mapping[str, Any]) -> pl.DataFrame:
-    given = {name: value for name, value in facts.items() if name in REGISTRATION}
-    key = {"org_code": "-", "source_system": "-", "local_id": "-"}
-    rows = arrange(pl.DataFrame([{**given, **key}], infer_schema_length=None))
-    return matching.standardise(rows).with_columns(
-        pl.lit(_ASKED, pl.Int64).alias("registration_id"), pl.lit(None, pl.Int64).alias("person_id")
-    )
-
-
-def _scored(asked: pl.DataFrame) -> pl.DataFrame:
-    found = stored.in_blocks(matching.block_keys(asked)).get_column("registration_id").unique()
-    mine = asked.select(list(stored.FACTS))
-    known = stored.facts(found.to_list())
-    couples = pl.DataFrame({"left": _ASKED, "right": known.get_column("registration_id")}).cast(pl.Int64)
-    if couples.is_empty():
-        return pl.DataFrame(
-            schema={"right": pl.Int64, "person_id_right": pl.Int64, "score": pl.Float64, "band": pl.String}
-        )
-    facts = pl.concat([mine, known])
-    return matching.score(pairs.side_by_side(couples, facts), matching.Board(facts))
-
-
-def _told(ctx: Ctx, best: pl.DataFrame, count: int) -> list[Match]:
+    asked = alike.facts_of(facts)
     reach = persons_in_reach(ctx, "r.person_id")
-    rows = ask_rows(
-        f"""select r.id, r.person_id, r.org_code, r.source_system, r.local_id from empi_registration r
-            where r.id = any(%(ids)s) and {reach.sql}""",
-        {"ids": best.get_column("right").to_list(), **reach.params},
-    )
-    held = {row["id"]: row for row in rows}
-    said = [(held[r], s, b) for r, s, b in best.select("right", "score", "band").rows() if r in held][:count]
-    return [
-        Match(
-            person_id=row["person_id"],
-            registration_id=row["id"],
-            org_code=row["org_code"],
-            source_system=row["source_system"],
-            local_id=row["local_id"],
-            score=score,
-            probability=1 / (1 + 2 ** -max(-60.0, min(60.0, score))),
-            band=band,
-        )
-        for row, score, band in said
-    ]
+    sql = neighbours_sql("unnest(%(n)s::int[], %(rule)s::smallint[], %(key)s::bigint[]) u (n, rule, key)", reach.sql)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {**key_arrays([(0, alike.keys(asked, rules.model()))]), **reach.params})
+        found = cursor.fetchall()
+    return judge(asked, found, matching.thresholds(), count=count, least=least)
+
+
+def key_arrays(asked: Iterable[tuple[int, Sequence[Key]]]) -> dict[str, str]:
+    """The blocks of numbered questions as three arrays in PostgreSQL's writing."""
+    lines = [(n, one.rule, one.key) for n, keys in asked for one in keys]
+    columns = zip(*lines, strict=True) if lines else ((), (), ())
+    return {
+        name: "{" + ",".join(map(str, column)) + "}" for name, column in zip(("n", "rule", "key"), columns, strict=True)
+    }
+
+
+def neighbours_sql(asked: str, reach: str) -> str:
+    """The registrations that share a block with a question: HEAD, then the facts.
+
+    *asked* is a source of ``u (n, rule, key)``; *reach* a condition on ``r``. Of a block too large only the first are met,
+    as in registering. The registration is fetched by its key, whatever the planner thinks of the number of blocks.
+    """
+    return f"""select c.n, r.id, r.person_id, r.org_code, r.source_system, r.local_id, {alike.COLUMNS} from (
+            select distinct u.n, x.id from {asked}
+            cross join lateral (select array_agg(f.registration_id) as ids from (
+                select b.registration_id from empi_block b where b.key = u.key and b.rule = u.rule
+                order by b.registration_id limit {stored.CAP + 1}) f) l
+            cross join lateral unnest(case when cardinality(l.ids) > {stored.CAP}
+                then l.ids[1:{stored.FIRST_OF_CAPPED}] else l.ids end) x (id)) c
+        cross join lateral (select * from empi_registration t where t.id = c.id offset 0) r where {reach}"""
+
+
+def judge(
+    asked: Facts,
+    found: Sequence[tuple[Any, ...]],
+    bounds: tuple[float, float],
+    *,
+    count: int = 10,
+    least: str = "review",
+) -> list[Match]:
+    """The persons behind neighbours (rows of :func:`neighbours_sql`), likeliest first, each by its most alike registration."""
+    bands = ("auto", "review", "none")
+    wanted = bands[: bands.index(least) + 1]
+    known = [Facts(*row[len(HEAD) :]) for row in found]
+    judged = zip(alike.scores(asked, known, rules.model(), bounds), found, strict=True)
+    ranked = sorted(((-bits, row[1], band, row) for (bits, band), row in judged if band in wanted))
+    best: dict[int, Match] = {}
+    for minus, registration, band, row in ranked:
+        best.setdefault(row[2], Match(row[2], registration, row[3], row[4], row[5], -minus, _probability(-minus), band))
+    return list(best.values())[:count]
+
+
+def _probability(bits: float) -> float:
+    return float(1 / (1 + 2 ** -max(-60.0, min(60.0, bits))))

@@ -42,19 +42,16 @@ def thresholds() -> tuple[float, float]:
 
 def standardise(frame: pl.DataFrame) -> pl.DataFrame:
     """An arranged frame with ``name_key, name_initials, id_trust, village_code`` and numbers in one form."""
-    names = frame.get_column("full_name").unique().drop_nulls()
-    keys = pl.DataFrame(
-        {
-            "full_name": names,
-            "name_key": [pinyin(n).replace(" ", "") or None for n in names],
-            "name_initials": [initials(n) or None for n in names],
-        },
-        schema={"full_name": pl.String, "name_key": pl.String, "name_initials": pl.String},
-    )
+    names = frame.get_column("full_name").to_list()
+    sounds = {n: (pinyin(n).replace(" ", "") or None, initials(n) or None) for n in set(names) if n is not None}
+    told = [sounds.get(n, (None, None)) for n in names]
     digits = pl.col("phone", "contact_phone").str.replace_all(r"\D", "").str.replace(r"^(0086|86)(1\d{10})$", "$2")
     return with_numbers(
-        frame.join(keys, on="full_name", how="left", maintain_order="left").with_columns(
-            digits, pl.col("division_code").alias("village_code")
+        frame.with_columns(
+            pl.Series("name_key", [key for key, _ in told], dtype=pl.String),
+            pl.Series("name_initials", [letters for _, letters in told], dtype=pl.String),
+            digits,
+            pl.col("division_code").alias("village_code"),
         )
     )
 
@@ -153,9 +150,22 @@ def _unnamed() -> pl.Expr:
 
 def sort_of_question(pairs: pl.DataFrame) -> pl.DataFrame:
     """``left, right, score, kind, risk`` of pairs for the review queue; a high risk is a grave mistake if joined wrongly."""
+    held = rules.current()
+    risk = pl.col("kind").replace_strict(dict(held.risk), default=1, return_dtype=pl.Int16)
+    least = pl.col("kind").replace_strict(dict(held.ask_from), default=None, return_dtype=pl.Float64)
+    asked = pairs.with_columns(_kind().alias("kind")).filter(least.is_null() | (pl.col("score") >= least))
+    return asked.select("left", "right", "score", "kind", risk.alias("risk"))
+
+
+def kind_of(pair: pl.DataFrame) -> str:
+    """The kind of one pair."""
+    return str(pair.select(_kind()).item())
+
+
+def _kind() -> pl.Expr:
     same_birth = _same("born_on")
     untrusted = _either(lambda end: pl.col(f"id_trust{end}").is_in(["bad", "doubtful", "shared"]))
-    kind = (
+    return (
         pl.when(_clash() & same_birth).then(pl.lit("twins"))
         .when(_clash()).then(pl.lit("numbers"))
         .when(_placeholder()).then(pl.lit("newborn"))
@@ -165,11 +175,6 @@ def sort_of_question(pairs: pl.DataFrame) -> pl.DataFrame:
         .when(~same_birth).then(pl.lit("birth"))
         .otherwise(pl.lit("alike"))
     )  # fmt: skip
-    held = rules.current()
-    risk = pl.col("kind").replace_strict(dict(held.risk), default=1, return_dtype=pl.Int16)
-    least = pl.col("kind").replace_strict(dict(held.ask_from), default=None, return_dtype=pl.Float64)
-    asked = pairs.with_columns(kind.alias("kind")).filter(least.is_null() | (pl.col("score") >= least))
-    return asked.select("left", "right", "score", "kind", risk.alias("risk"))
 
 
 def explain(left: Any, right: Any) -> engine.Explanation:

@@ -10,7 +10,7 @@ from typing import Any
 from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.empi import stored
+from yigong.platform.empi import joining, stored
 from yigong.platform.empi.engine.api import Explanation
 from yigong.platform.empi.matching import explain
 from yigong.platform.empi.selectors import DECISION, DecisionLine, Registration, ask_rows, registrations
@@ -134,6 +134,35 @@ def _open(ctx: Ctx, row: Mapping[str, Any]) -> Pair:
     )
 
 
+def beside(ctx: Ctx, one: int, other: int) -> Pair:
+    """Two persons laid open side by side as a pair of the queue would be, by their most alike registrations.
+
+    Raises Refused empi.no_such_person, also when one is out of reach, and empi.same_person.
+    """
+    if one == other:
+        raise Refused("empi.same_person")
+    held = {r.id: r for person in (one, other) for r in registrations(ctx, person)}
+    if {r.person_id for r in held.values()} != {one, other}:
+        raise Refused("empi.no_such_person")
+    found = joining.likeness(one, other)
+    left, right = held[found.left], held[found.right]
+    return Pair(
+        id=0,
+        kind=found.kind,
+        state="",
+        left=left,
+        right=right,
+        explanation=explain(left, right),
+        locked=_guard({one, other}),
+        family=_family(ctx, left, right),
+        history=_history(left.id, right.id),
+        would_move=sum(1 for r in held.values() if r.person_id == max(one, other)),
+        risk=found.risk,
+        proposer="",
+        proposer_id=0,
+    )
+
+
 def _guard(persons: set[int]) -> str:
     held = stored.numbers(persons)
     return "empi.two_trusted_numbers" if len(held) == 2 and len(set(held.values())) == 2 else ""
@@ -230,6 +259,7 @@ class Member:
     born_on: Any
     because: tuple[str, ...]  # phone address
     registrations: int
+    contacts: frozenset[str] = frozenset()  # names given as contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +299,10 @@ def household(ctx: Ctx, person_id: int) -> Household:
                     or r.person_id = %(person)s) and {reach.sql}),
             held as (select person_id, bool_or(by_phone) as by_phone, bool_or(by_address) as by_address from near
                 group by person_id limit {HOUSEHOLD_SHOWN})
-            select h.*, p.state, p.golden, (select count(*) from empi_registration x where x.person_id = h.person_id) as n
-            from held h join empi_person p on p.id = h.person_id
+            select h.*, p.state, p.golden, x.n, x.contacts
+            from held h join empi_person p on p.id = h.person_id cross join lateral (
+                select count(*) as n, array_remove(array_agg(distinct contact_name), null) as contacts
+                from empi_registration r where r.person_id = h.person_id) x
             order by p.golden->'born_on'->>'value' nulls last, p.id""",
         {"person": person_id, **reach.params},
     )
@@ -285,7 +317,9 @@ def _member(row: Mapping[str, Any]) -> Member:
     because = tuple(name for name in ("phone", "address") if row[f"by_{name}"])
     born = date.fromisoformat(value["born_on"]) if "born_on" in value else None
     name, sex = value.get("full_name", ""), value.get("sex_code", "")
-    return Member(row["person_id"], row["state"], name, sex, born, because, int(row["n"]))
+    return Member(
+        row["person_id"], row["state"], name, sex, born, because, int(row["n"]), frozenset(row["contacts"] or ())
+    )
 
 
 def _suspicions(persons: list[int]) -> list[Suspicion]:

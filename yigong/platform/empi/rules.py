@@ -5,15 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
+
+from django.db import connection
 
 from yigong.kit.errors import Refused
 from yigong.platform.empi.engine import api as engine
 from yigong.platform.empi.models import RuleSet
 
 #: how grave a wrong join would be, where nobody has said otherwise
-RISK = {"twins": 3, "numbers": 3, "borrowed": 3, "newborn": 2, "doubtful": 2, "birth": 1, "homophone": 1, "alike": 1}
+RISK = {
+    "twins": 3,
+    "numbers": 3,
+    "borrowed": 3,
+    "unlike": 3,
+    "newborn": 2,
+    "doubtful": 2,
+    "birth": 1,
+    "homophone": 1,
+    "alike": 1,
+}
 _LEAST_BITS, _MOST_BITS = -20.0, 60.0
 
 
@@ -39,6 +52,7 @@ def model() -> engine.Model:
     return engine.load_model("county")
 
 
+@lru_cache(maxsize=1)
 def built_in() -> Rules:
     """The rules of an installation where nobody has published any."""
     bands = model().bands
@@ -51,8 +65,16 @@ def _bits(share: float) -> float:
 
 def current() -> Rules:
     """The rules in force."""
-    row = RuleSet.objects.filter(state="published").first()
-    return read(row.version, row.body) if row else built_in()
+    with connection.cursor() as cursor:
+        cursor.execute("select version, published_at from empi_rule_set where state = 'published'")
+        row = cursor.fetchone()
+    return _published(*row) if row else built_in()
+
+
+@lru_cache(maxsize=4)
+def _published(version: int, _at: datetime) -> Rules:
+    """A published version; it never changes, so it is read once."""
+    return read(version, RuleSet.objects.get(version=version).body)
 
 
 def read(version: int, body: Mapping[str, Any]) -> Rules:

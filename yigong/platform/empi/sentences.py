@@ -34,5 +34,11 @@ SENTENCES = {
     "empi.no_draft": _("第 %(version)s 版已不是草稿，可能刚由别人发布或改过。规则没有改动；请重新打开规则页。"),
     "empi.cleaning_runs": _("已有一次清洗在进行。没有另外开始；请等它完成或先停止它。"),
     "empi.no_such_cleaning": _("这次清洗已经结束，不能再停止。"),
+    "empi.no_token": _("没有有效的访问令牌，或令牌不许查找患者（须有 Patient.s）。没有查询；请先取得令牌再问。"),
+    "empi.no_such_door": _("没有这个地址或方法：%(path)s。请用 POST /lookup/identifier 或 POST /lookup/match。"),
+    "empi.question_wrong": _("问的内容不是一个 JSON 对象，或超过 64 KB。没有查询。"),
+    "empi.match_wrong": _("facts 须为对象，least 为 auto、review 或 none，count 为 1 到 100。没有查询。"),
+    "empi.busy": _("排队的查询太多，这一条没有查。请稍后再问。"),
+    "empi.away": _("数据库暂时不可用，这一条没有查。请稍后再问。"),
     "empi.no_such_mark": _("没有这种身份操作。内容没有改动。"),
 }

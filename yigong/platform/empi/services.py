@@ -12,7 +12,7 @@ from django.db import transaction
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.empi import golden, moves, questions, rewind, rules, stored
+from yigong.platform.empi import golden, joining, moves, questions, rewind, rules, stored
 from yigong.platform.empi.domain import ANSWERS, LIFE, MARKS, VERBS, Side
 from yigong.platform.empi.frames import KEY
 from yigong.platform.empi.identities import Identity, Key, lookup
@@ -33,16 +33,17 @@ def merge(ctx: Ctx, source: int, target: int, *, reason: str) -> int:
     """
     _needs(reason)
     _hold(source, target)
-    _joinable(source, target)
+    joinable(source, target)
     decision = moves.move(ctx, "merge", moves.of_person(source), source, target, reason=reason)
-    return _done(ctx, "empi.merge", decision, source, target)
+    return done(ctx, "empi.merge", decision, source, target)
 
 
 @transaction.atomic
 def merge_registrations(ctx: Ctx, survivor: Key, subsumed: Key, *, reason: str) -> int | None:
     """An institution's system says that it knew one patient under two ids (ADT A40): their persons are one from now on.
 
-    The id of the decision, None when that was known already. Raises Refused empi.no_such_registration, and as merge does.
+    Where their kind of likeness wants two people (``rules``), the message is the first word and waits in the queue for the
+    second. The id of the decision, None when it was known already. Raises Refused empi.no_such_registration, and as merge.
     """
     _needs(reason)
     kept, gone = (_registration(ctx, key) for key in (survivor, subsumed))
@@ -51,12 +52,15 @@ def merge_registrations(ctx: Ctx, survivor: Key, subsumed: Key, *, reason: str) 
     if kept.person_id == gone.person_id:
         person = kept.person_id
         facts: dict[str, Any] = {"from_person": person, "to_person": person, "states": retired, "reason": reason}
-        return _done(ctx, "empi.merge", moves.note(ctx, "mark", [gone.registration_id], **facts)) if retired else None
+        return done(ctx, "empi.merge", moves.note(ctx, "mark", [gone.registration_id], **facts)) if retired else None
     _hold(kept.person_id, gone.person_id)
-    _joinable(gone.person_id, kept.person_id)
+    joinable(gone.person_id, kept.person_id)
+    found = joining.of_registrations([kept.registration_id], [gone.registration_id])
+    if found.risk >= rules.current().two_from_risk:
+        return joining.propose(ctx, found, (kept.person_id, gone.person_id), reason=reason, states=retired)
     going, (source, target) = moves.of_person(gone.person_id), (gone.person_id, kept.person_id)
     decision = moves.move(ctx, "merge", going, source, target, reason=reason, states=retired)
-    return _done(ctx, "empi.merge", decision, source, target)
+    return done(ctx, "empi.merge", decision, source, target)
 
 
 def _set_states(states: list[list[Any]]) -> None:
@@ -96,7 +100,7 @@ def split(ctx: Ctx, person_id: int, registration_ids: Collection[int], *, reason
         raise Refused("empi.not_a_part", given=len(going), held=len(all_of_it))
     target = moves.new_person("split")
     decision = moves.move(ctx, "split", going, person_id, target, apart=True, reason=reason)
-    return _done(ctx, "empi.split", decision, person_id, target)
+    return done(ctx, "empi.split", decision, person_id, target)
 
 
 @transaction.atomic
@@ -118,7 +122,7 @@ def mark(ctx: Ctx, person_id: int, verb: str, *, reason: str) -> int:
     _set_states(states)
     facts: dict[str, Any] = {"from_person": person_id, "to_person": person_id, "states": states, "reason": reason}
     decision = moves.note(ctx, "mark", [one for one, _ in going], **facts)
-    return _done(ctx, f"empi.{verb}", decision, person_id)
+    return done(ctx, f"empi.{verb}", decision, person_id)
 
 
 @transaction.atomic
@@ -129,7 +133,7 @@ def confirm(ctx: Ctx, candidate_id: int, *, reason: str = "") -> int:
     Raises Refused empi.second_person to the same one, and as merge does.
     """
     question, left, right = _question(candidate_id)
-    _joinable(right, left)
+    joinable(right, left)
     if question.risk >= rules.current().two_from_risk:
         if question.state != "pending":
             return _answer(ctx, "propose", question, left, right, reason)
@@ -140,7 +144,7 @@ def confirm(ctx: Ctx, candidate_id: int, *, reason: str = "") -> int:
     decision = moves.move(
         ctx, "confirm", moves.of_person(source), source, target, reason=reason, score=question.score, anchor_id=anchor
     )
-    return _done(ctx, "empi.confirm", decision, source, target)
+    return done(ctx, "empi.confirm", decision, source, target)
 
 
 def _proposer(question: Candidate) -> int:
@@ -155,7 +159,7 @@ def _answer(
     changed = questions.answer([pair], ANSWERS[verb], decision, until=until.isoformat() if until else None)
     facts: dict[str, Any] = {"from_person": left, "to_person": right, "reason": reason, "score": question.score}
     moves.note(ctx, verb, pair, decision=decision, pairs=changed, **facts)
-    return _done(ctx, f"empi.{verb}", decision)
+    return done(ctx, f"empi.{verb}", decision)
 
 
 @transaction.atomic
@@ -184,7 +188,7 @@ def undo(ctx: Ctx, decision_id: int, *, reason: str) -> int:
     decision = _undoable(decision_id)
     machine = decision.verb in moves.MACHINE
     undone = rewind.part(ctx, decision, reason) if machine else rewind.rewind(ctx, decision, reason)
-    return _done(ctx, "empi.undo", undone)
+    return done(ctx, "empi.undo", undone)
 
 
 def _undoable(decision_id: int) -> Decision:
@@ -219,7 +223,8 @@ def _needs(reason: str) -> None:
         raise Refused("empi.no_reason")
 
 
-def _joinable(source: int, target: int) -> None:
+def joinable(source: int, target: int) -> None:
+    """Raises Refused empi.same_person, empi.no_such_person or empi.two_trusted_numbers."""
     if source == target:
         raise Refused("empi.same_person")
     if not moves.of_person(source) or not moves.of_person(target):
@@ -229,7 +234,8 @@ def _joinable(source: int, target: int) -> None:
         raise Refused("empi.two_trusted_numbers")
 
 
-def _done(ctx: Ctx, action: str, decision: int, *persons: int) -> int:
+def done(ctx: Ctx, action: str, decision: int, *persons: int) -> int:
+    """Bring the persons up to date and audit the decision; its id."""
     golden.refresh(persons)
     row = Decision.objects.get(pk=decision)
     audit(

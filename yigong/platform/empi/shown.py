@@ -19,7 +19,7 @@ from yigong.platform.empi.domain import LIFE, Side
 from yigong.platform.empi.engine.api import Explanation, Step
 from yigong.platform.empi.measures import Share
 from yigong.platform.empi.models import Cleaning
-from yigong.platform.empi.review import Member, Pair, Suspicion, Waiting
+from yigong.platform.empi.review import Pair, Waiting
 from yigong.platform.empi.rules import Rules
 from yigong.platform.empi.selectors import GoldenPerson, Registration
 from yigong.web.charts import chart
@@ -33,6 +33,7 @@ KINDS = {
     "twins": (gettext_lazy("疑为双胞胎"), "bad", "alert-octagon"),
     "numbers": (gettext_lazy("两个可信证号"), "bad", "alert-octagon"),
     "borrowed": (gettext_lazy("证号借用"), "bad", "alert-octagon"),
+    "unlike": (gettext_lazy("互不相像"), "bad", "users-minus"),
     "newborn": (gettext_lazy("新生儿占位名"), "wait", "baby-carriage"),
     "doubtful": (gettext_lazy("证号可疑"), "warn", "alert-triangle"),
     "birth": (gettext_lazy("生日不同"), "wait", "calendar-question"),
@@ -151,7 +152,9 @@ SHARES = {
 DESK = {
     "review": (gettext_lazy("核对队列"), "empi.view"),
     "many": (gettext_lazy("批量核对"), "empi.decide"),
+    "together": (gettext_lazy("查找合并"), "empi.decide"),
     "history": (gettext_lazy("决定记录"), "empi.view"),
+    "log": (gettext_lazy("索引日志"), "empi.view"),
     "quality": (gettext_lazy("质量"), "empi.view"),
     "rules": (gettext_lazy("规则"), "empi.view"),
     "cleaning": (gettext_lazy("清洗"), "empi.view"),
@@ -344,35 +347,6 @@ def golden_fields(golden: GoldenPerson) -> list[dict[str, Any]]:
             value = _half(found.value) if name == "id_no" else mask_phone(found.value) if "phone" in name else value
             out.append({"word": word, "value": value, "org_code": found.org_code, "on": found.on})
     return out
-
-
-def member(one: Member) -> dict[str, Any]:
-    """A row of a household."""
-    words = {"phone": _("同电话"), "address": _("同住址")}
-    return {
-        "person_id": one.person_id,
-        "name": one.full_name or _("未记录"),
-        "sex": SEXES.get(one.sex_code, ""),
-        "born_on": one.born_on,
-        "state": PERSON_STATES.get(one.state, one.state),
-        "because": " · ".join(str(words[why]) for why in one.because),
-        "registrations": one.registrations,
-    }
-
-
-def suspicion(one: Suspicion, names: Mapping[int, object]) -> dict[str, Any]:
-    """Two members who may be one."""
-    word, tone, icon = KINDS.get(one.kind, KINDS["alike"])
-    answered = one.state == "rejected"
-    return {
-        "candidate_id": one.candidate_id,
-        "names": f"{names[one.one]} / {names[one.other]}",
-        "score": one.score,
-        "word": _("不是同一人") if answered else word,
-        "tone": "ok" if answered else tone,
-        "icon": "check" if answered else icon,
-        "open": not answered,
-    }
 
 
 def rule_fields(present: Rules, edited: Rules) -> list[dict[str, Any]]:

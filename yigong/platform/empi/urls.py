@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from yigong.platform.empi import desk, views
+from yigong.platform.empi import desk, event_log, together, views
 
 app_name = "empi"
 urlpatterns = [
@@ -20,6 +20,9 @@ urlpatterns = [
     path("persons/<opaque:person_id>/split/", views.split, name="split"),
     path("persons/<opaque:person_id>/family/", desk.family, name="family"),
     path("persons/<opaque:person_id>/mark/<slug:verb>/", desk.mark, name="mark"),
+    path("together/", together.together, name="together"),
+    path("together/join/", together.join, name="join"),
+    path("log/", event_log.log, name="log"),
     path("rules/", desk.rule_book, name="rules"),
     path("rules/save/", desk.rule_save, name="rule_save"),
     path("rules/<int:version>/publish/", desk.rule_publish, name="rule_publish"),

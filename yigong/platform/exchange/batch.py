@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from yigong.edge.mapping.api import DOCUMENT, KEY, LINE, OP, PLACE, RAW, REQUIRED, WAIST, Reason
+from yigong.platform.records.api import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,30 @@ class DocumentFacts:
     text: str = ""  # what a reader sees, for search
     original_path: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)  # what quarantine keeps when it may not go in
+    event: bool = True  # without rows it has an event of its own; a message whose matter has one has none
+
+
+@dataclass(frozen=True, slots=True)
+class MatterFacts:
+    """What a message says of an order, an appointment or a document that later messages follow up."""
+
+    told: Told  # without its registration
+    local_id: str
+    person_system: str  # the system that knows the person under *local_id*
+    raw: Mapping[str, Any]  # what quarantine keeps when it may not go in
+    document_key: str = ""  # DocumentFacts.key of the content
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFacts:
+    """An institution's system says that it knew one person under two numbers (HL7 A40)."""
+
+    org_code: str
+    source_system: str
+    survivor: str
+    subsumed: str
+    reason: str
+    raw: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +86,9 @@ class StandardBatch:
     place: str = ""
     watermark: str | None = None
     leads: bool = False  # the registrations bring known ones up to date
+    adds: bool = False  # what a row leaves out is as it was said before (columns ``_clear``, ``_guess`` of records)
+    matters: Sequence[MatterFacts] = ()
+    merges: Sequence[MergeFacts] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,3 +25,12 @@ class RecordsLoaded:
     job_id: int
     batch_id: int
     counts: tuple[OrgCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MattersChanged:
+    """Orders, appointments or documents were told of by messages."""
+
+    name: ClassVar[str] = "records.matters_changed"
+    matter_ids: tuple[int, ...]
+    registration_ids: tuple[int, ...]

@@ -15,9 +15,9 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from yigong.edge.mapping import expression
 from yigong.edge.mapping.file import KINDS
 from yigong.edge.mapping.plan import PERSON
+from yigong.kit import expression
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused

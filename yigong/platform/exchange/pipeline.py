@@ -19,7 +19,7 @@ from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault
 from yigong.outbox.api import say
 from yigong.platform.empi import api as empi
-from yigong.platform.exchange import quarantine
+from yigong.platform.exchange import following, quarantine
 from yigong.platform.exchange.batch import DOCUMENT, OP, Batch, DocumentFacts, RawBatch
 from yigong.platform.exchange.events import OrgCount, RecordsLoaded
 from yigong.platform.exchange.lanes import Turn, side_by_side
@@ -189,14 +189,15 @@ def _carry_once(run: _Run, number: int, ready: Prepared, turn: Turn) -> Totals:
         documents, homeless = _documents(run, ready)
         frame = _with_documents(frame, documents)
         if not ready.data_set:
-            records.index_documents(run.ctx, list(documents.values()))
+            told = [documents[d.key] for d in ready.documents if d.event and d.key in documents]
+            records.index_documents(run.ctx, told)
     batch = BatchRun.objects.create(
         job_id=run.job_id, number=number, data_set=ready.data_set, place=ready.place[:200], committed_at=now()
     )
-    loaded = _loaded(run, batch.pk, ready.data_set, frame, turn, clock)
+    loaded = _loaded(run, batch.pk, ready, frame, turn, clock)
     with clock.stage("wait"):
         turn.wait()
-    rejected = [*ready.rejected, *homeless]
+    rejected = [*ready.rejected, *homeless, *following.follow(run.ctx, ready, documents, run.institutions)]
     with clock.stage("account"):
         quarantine.keep(run.feed.pk, run.job_id, rejected)
         totals = _account(run, batch, ready, frame, loaded, rejected)
@@ -205,19 +206,21 @@ def _carry_once(run: _Run, number: int, ready: Prepared, turn: Turn) -> Totals:
 
 
 def _loaded(
-    run: _Run, batch_id: int, data_set: str, frame: pl.DataFrame, turn: Turn, clock: _Clock
+    run: _Run, batch_id: int, ready: Prepared, frame: pl.DataFrame, turn: Turn, clock: _Clock
 ) -> records.Loaded:  # fmt: skip
     """Rows and events, beside the batch before as long as neither a row nor an event is in both."""
     if frame.is_empty():
         turn.wait()
         turn.locked.set()
         return records.Loaded()
+    data_set = ready.data_set
     if turn.meets("keys"):
         turn.wait()
     turn.wait_for_locks()
     records.lock(run.ctx, data_set, frame, shared=not run.lent)
     turn.locked.set()
     with clock.stage("load"):
+        frame = records.fill(run.ctx, data_set, frame) if ready.adds else frame
         loaded = records.load(run.ctx, data_set, frame, batch_id=batch_id, locked=True)
     if turn.meets("groups") or loaded.gone.height:
         turn.wait()

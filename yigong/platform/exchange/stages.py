@@ -23,6 +23,8 @@ from yigong.platform.exchange.batch import (
     WAIST,
     Batch,
     DocumentFacts,
+    MatterFacts,
+    MergeFacts,
     RawBatch,
     Reason,
     StandardBatch,
@@ -85,6 +87,9 @@ class Prepared:
     findings: pl.DataFrame
     documents: Sequence[DocumentFacts] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    adds: bool = False
+    matters: Sequence[MatterFacts] = ()
+    merges: Sequence[MergeFacts] = ()
 
 
 @cache
@@ -152,7 +157,7 @@ def _standard(batch: StandardBatch, institutions: Collection[str]) -> Prepared:
     seconds = {"check": time.perf_counter() - started}
     return Prepared(
         batch.data_set, batch.place, batch.watermark, frame.height, 0, good, batch.registrations,
-        batch.leads, rejected, _shifted(findings, out), batch.documents, seconds,
+        batch.leads, rejected, _shifted(findings, out), batch.documents, seconds, batch.adds, batch.matters, batch.merges,
     )  # fmt: skip
 
 

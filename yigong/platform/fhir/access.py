@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -138,17 +139,34 @@ def _key() -> bytes:
 def caller_of(request: HttpRequest) -> Caller:
     """The application behind a bearer token. Raises Refused fhir.no_token."""
     head = request.headers.get("Authorization", "")
-    if head[:7].lower() != "bearer ":
-        raise Refused("fhir.no_token", token_url=token_url(request))
-    try:
-        claims = jwt.decode(head[7:].strip(), _key(), algorithms=["HS256"], audience=_AUDIENCE)
-    except (jwt.PyJWTError, ValueError) as error:
-        raise Refused("fhir.no_token", token_url=token_url(request)) from error
-    application = _application(claims["sub"])
-    if application is None:
+    found = _behind(head[7:].strip()) if head[:7].lower() == "bearer " else None
+    if found is None:
         raise Refused("fhir.no_token", token_url=token_url(request))
     prefer = request.headers.get("Prefer", "")
-    return caller(application, claims["scope"], request, strict="handling=strict" in prefer)
+    return caller(found[0], found[1]["scope"], request, strict="handling=strict" in prefer)
+
+
+def _behind(token: str) -> tuple[Application, dict[str, Any]] | None:
+    """The application that a token names and what the token says; None when either does not hold."""
+    try:
+        claims = jwt.decode(token, _key(), algorithms=["HS256"], audience=_AUDIENCE)
+    except (jwt.PyJWTError, ValueError):
+        return None
+    application = _application(claims["sub"])
+    return (application, claims) if application else None
+
+
+def reader_of_persons(token: str) -> tuple[Ctx, float] | None:
+    """Who asks with a token that lets persons be searched (``Patient.s``), and when it ends (seconds since 1970).
+
+    For doors outside FHIR that know persons; None when the token does not hold or does not say so.
+    """
+    found = _behind(token)
+    if found is None:
+        return None
+    known = caller(found[0], found[1]["scope"])
+    searched = known.scopes.of("Patient", "s") and not known.scopes.queries("Patient", "s")
+    return (replace(known.ctx, actions=frozenset({"empi.lookup"})), float(found[1]["exp"])) if searched else None
 
 
 def caller(application: Application, held: str, request: HttpRequest | None = None, *, strict: bool = False) -> Caller:

@@ -50,6 +50,8 @@ STATUS = {
     "fhir.identifier_unknown": (404, "not-found"),
     "empi.no_such_registration": (404, "not-found"),
     "fhir.too_large": (413, "too-long"),
+    "fhir.search_too_large": (403, "too-costly"),
+    "fhir.too_costly": (403, "too-costly"),
     "fhir.fault": (500, "exception"),
 }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from yigong.platform.fhir import exporting
+from yigong.platform.fhir.access import reader_of_persons
 from yigong.platform.fhir.carrying import carry
+from yigong.platform.fhir.publishing import PATIENT, Lent, lend
 from yigong.platform.fhir.subscriptions import deliver
 
-__all__ = ["carry", "work"]
+__all__ = ["PATIENT", "Lent", "carry", "lend", "reader_of_persons", "work"]
 
 
 def work() -> int:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -105,6 +106,7 @@ def stamped(resource: Mapping[str, Any], fhir_id: str, version: int, moment: dat
     return (start if rest == b"{}" else start[:-1] + b"," + rest[1:]), number
 
 
+@lru_cache(maxsize=64)  # all resources of one act have one moment
 def instant(moment: datetime) -> str:
     """A moment as FHIR writes it, to the millisecond."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

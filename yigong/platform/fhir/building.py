@@ -31,7 +31,7 @@ def resource_of(mapping: Declaration, row: Mapping[str, Any], patient: str) -> J
         _place(made, mapping, field.place, field.back(row.get(field.column)))
     for field in mapping.extra:
         _place(made, mapping, field.place, field.back(extra.get(field.column)))
-    return _pruned(made)
+    return pruned(made)
 
 
 def _subject(kind: str) -> str:
@@ -70,13 +70,13 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _pruned(value: Any) -> Any:
+def pruned(value: Any) -> Any:
     """Without empty objects and lists."""
     if isinstance(value, dict):
-        kept = {k: _pruned(v) for k, v in value.items()}
+        kept = {k: pruned(v) for k, v in value.items()}
         return {k: v for k, v in kept.items() if v not in (None, {}, [], "")}
     if isinstance(value, list):
-        return [v for v in (_pruned(v) for v in value) if v not in (None, {}, [], "")]
+        return [v for v in (pruned(v) for v in value) if v not in (None, {}, [], "")]
     return value
 
 
@@ -87,7 +87,7 @@ def patient(row: Mapping[str, Any], system: str) -> JSON:
         if row.get(name):
             identifiers.append({"use": "official", "system": of, "value": row[name]})
     contact = {"name": _text(row.get("contact_name")), "telecom": [_phone(row.get("contact_phone"))]}
-    return _pruned({
+    return pruned({
         "resourceType": "Patient",
         "identifier": identifiers,
         "active": row["state"] == "active",
@@ -112,7 +112,7 @@ def _phone(value: str | None) -> JSON:
 
 def organization(one: Any) -> JSON:
     """An Organization from a registered institution."""
-    return _pruned({
+    return pruned({
         "resourceType": "Organization",
         "identifier": [{"system": ORG_CODE, "value": one.code}],
         "active": one.state == "active",
@@ -141,7 +141,7 @@ def document(row: Mapping[str, Any], fhir_id: str, patient_id: str) -> JSON:
     authored = row["authored_at"]
     attachment = {"contentType": row["media_type"] or "application/xml", "url": f"Binary/{fhir_id}", "size": row["size"],
                   "title": row["title"], "creation": plain(authored) if authored else None}  # fmt: skip
-    return _pruned({
+    return pruned({
         "resourceType": "DocumentReference",
         "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:yigong:document:{row['sha256']}"},
         "identifier": [{"system": "urn:yigong:document-set", "value": row["set_id"]}] if row["set_id"] else [],

@@ -26,6 +26,10 @@ def local_id(patient: Mapping[str, Any], fhir_id: str, identifier_system: str) -
     return fhir_id
 
 
+#: signs of a fact that a registration takes over; the Patient itself is kept whole
+LONGEST = 500
+
+
 def register(caller: Caller, patients: Sequence[tuple[str, Mapping[str, Any]]]) -> list[int]:
     """The registration of each (id, Patient), made or brought up to date."""
     if not patients:
@@ -44,8 +48,8 @@ def _row(caller: Caller, fhir_id: str, patient: Mapping[str, Any]) -> list[Any]:
     return [
         caller.ctx.org_code,
         caller.source_system,
-        own,
-        *(facts.get(c) for c in _COLUMNS),
+        own[:LONGEST],
+        *(text[:LONGEST] if isinstance(text := facts.get(c), str) else text for c in _COLUMNS),
         day(facts.get("born_on")),
     ]
 

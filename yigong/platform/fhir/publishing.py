@@ -5,15 +5,18 @@ Ids are made from the source's own key, so that publishing twice changes nothing
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
-from yigong.platform.fhir import building, db, store
+from yigong.platform.fhir import building, db, matters, registers, store
 from yigong.platform.fhir.bodies import JSON
 from yigong.platform.fhir.callers import Caller, platform
 from yigong.platform.fhir.identifiers import system_of
@@ -22,10 +25,11 @@ from yigong.platform.fhir.models import Publication
 from yigong.platform.fhir.store import Draft
 from yigong.platform.fhir.validating import checker
 from yigong.platform.records import api as records
-from yigong.platform.registry import api as registry
 from yigong.security.api import audit, opaque_id
 
 BATCH = 1000
+#: stands in a lent resource for the reference to its patient
+PATIENT = "{patient}"
 
 
 def published() -> dict[str, Declaration]:
@@ -36,21 +40,115 @@ def published() -> dict[str, Declaration]:
 def publish(ctx: Ctx, only: Sequence[str] = ()) -> dict[str, int]:
     """Publish institutions, persons, documents and all data sets with a mapping (or *only* these); how many of each."""
     caller = platform()
-    done = {"Organization, Location": _save(caller, _institutions()), "Patient": _save(caller, _patients())}
+    done = {"Organization, Location": _save(caller, registers.institutions()), "Patient": _save(caller, _patients())}
+    done["Location"] = _save(caller, registers.departments())
+    done["Practitioner, PractitionerRole"] = _save(caller, registers.staff())
+    _begin("registers")
     done["DocumentReference"] = _save(caller, _documents())
+    done["ServiceRequest, Appointment"] = _save(caller, matters.drafts(_patient_ids))
+    _begin("matters")
+    for name, drafts in _lent():
+        done[name] = _save(caller, drafts)
+        _begin(name)
     for data_set, mapping in published().items():
         if not only or data_set in only:
             done[data_set] = _save(caller, _records(mapping))
-            Publication.objects.update_or_create(data_set=data_set, defaults={"since": now()})
+            _begin(data_set)
     audit(ctx, "fhir.write", "fhir", "publish", after=done)
     return done
+
+
+def _begin(name: str) -> None:
+    """From now on events keep it up to date."""
+    Publication.objects.update_or_create(data_set=name, defaults={"since": now()})
+
+
+def _begun(name: str) -> bool:
+    return Publication.objects.filter(data_set=name).exists()
+
+
+# ---- what other modules lend ----
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A resource that another module makes of its own; *resource* None takes it back. The patient stands as ``{patient}``."""
+
+    kind: str
+    fhir_id: str
+    resource: JSON | None
+    registration_id: int
+    org_code: str
+
+
+def _lent() -> Iterator[tuple[str, Iterator[Draft]]]:
+    """Name and drafts of each module that lends resources (``wiring.FHIR_PUBLISHERS``)."""
+    for name, path in getattr(settings, "FHIR_PUBLISHERS", {}).items():
+        module, _sep, function = path.partition(":")
+        yield name, _of_lent(name, getattr(importlib.import_module(module), function)())
+
+
+def _of_lent(name: str, given: Iterable[Lent]) -> Iterator[Draft]:
+    waiting = iter(given)
+    while part := list(islice(waiting, BATCH)):
+        known = _patient_ids(one.registration_id for one in part)
+        for one in part:
+            patient = known.get(one.registration_id)
+            if patient is None:
+                continue
+            resource = _with_patient(one.resource, f"Patient/{patient}") if one.resource else None
+            draft = Draft(one.kind, resource, one.fhir_id, origin=name, org_code=one.org_code, source_system=name)
+            draft.registration_id = one.registration_id
+            yield draft
+
+
+def _with_patient(value: Any, patient: str) -> Any:
+    if isinstance(value, dict):
+        return {k: _with_patient(v, patient) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_patient(v, patient) for v in value]
+    return patient if value == PATIENT else value
+
+
+def lend(name: str, resources: Sequence[Lent]) -> int:
+    """Bring the resources of another module up to date, once they are published; how many changed."""
+    if not _begun(name):
+        return 0
+    _save(platform(), _patients([one.registration_id for one in resources]))
+    return _save(platform(), _of_lent(name, resources))
+
+
+def on_staff(_event_id: int, facts: Mapping[str, Any]) -> None:
+    """Handler of ``staff.changed``."""
+    if _begun("registers"):
+        _save(platform(), registers.staff(pk=facts.get("staff_id")))
+
+
+def on_institution(_event_id: int, facts: Mapping[str, Any]) -> None:
+    """Handler of ``institution.changed``."""
+    if _begun("registers"):
+        _save(platform(), registers.institutions([str(facts.get("code"))]))
+
+
+def on_department(_event_id: int, facts: Mapping[str, Any]) -> None:
+    """Handler of ``department.changed``."""
+    if _begun("registers"):
+        _save(platform(), registers.departments(org_code=facts.get("org_code"), code=facts.get("code")))
+
+
+def on_matters(_event_id: int, facts: Mapping[str, Any]) -> None:
+    """Handler of ``records.matters_changed``."""
+    if _begun("matters"):
+        ids, registrations = list(facts.get("matter_ids", ())), list(facts.get("registration_ids", ()))
+        _save(platform(), _patients(registrations))
+        _save(platform(), matters.drafts(_patient_ids, ids))
 
 
 def on_loaded(_event_id: int, facts: Mapping[str, Any]) -> None:
     """Handler of ``records.loaded``: the rows of the batch, if their data set is published."""
     data_set, batch = str(facts.get("data_set", "")), int(facts.get("batch_id") or 0)
     mapping = published().get(data_set)
-    if mapping is None or not batch or not Publication.objects.filter(data_set=data_set).exists():
+    if mapping is None or not batch or not _begun(data_set):
         return
     caller = platform()
     _save(caller, _patients_of(mapping, batch))
@@ -61,10 +159,10 @@ def _save(caller: Caller, drafts: Iterator[Draft]) -> int:
     """Write drafts that conform; how many are new or changed."""
     count = 0
     while part := list(islice(drafts, BATCH)):
-        good = [d for d in part if d.resource is not None and not _errors(d.resource)]
+        good = [d for d in part if d.resource is None or not _errors(d.resource)]
         with transaction.atomic():
             store.save(caller, good, publishing=True)
-        count += sum(d.outcome in ("created", "updated") for d in good)
+        count += sum(d.outcome in ("created", "updated", "deleted") for d in good)
     return count
 
 
@@ -72,15 +170,7 @@ def _errors(resource: JSON) -> bool:
     return any(f.severity == "error" for f in checker().check(resource))
 
 
-# ---- institutions and persons ----
-
-
-def _institutions() -> Iterator[Draft]:
-    for one in registry.institutions():
-        yield Draft("Organization", building.organization(one), one.code, origin="registry", org_code=one.code)
-        place = building.location(one)
-        if place is not None:
-            yield Draft("Location", place, f"place-{one.code}", origin="registry", org_code=one.code)
+# ---- persons ----
 
 
 _REGISTRATION = """select g.id, g.org_code, g.source_system, g.local_id, g.full_name, g.sex_code, g.born_on, g.id_no,
@@ -175,4 +265,4 @@ def _documents() -> Iterator[Draft]:
 #: how the ids of published documents begin; their bytes are read as Binary under the same id
 DOCUMENT = "doc-"
 
-__all__ = ["DOCUMENT", "on_loaded", "publish", "published"]
+__all__ = ["DOCUMENT", "PATIENT", "Lent", "lend", "on_loaded", "publish", "published"]

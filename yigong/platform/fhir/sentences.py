@@ -21,6 +21,11 @@ SENTENCES: dict[str, object] = {
     "fhir.no_token": ("请求没有有效的访问令牌。请先向 {token_url} 申请。", "There is no valid access token. Get one at {token_url}."),
     "fhir.parameter_unknown": ("{type} 没有检索参数 {name}。可用参数见 /metadata。", "{type} has no search parameter {name}. See /metadata."),
     "fhir.parameter_value": ("检索参数 {name} 的值 {value} 无法理解。", "The value {value} of {name} is not understood."),
+    "fhir.search_too_large": (
+        "检索条件过多或链接过深（{size}，上限 {limit}），请分几次检索。",
+        "The search has too many conditions or follows too many references ({size}, at most {limit}); search in steps.",
+    ),
+    "fhir.too_costly": ("检索用时超过 {seconds} 秒，已中止。请写更严格的条件。", "The search took more than {seconds} s and was stopped. Narrow it."),
     "fhir.modifier_unknown": ("检索参数 {name} 不支持修饰符 {modifier}。可用：{known}。", "{name} does not know the modifier {modifier}. Known: {known}."),
     "fhir.condition_empty": ("条件操作必须给出检索条件（{type}）。", "A conditional act needs a condition ({type})."),
     "fhir.condition_many": ("条件匹配到多个 {type}，平台不作选择。请写更严格的条件。", "The condition matches several {type}; the server does not choose. Narrow it."),

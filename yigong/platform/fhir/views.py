@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import zlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from urllib.parse import parse_qsl
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
@@ -78,11 +80,31 @@ def body_of(request: HttpRequest) -> JSON:
 
 
 def raw_body(request: HttpRequest) -> bytes:
-    """The bytes of the body."""
+    """The bytes of the body, unpacked where they came packed. Raises Refused fhir.media, fhir.too_large, fhir.not_json."""
     try:
-        return request.body
+        body = request.body
     except RawPostDataException as error:
         raise Refused("fhir.not_json", why="no body") from error
+    packed = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if packed in ("", "identity"):
+        return body
+    if packed not in ("gzip", "x-gzip"):
+        raise Refused("fhir.media", type=f"Content-Encoding: {packed[:40]}")
+    return unpacked(body, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+def unpacked(body: bytes, limit: int) -> bytes:
+    """A gzip body, unpacked no further than *limit* bytes. Raises Refused fhir.too_large, fhir.not_json."""
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        found = reader.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise Refused("fhir.not_json", why=f"gzip: {error}"[:120]) from error
+    if len(found) > limit:
+        raise Refused("fhir.too_large")
+    if not reader.eof:
+        raise Refused("fhir.not_json", why="gzip: the end is missing")
+    return found
 
 
 def query_pairs(request: HttpRequest) -> list[tuple[str, str]]:

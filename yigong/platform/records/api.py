@@ -19,9 +19,11 @@ from yigong.platform.records.facts import (
 from yigong.platform.records.given import index_events, unindex_events
 from yigong.platform.records.history import as_known_on, corrections, record_versions
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
+from yigong.platform.records.matters import Matter, Told, matter, matters_of, tell_matters
 from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
     counts,
+    data_sets_of_encounter,
     document,
     document_view,
     documents,
@@ -30,6 +32,7 @@ from yigong.platform.records.selectors import (
     latest_results,
     medications,
     original,
+    plain_rows,
     prescription,
     report,
     results,
@@ -39,7 +42,7 @@ from yigong.platform.records.selectors import (
     trend,
     versions,
 )
-from yigong.platform.records.services import Loaded, columns, index, index_documents, load, lock, save_document
+from yigong.platform.records.services import Loaded, columns, fill, index, index_documents, load, lock, save_document
 
 __all__ = [
     "Allergy",
@@ -51,22 +54,26 @@ __all__ = [
     "Event",
     "LabResult",
     "Loaded",
+    "Matter",
     "Medication",
     "PersonSummary",
     "Problem",
     "RecordVersion",
     "Row",
     "Source",
+    "Told",
     "as_known_on",
     "columns",
     "corrections",
     "counts",
+    "data_sets_of_encounter",
     "days_left",
     "document",
     "document_view",
     "documents",
     "dose_text",
     "event",
+    "fill",
     "frequency_word",
     "gaps",
     "index",
@@ -76,10 +83,13 @@ __all__ = [
     "latest_results",
     "load",
     "lock",
+    "matter",
+    "matters_of",
     "medications",
     "model",
     "original",
     "plain",
+    "plain_rows",
     "prescription",
     "present_allergies",
     "record_versions",
@@ -89,6 +99,7 @@ __all__ = [
     "save_document",
     "summary",
     "supply",
+    "tell_matters",
     "timeline",
     "trend",
     "unindex_events",

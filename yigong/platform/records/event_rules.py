@@ -14,7 +14,7 @@ import yaml
 GROUP = ("org_code", "source_system", "group_key")
 KINDS = (
     "outpatient", "emergency", "inpatient", "laboratory", "imaging", "prescription", "order", "surgery", "follow_up",
-    "examination", "vaccination", "birth", "death", "referral", "document", "none",
+    "examination", "vaccination", "birth", "death", "referral", "appointment", "document", "none",
 )  # fmt: skip
 SHOWN = 4  # rows whose words stand in the summary's line
 _NORMAL = ("", "N", "n", "normal", "正常", "Z", "M")

@@ -112,3 +112,39 @@ class RecordDocument(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document_code} {self.title} v{self.version}"
+
+
+class RecordMatter(models.Model):
+    """An order, an appointment or a document by the number under which later messages follow it up."""
+
+    kind = models.TextField()  # order appointment document
+    org_code = models.TextField()
+    source_system = models.TextField()
+    number = models.TextField()
+    group_key = models.TextField()
+    registration_id = models.BigIntegerField()
+    encounter_key = models.TextField(default="", db_default="")
+    state = models.TextField()
+    title = models.TextField()
+    placed_at = models.DateTimeField(null=True)
+    starts_at = models.DateTimeField(null=True)
+    facts = models.JSONField(default=dict)
+    moves = models.JSONField(default=list)  # append only
+    said_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "records_matter"
+        db_table_comment = "事项：后续消息据以跟进的申请、预约与文书"
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["registration_id", "kind"], name="records_matter_person"),
+            models.Index(fields=["kind", "org_code", "number"], name="records_matter_number"),
+            models.Index(fields=["changed_at"], name="records_matter_changed"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "org_code", "source_system", "number"], name="records_matter_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number} {self.state}"

@@ -416,6 +416,33 @@ def rows(ctx: Ctx, data_set: str, person_id: int, group_key: str, *, org_code: s
     return [row(data_set, _record(names, values)) for values in found]
 
 
+def plain_rows(
+    ctx: Ctx, data_set: str, person_id: int, *, org_code: str, group_key: str = "", encounter_key: str = ""
+) -> list[dict[str, Any]]:
+    """Standard records of one event, or of one encounter, of a person as they stand in the table, oldest first."""
+    head, params = _reach(ctx, person_id)
+    names = ["id", "source_system", "event_at", "extra", *columns_of(data_set)]
+    key = "group_key" if group_key else "encounter_key"
+    found = fetch(
+        f"""{head} select {", ".join(f't."{name}"' for name in names)} from records_{data_set} t
+            where t.registration_id in (select id from reach) and t.org_code = %(org)s and t.{key} = %(key)s
+            order by t.event_at, t.id limit 500""",
+        {**params, "org": org_code, "key": group_key or encounter_key},
+    )
+    return [_record(names, values) for values in found]
+
+
+def data_sets_of_encounter(ctx: Ctx, person_id: int, org_code: str, encounter_key: str) -> list[str]:
+    """The data sets that have records of an encounter of a person."""
+    head, params = _reach(ctx, person_id)
+    found = fetch(
+        f"""{head} select distinct e.data_set from records_event e
+            where e.registration_id in (select id from reach) and e.org_code = %(org)s and e.encounter_key = %(key)s""",
+        {**params, "org": org_code, "key": encounter_key},
+    )
+    return sorted(name for (name,) in found if name) if encounter_key else []
+
+
 def _record(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     record = dict(zip(names, values, strict=True))
     record["extra"] = _json(record["extra"])

@@ -10,13 +10,13 @@ import polars as pl
 from django.db import transaction
 
 from yigong.kit.ctx import Ctx
-from yigong.platform.records import documents, indexing, loading, tables
+from yigong.platform.records import documents, filling, indexing, loading, tables
 from yigong.platform.records.event_rules import rule
 from yigong.platform.records.keeping import NO_GROUPS
 from yigong.platform.records.loading import Loaded, load_rows
 from yigong.standards.api import load as standards
 
-__all__ = ["Loaded", "columns", "index", "index_documents", "load", "lock", "save_document"]
+__all__ = ["Loaded", "columns", "fill", "index", "index_documents", "load", "lock", "save_document"]
 
 
 def columns(identifier: str) -> tuple[str, ...]:
@@ -27,6 +27,11 @@ def columns(identifier: str) -> tuple[str, ...]:
 def lock(ctx: Ctx, identifier: str, frame: pl.DataFrame, *, shared: bool) -> None:
     """Hold the rows of a frame's sources until the commit: alone, or beside others who share (see ``loading.lock``)."""
     loading.lock(f"records_{identifier}", frame, shared=shared)
+
+
+def fill(ctx: Ctx, identifier: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of messages that tell only what is new, with what was said before; under ``lock``. Columns ``_clear``, ``_guess``, ``_op``."""
+    return filling.fill(f"records_{identifier}", frame)
 
 
 @transaction.atomic

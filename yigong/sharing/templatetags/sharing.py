@@ -276,3 +276,9 @@ def mask_id(number: str) -> str:
 def mask_tel(number: str) -> str:
     """A telephone number as it may be shown."""
     return mask_phone(number)
+
+
+@register.filter
+def loss_word(because: str) -> object:
+    """Why a document does not carry a value."""
+    return words.LOSSES.get(because, because)

@@ -9,17 +9,19 @@ from lxml import etree
 
 from yigong.kit import xml
 from yigong.kit.errors import Refused
+from yigong.kit.xml import children
 from yigong.standards.cda.agree import agreements
 from yigong.standards.cda.checks import Found, Report, found
+from yigong.standards.cda.finder import Finder
 from yigong.standards.cda.form import form_of
-from yigong.standards.cda.frame import frame
+from yigong.standards.cda.frame import frame, title_of
 from yigong.standards.cda.header import document_code
-from yigong.standards.cda.paths import Branch, steps_of, tree_of
-from yigong.standards.cda.values import value_of
+from yigong.standards.cda.paths import steps_of
+from yigong.standards.cda.quick import Hits, Slot, Tables, says, tables_of
 
 LOINC = "2.16.840.1.113883.6.1"
-Hits = dict[int, list[etree._Element]]
-_TREES: dict[tuple[int, str], Branch] = {}
+_TABLES: dict[tuple[int, str], Tables] = {}
+_TEMPLATES: dict[int, dict[str, str]] = {}  # kind of document -> its template
 
 
 def check_document(data: bytes, standards: Any) -> Report:
@@ -28,111 +30,111 @@ def check_document(data: bytes, standards: Any) -> Report:
     root = next(parsed.root.iter("ClinicalDocument"), None)
     if root is None:
         raise Refused("cda_other_xml", root=str(parsed.root.tag)[:60])
-    code = root.find("code")
-    known = {entry.code: entry.template_oid for entry in standards.documents.values()}
-    declared = standards.documents.get(document_code(root, code.get("code", "") if code is not None else "", known))
+    find = Finder(root)
+    declared = standards.documents.get(document_code(root, find.said("code", "code"), _templates(standards)))
     findings = [found(note, root) for note in parsed.notes]
-    findings += [*frame(root, declared), *agreements(root)]
-    title = (root.findtext("title") or "").strip()
+    findings += [*frame(find, declared), *agreements(find)]
+    title = title_of(find)
     if declared is None:
         return Report("", title, tuple(findings), 0, 0, 0)
-    hits: Hits = {}
-    _tree(declared, standards).walk(root, hits)
-    missing, satisfied, required = _required(root, declared, hits)
-    findings += [*missing, *_forms(declared, hits, standards)]
-    unjudged = sum(not place.cardinality for place in declared.elements)
-    if unjudged:
-        findings.append(found("cardinality_undeclared", root, more=unjudged))
-    return Report(declared.code, title, tuple(findings), satisfied, required, unjudged)
+    tables = _tables(declared, standards)
+    hits = tables.hits(root, parsed.elements)
+    missing, satisfied, required = _required(root, tables, hits)
+    findings += [*missing, *_forms(tables, hits, standards)]
+    if tables.unjudged:
+        findings.append(found("cardinality_undeclared", root, more=tables.unjudged))
+    return Report(declared.code, title, tuple(findings), satisfied, required, tables.unjudged)
 
 
-def _tree(declared: Any, standards: Any) -> Branch:
+def _templates(standards: Any) -> dict[str, str]:
+    key = id(standards)
+    if key not in _TEMPLATES:
+        _TEMPLATES[key] = {entry.code: entry.template_oid for entry in standards.documents.values()}
+    return _TEMPLATES[key]
+
+
+def _tables(declared: Any, standards: Any) -> Tables:
     key = (id(standards), declared.code)
-    if key not in _TREES:
-        _TREES[key] = tree_of(place for place in declared.elements if place.xpath)
-    return _TREES[key]
+    if key not in _TABLES:
+        _TABLES[key] = tables_of(declared, standards)
+    return _TABLES[key]
 
 
-def says(node: etree._Element) -> bool:
-    """Whether an element has a value, or parts that have one."""
-    return value_of(node) is not None or any(value_of(part) is not None for part in node)
-
-
-def _required(root: etree._Element, declared: Any, hits: Hits) -> tuple[list[Found], int, int]:
+def _required(root: etree._Element, tables: Tables, hits: Hits) -> tuple[list[Found], int, int]:
     """Sections and required places that are missing; how many of those required are filled, and how many there are."""
-    wanted = _wanted(declared, hits)
-    findings = [*_sections(root, declared, wanted)]
+    wanted = tables.required.of(hits)
+    findings = [*_sections(root, tables, wanted)]
     absent = {entry.name for entry in findings if entry.rule == "section_missing"}
     satisfied = 0
-    for place in wanted:
-        nodes = hits.get(place.seq, [])
-        if any(says(node) for node in nodes):
+    for place, slot in wanted:
+        standing = hits[slot]
+        if standing and (standing[0][1] is not None or any(says(hit) for hit in standing)):
             satisfied += 1
-        elif nodes:
-            findings.append(found("required_blank", nodes[0], name=(place.name_zh, place.name_en)))
+        elif standing:
+            findings.append(found("required_blank", standing[0][0], name=(place.name_zh, place.name_en)))
         elif place.section_zh not in absent:
             findings.append(found("required_missing", _nearest(root, place), name=(place.name_zh, place.name_en)))
     return findings, satisfied, len(wanted)
 
 
-def _wanted(declared: Any, hits: Hits) -> list[Any]:
-    """Required places, each path once; those of an optional group only where the group is there."""
-    groups = {(p.section_zh, p.group_zh) for p in declared.elements if p.group_zh and p.seq in hits}
-    wanted: dict[Any, Any] = {}
-    for place in declared.elements:
-        optional = place.group_cardinality.startswith("0") and (place.section_zh, place.group_zh) not in groups
-        if place.cardinality.startswith("1") and place.xpath and not optional:
-            wanted.setdefault((steps_of(place.xpath), place.name_zh), place)
-    return list(wanted.values())
-
-
-def _sections(root: etree._Element, declared: Any, wanted: list[Any]) -> Iterator[Found]:
+def _sections(root: etree._Element, tables: Tables, wanted: list[tuple[Any, int]]) -> Iterator[Found]:
     """Sections that the kind declares and the document has not; a section's own cardinality is not in the facts."""
-    body = root.find("component/structuredBody")
-    codes = list(root.iterfind(".//section/code"))
+    codes = [part for section in root.iter("section") for part in children(section) if part.tag == "code"]
     given = {code.get("code", "") for code in codes} | {code.get("displayName", "") for code in codes}
-    for section in declared.sections:
-        name = (section.title_zh, section.title_en)
-        if (section.loinc or section.display) not in given:
-            needed = sum(place.section_zh == section.title_zh for place in wanted)
+    others = [code for code in codes if code.get("codeSystem") != LOINC]
+    for section, name in tables.sections:
+        if name not in given:
+            body = root.find("component/structuredBody")
+            needed = sum(place.section_zh == section.title_zh for place, _ in wanted)
             rule = "section_missing" if needed else "section_absent"
-            yield found(rule, body if body is not None else root, name=name, more=needed)
-        for code in codes:
-            if section.loinc and code.get("code") == section.loinc and code.get("codeSystem") != LOINC:
-                yield found("section_code_system", code, name=name)
+            called = (section.title_zh, section.title_en)
+            yield found(rule, body if body is not None else root, name=called, more=needed)
+        for code in others:
+            if section.loinc and code.get("code") == section.loinc:
+                yield found("section_code_system", code, name=(section.title_zh, section.title_en))
 
 
-def _forms(declared: Any, hits: Hits, standards: Any) -> Iterator[Found]:
+def _forms(tables: Tables, hits: Hits, standards: Any) -> Iterator[Found]:
     """What is wrong with the values that stand at declared places, each value once."""
     judged: set[etree._Element] = set()
-    alike: dict[Any, list[Any]] = {}
-    for place in declared.elements:
-        alike.setdefault(steps_of(place.xpath), []).append(place)
-    for steps, places in alike.items():
-        for node in hits.get(places[0].seq, []):
-            if node not in judged:
+    for number, slot in tables.judged:
+        standing = hits[number]
+        if not standing:
+            continue
+        many, shared, accepts = len(slot.places) > 1, slot.shared, slot.accepts[0]
+        for node, value in standing:
+            if value is None or (shared and node in judged):
+                continue
+            if shared:
                 judged.add(node)
-                yield from form_of(node, _called(node, places), standards)
-        nodes = [node for node in hits.get(places[0].seq, []) if says(node)]
-        if len(nodes) > len(places) and steps[0].tag == "recordTarget" and places[0].cardinality.endswith("..1"):
-            yield found("too_many", nodes[1], name=(places[0].name_zh, places[0].name_en), more=len(nodes))
+            at = _called(node, slot) if many else 0
+            if not (slot.accepts[at] if at else accepts)(value):
+                yield from form_of(node, value, slot.places[at], standards)
+        if slot.once and len(standing) > len(slot.places):
+            speaking = [hit[0] for hit in standing if says(hit)]
+            if len(speaking) > len(slot.places):
+                name = (slot.places[0].name_zh, slot.places[0].name_en)
+                yield found("too_many", speaking[1], name=name, more=len(speaking))
 
 
-def _called(node: etree._Element, places: list[Any]) -> Any:
-    """Of several places with one path the one whose name the document says."""
-    code = node.getparent().find("code") if node.getparent() is not None else None  # type: ignore[union-attr]
-    said = code.get("displayName", "") if code is not None else ""
+def _called(node: etree._Element, slot: Slot) -> int:
+    """Of several places with one path the one whose name the document says, else that with its unit."""
+    parent = node.getparent()
+    code = next((part for part in children(parent) if part.tag == "code"), None) if parent is not None else None
+    at = slot.by_name.get(code.get("displayName", "") if code is not None else "")
+    if at is not None:
+        return at
     unit = node.get("unit", "")
-    return next((p for p in places if p.name_zh == said), None) or next(
-        (p for p in places if unit and p.unit == unit), places[0]
-    )
+    return next((at for at, place in enumerate(slot.places) if unit and place.unit == unit), 0)
 
 
 def _nearest(root: etree._Element, place: Any) -> etree._Element:
     """The deepest element on the way to a place that the document has."""
     here = root
     for step in steps_of(place.xpath):
-        alike = (child for child in here.iterchildren(step.tag) if all(c.holds(child) for c in step.conditions))
+        alike = (
+            child for child in children(here) if child.tag == step.tag and all(c.holds(child) for c in step.conditions)
+        )
         if (child := next(alike, None)) is None:
             break
         here = child

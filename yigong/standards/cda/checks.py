@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lxml import etree
@@ -70,18 +70,39 @@ CHECKS: dict[str, Check] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One deviation: rule, severity, place, line, value and the sentence in both languages."""
+class Found(NamedTuple):
+    """One deviation: rule, place, line, what the standard calls the place, and the value; worded when it is read."""
 
     rule: str
-    severity: str
     xpath: str
     line: int
     name: str
     value: str
-    zh: str
-    en: str
+    name_en: str = ""
+    more: object = ""
+
+    @property
+    def severity(self) -> str:
+        """error, warning or info."""
+        return CHECKS[self.rule].severity
+
+    @property
+    def zh(self) -> str:
+        """The sentence in Chinese."""
+        return CHECKS[self.rule].zh.format(name=self.name, value=self.value, more=self.more)
+
+    @property
+    def en(self) -> str:
+        """The sentence in English."""
+        return CHECKS[self.rule].en.format(name=self.name_en or self.name, value=self.value, more=self.more)
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as plain data."""
+        return {part: getattr(self, part) for part in PARTS}
+
+
+#: what is told of a finding
+PARTS = ("rule", "severity", "xpath", "line", "name", "value", "zh", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +127,13 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain data."""
-        return {**asdict(self), "score": self.score}
+        findings = [entry.as_json() for entry in self.findings]
+        return {part: getattr(self, part) for part in self.__slots__} | {"findings": findings, "score": self.score}
 
 
 def found(
     rule: str, node: etree._Element, *, name: tuple[str, str] = ("", ""), value: str = "", more: object = ""
 ) -> Found:
     """The finding of a rule at an element."""
-    check, value = CHECKS[rule], value[:60]
-    xpath = str(node.getroottree().getpath(node))
     line: int = node.sourceline or 0  # type: ignore[assignment]
-    zh = check.zh.format(name=name[0], value=value, more=more)
-    en = check.en.format(name=name[1] or name[0], value=value, more=more)
-    return Found(rule, check.severity, xpath, line, name[0], value, zh, en)
+    return Found(rule, node.getroottree().getpath(node), line, name[0], value[:60], name[1], more)

@@ -15,7 +15,7 @@ from yigong.kit.errors import Refused
 from yigong.standards.api import load
 from yigong.standards.cda.check import check_document
 from yigong.standards.cda.checks import Report
-from yigong.standards.cda.write import losses, write_document
+from yigong.standards.cda.write import losses, placeless, write_document
 
 COLORS = {"error": "red", "warning": "yellow", "info": "cyan"}
 SAID = {
@@ -25,14 +25,14 @@ SAID = {
 
 
 def main(arguments: list[str]) -> int:
-    """Runs ``check``, ``write`` or ``kinds``; 1 when a document has errors or a value is lost, 2 for what cannot be read."""
+    """Runs ``check``, ``write``, ``loss`` or ``kinds``; 1 when a document has errors or a value is lost, 2 for what cannot be read."""
     said = _parser().parse_args(arguments)
     return int(said.act(said))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yigong document", description="shared documents / 共享文档")
-    verbs = parser.add_subparsers(required=True, metavar="check | write | kinds")
+    verbs = parser.add_subparsers(required=True, metavar="check | write | loss | kinds")
     check = verbs.add_parser("check", help="judge documents by the standard / 按标准校验文档")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files or folders of XML / XML 文件或目录")
     check.add_argument("--lang", choices=("zh", "en"), default="zh")
@@ -43,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     write.add_argument("--facts", type=Path, required=True, metavar="JSON")
     write.add_argument("--out", type=Path, required=True, metavar="XML")
     write.set_defaults(act=_write)
+    loss = verbs.add_parser("loss", help="what a kind of document cannot carry / 文档类型无处存放的内容")
+    loss.add_argument("codes", nargs="*", metavar="CODE", help="C0001 … C0053; all without one / 缺省为全部")
+    loss.add_argument("--facts", type=Path, metavar="JSON", help="of these facts, for one CODE / 针对一份数据")
+    loss.add_argument("--lang", choices=("zh", "en"), default="zh")
+    loss.set_defaults(act=_loss)
     kinds = verbs.add_parser("kinds", help="list the kinds of documents / 列出文档类型")
     kinds.add_argument("--lang", choices=("zh", "en"), default="zh")
     kinds.set_defaults(act=_kinds)
@@ -100,6 +105,40 @@ def _write(said: argparse.Namespace) -> int:
     lost = losses(said.code, facts, load())
     for loss in lost:
         print(f"未写入 / not carried: {loss.data_set}[{loss.row}].{loss.field} ({loss.because})", file=sys.stderr)
+    return int(bool(lost))
+
+
+def _loss(said: argparse.Namespace) -> int:
+    """The fields of the data sets that a kind's declared places do not give back, or what is lost of given facts."""
+    standards = load()
+    codes = said.codes or [code for code in standards.documents if code.startswith("C")]
+    if unknown := [code for code in codes if code not in standards.documents or not code.startswith("C")]:
+        print(f"yigong document: 没有这种文档 / no such kind: {' '.join(unknown)}", file=sys.stderr)
+        return 2
+    if said.facts and len(codes) != 1:
+        print("yigong document: --facts 须指定一个 CODE / --facts needs one CODE", file=sys.stderr)
+        return 2
+    if said.facts:
+        return _lost_of(codes[0], said.facts)
+    for code in codes:
+        fields = placeless(code, standards)
+        name = standards.documents[code].name_zh if said.lang == "zh" else standards.documents[code].name_en
+        for data_set, field in fields:
+            print(
+                code, name, data_set, field.identifier, field.name_zh if said.lang == "zh" else field.name_en, sep="\t"
+            )
+    return 0
+
+
+def _lost_of(code: str, path: Path) -> int:
+    try:
+        lost = losses(code, json.loads(path.read_text(encoding="utf-8")), load())
+    except (Refused, OSError, ValueError, AttributeError) as error:
+        because = error.code if isinstance(error, Refused) else error
+        print(f"yigong document: 不能读取 / cannot be read: {because}", file=sys.stderr)
+        return 2
+    for loss in lost:
+        print(loss.data_set, loss.row, loss.field, loss.value, loss.because, sep="\t")
     return int(bool(lost))
 
 

@@ -14,7 +14,7 @@ from yigong.kit.text import narrow
 from yigong.kit.xml import xsi_type
 from yigong.standards import formats
 from yigong.standards.cda.checks import Found, found
-from yigong.standards.cda.values import Value, value_of
+from yigong.standards.cda.values import Value
 
 NUMBER = re.compile(r"[-+]?(\d+)(?:\.(\d+))?\Z")
 FLAGS = frozenset({"true", "false", "1", "0", "t", "f"})
@@ -22,11 +22,8 @@ FLAGS = frozenset({"true", "false", "1", "0", "t", "f"})
 AKIN = ({"CD", "CE", "CV", "CO", "CS"}, {"ST", "ED", "SC"}, {"PQ", "REAL", "INT", "MO"}, {"TS", "IVL_TS"})
 
 
-def form_of(node: etree._Element, place: Any, standards: Any) -> Iterator[Found]:
+def form_of(node: etree._Element, value: Value, place: Any, standards: Any) -> Iterator[Found]:
     """What is wrong with the value of an element at a declared place."""
-    value = value_of(node)
-    if value is None:
-        return
     name = (place.name_zh, place.name_en)
     if node.tag == "value":
         yield from _type(node, place, name)
@@ -70,7 +67,7 @@ def _number(node: etree._Element, value: Value, place: Any, name: tuple[str, str
     if parts is None:
         yield found("number_unreadable", node, name=name, value=value.words)
         return
-    form = _format(place.format)
+    form = format_of(place.format)
     if form and form.signs == "N" and form.most:
         decimals = form.decimals or 0
         whole, part = parts.group(1).lstrip("0"), (parts.group(2) or "").rstrip("0")
@@ -79,7 +76,7 @@ def _number(node: etree._Element, value: Value, place: Any, name: tuple[str, str
 
 
 def _length(node: etree._Element, value: Value, place: Any, name: tuple[str, str]) -> Iterator[Found]:
-    form = _format(place.format)
+    form = format_of(place.format)
     text = value.text or value.code
     if form is None or form.signs not in ("A", "AN", "N") or not text:
         return
@@ -109,7 +106,8 @@ def _unit(node: etree._Element, value: Value, place: Any, name: tuple[str, str])
 
 
 @lru_cache(maxsize=1000)
-def _format(written: str) -> formats.Format | None:
+def format_of(written: str) -> formats.Format | None:
+    """The format as numbers; None where it is not declared or cannot be read."""
     try:
         return formats.read(written)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from yigong.standards.cda.rows import UNITS
 
 Key = tuple[str, str]  # data set, field
 ROUNDS = 8
+CONDITIONS = re.compile(r"\[[^\]]*\]")
+PLAINLY = {"narrative": False}  # what a trial is read for does not stand in the words
 
 
 class Way(NamedTuple):
@@ -54,7 +57,7 @@ def _made(kind: Kind, standards: Any) -> Plan:
         _assign(ways, left)
         plan = Plan(kind, ways, _units(kind, ways))
         rows = {d.identifier: [probe(d, standards)] for d in kind.data_sets}
-        back = _back(written(plan, rows, {}, standards), standards)
+        back = _back(written(plan, rows, PLAINLY, standards), standards)
         sure = {key for key in (*ways, *plan.units) if back.get(key) == rows[key[0]][0][key[1]]}
         failed = [key for key in ways if key not in sure]
         if not any(left[key] for key in failed):
@@ -79,7 +82,7 @@ def _instead(kind: Kind, ways: dict[Key, Way], standards: Any) -> dict[Key, Way]
                 from yigong.standards.cda.write import written
 
                 row = {key[1]: probe(data_set, standards)[key[1]]}
-                data = written(Plan(kind, {key: ages[0]}, {}), {key[0]: [row]}, {}, standards)
+                data = written(Plan(kind, {key: ages[0]}, {}), {key[0]: [row]}, PLAINLY, standards)
                 if _back(data, standards).get(key) == row[key[1]]:
                     found[key] = ages[0]
     return found
@@ -96,7 +99,7 @@ def _candidates(kind: Kind, data_set: str, field: Any) -> Iterator[Way]:
 
 def _holds(place: Place, field: Any) -> bool:
     """Whether the element at the place can hold the field: points in time hold no words, names and numbers no time."""
-    if "//" in place.xpath:
+    if "//" in CONDITIONS.sub("", place.xpath):
         return False  # says where to look, not where to write
     tag = place.xpath.rsplit("/", 1)[1].split("[")[0]
     if tag in ("time", "effectiveTime", "low", "high", "birthTime"):

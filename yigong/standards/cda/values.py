@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, cast
 
 from lxml import etree
-
-from yigong.kit.xml import xsi_type
 
 CATALOGUE = "2.16.156.10011.2.2.1"  # the codes of data elements: they name a value, they are none
 ELEMENT_ID = re.compile(r"(DE\d\d\.\d\d\.\d\d\d\.\d\d|HDS[A-Z]\d\d\.\d\d\.\d\d\d)\Z")
@@ -48,8 +46,7 @@ CODED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What one node says: text, code with its name, number with its unit."""
 
     text: str = ""
@@ -67,23 +64,44 @@ class Value:
 
 def value_of(node: etree._Element) -> Value | None:
     """The value of a node, None where it says nothing."""
-    get = node.attrib.get
-    text = (get("value") or get("extension") or _text(node)).strip()
-    code, display = get("code", "").strip(), get("displayName", "").strip()
-    if code in BLANK:
-        code = ""
-    if text in BLANK:
+    text = extension = code = display = unit = currency = system = ""
+    kind: str | None = None
+    for name, said in cast("list[tuple[str, str]]", node.items()):
+        if name == "extension":
+            extension = said
+        elif name == "root":
+            continue
+        elif name == "code":
+            code = said.strip()
+        elif name == "displayName":
+            display = said.strip()
+        elif name == "codeSystem":
+            system = said
+        elif name == "value":
+            text = said
+        elif name == "unit":
+            unit = said
+        elif name == "currency":
+            currency = said
+        elif kind is None and (name == "type" or name.endswith("}type")):
+            kind = said.rpartition(":")[2].strip()
+    text = text or extension or (node.text or "" if not len(node) else _text(node))
+    if text and (text := text.strip()) in BLANK:
         text = ""
-    if display in BLANK:
+    if code and code in BLANK:
+        code = ""
+    if display and display in BLANK:
         display = ""
     if not (text or code or display):
         return None
-    unit = (get("unit") or get("currency") or "").strip()
-    return Value(text, code, display, unit, xsi_type(node) or str(node.tag), get("codeSystem", ""))
+    return _new(Value, (text, code, display, (unit or currency).strip(), kind or node.tag, system))
 
 
 def _text(node: etree._Element) -> str:
     return " ".join(part for part in (str(piece).strip() for piece in node.itertext()) if part)
+
+
+_new = cast("Callable[[type[Value], tuple[str, ...]], Value]", tuple.__new__)  # without the check of its arguments
 
 
 def value_nodes(root: etree._Element) -> Iterator[tuple[etree._Element, Value]]:
@@ -96,7 +114,7 @@ def value_nodes(root: etree._Element) -> Iterator[tuple[etree._Element, Value]]:
 
 def _frames(node: etree._Element) -> bool:
     parent = node.getparent()
-    if parent is None or node.tag in FRAME or parent.tag == "qualifier":
+    if parent is None or node.tag in FRAME or parent.tag in ("qualifier", "parentDocument"):
         return True
     if node.tag == "code":
         return parent.tag not in CODED or _names_an_element(node)

@@ -14,12 +14,14 @@ from yigong.kit.moments import CHINA, NotAMoment, moment
 from yigong.standards.cda.fill import fill
 from yigong.standards.cda.frame import CUSTODIAN, PATIENT
 from yigong.standards.cda.header import ROOT
+from yigong.standards.cda.narrative import narrate
 from yigong.standards.cda.paths import Condition, Step, steps_of
 from yigong.standards.cda.places import LINES
 from yigong.standards.cda.plan import Key, Plan, Way, plan_of, spot
 from yigong.standards.cda.shape import add, complete, serialized
 from yigong.standards.cda.values import BLANK, value_of
 
+NO_INFORMATION = "NI"
 CATALOGUE, LOINC = "2.16.156.10011.2.2.1", "2.16.840.1.113883.6.1"
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -115,6 +117,18 @@ def losses(code: str, facts: Mapping[str, Any], standards: Any) -> list[Loss]:
     return lost
 
 
+def placeless(code: str, standards: Any) -> list[tuple[str, Any]]:
+    """The fields, with their data set, that no declared place of a kind gives back."""
+    plan = plan_of(code, standards)
+    return [
+        (data_set.identifier, field)
+        for data_set in plan.kind.data_sets
+        for field in data_set.fields
+        if (data_set.identifier, field.identifier) not in plan.ways
+        and (data_set.identifier, field.identifier) not in plan.units
+    ]
+
+
 def _because(plan: Plan, key: Key, field: Any, at: int, kept: str | None) -> str:
     if field is None:
         return "unknown_field"
@@ -162,8 +176,51 @@ def written(plan: Plan, rows: Rows, head: Mapping[str, Any], standards: Any) -> 
     for path in ("author", CUSTODIAN, "component/structuredBody"):
         _at(root, tuple(Step(tag, ()) for tag in path.split("/")))
     _body(root, plan.kind.document)
+    _replaces(root, head)
+    if head.get("nulls"):
+        _nulls(root, plan.kind.document)
     complete(root)
+    if head.get("narrative", True):
+        narrate(root, plan.kind)
     return serialized(root)
+
+
+def _replaces(root: etree._Element, head: Mapping[str, Any]) -> None:
+    """The version that this one takes the place of: ``{"document_id", "set_id", "version"}``."""
+    before = head.get("replaces")
+    if not before:
+        return
+    related = add(root, "relatedDocument")
+    related.set("typeCode", "RPLC")
+    parent = etree.SubElement(related, "parentDocument")
+    etree.SubElement(parent, "id", root=f"{ROOT}1", extension=said(before.get("document_id")))
+    etree.SubElement(parent, "setId", root=f"{ROOT}1", extension=said(before.get("set_id")))
+    etree.SubElement(parent, "versionNumber", value=said(before.get("version")))
+
+
+def _nulls(root: etree._Element, document: Any) -> None:
+    """``nullFlavor`` NI where an observation is required and the records say nothing."""
+    groups = {(p.section_zh, p.group_zh) for p in document.elements if p.group_zh and _stands(root, p)}
+    for place in document.elements:
+        optional = place.group_cardinality.startswith("0") and (place.section_zh, place.group_zh) not in groups
+        if (
+            place.cardinality.startswith("1")
+            and place.xpath.endswith("/value")
+            and not optional
+            and not _stands(root, place)
+        ):
+            node = _at(root, steps_of(place.xpath), -1, 0, place.name_zh)
+            node.set("type", place.cda_type or "ST")
+            node.set("nullFlavor", NO_INFORMATION)
+
+
+def _stands(root: etree._Element, place: Any) -> bool:
+    here = [root]
+    for step in steps_of(place.xpath):
+        here = [
+            c for node in here for c in node.iterchildren(step.tag) if all(each.holds(c) for each in step.conditions)
+        ]
+    return bool(here) and bool(place.xpath)
 
 
 def _frame(document: Any, head: Mapping[str, Any]) -> etree._Element:
@@ -375,4 +432,4 @@ def _meet(node: etree._Element, condition: Condition, name: str) -> None:
         code.set("displayName", name)
 
 
-__all__ = ["Loss", "losses", "write_document", "written"]
+__all__ = ["Loss", "losses", "placeless", "write_document", "written"]

@@ -15,6 +15,7 @@ from tests.shared import shared
 from yigong.kit.errors import Refused
 from yigong.standards.api import load
 from yigong.standards.cda.api import open_document
+from yigong.standards.cda.check import check_document
 from yigong.standards.cda.command import main
 from yigong.standards.cda.plan import plan_of, probe
 from yigong.standards.cda.write import losses, write_document
@@ -125,3 +126,67 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["check", str(facts)]) == 2
     assert main(["kinds"]) == 0
     assert "C0053" in capsys.readouterr().out
+
+
+@pytest.mark.feature("A03")
+@pytest.mark.parametrize("code", CODES)
+def test_sections_are_told_in_words(code: str) -> None:
+    """Every section with entries has a text that says each of their values, and the reading is the same without it."""
+    facts = {"head": {"document_id": "D1"}, "rows": _rows(code, 2)}
+    with_words, without = (
+        write_document(code, facts, S),
+        write_document(code, facts | {"head": {"document_id": "D1", "narrative": False}}, S),
+    )
+    told, bare = open_document(with_words, S), open_document(without, S)
+    assert [(r.label, r.value) for r in told.reads] == [(r.label, r.value) for r in bare.reads]
+    for section in told.root.iter("section"):
+        words = "".join(map(str, section.find("text").itertext()))
+        values = [r.value for r in told.reads if section in r.node.iterancestors()]
+        assert all((v.display or v.text or v.code) in words or v.text.isdigit() for v in values), section.findtext(
+            "title"
+        )
+
+
+@pytest.mark.feature("A03")
+def test_what_is_required_and_unknown_is_said_to_be_unknown() -> None:
+    """A required observation of which the records say nothing stands with nullFlavor NI: blank, its section not missing."""
+    empty, null = (
+        check_document(write_document("C0003", {"head": {"nulls": nulls}, "rows": {}}, S), S) for nulls in (False, True)
+    )
+    assert "section_missing" in {f.rule for f in empty.findings}
+    assert "section_missing" not in {f.rule for f in null.findings}
+    assert sum(f.rule == "required_blank" for f in null.findings) > sum(
+        f.rule == "required_blank" for f in empty.findings
+    )
+
+
+@pytest.mark.feature("A03")
+def test_a_later_version_names_the_one_before() -> None:
+    """RPLC with number, set and version; the reading of the head knows it."""
+    before = {"document_id": "D.1", "set_id": "D", "version": 1}
+    opened = open_document(
+        write_document(
+            "C0007",
+            {"head": {"document_id": "D.2", "set_id": "D", "version": 2, "replaces": before}, "rows": _rows("C0007")},
+            S,
+        ),
+        S,
+    )
+    assert (opened.header.replaces, opened.header.version, opened.header.set_id) == ("D", 2, "D")
+    assert all("D.1" not in str(row.extra) for rows in opened.rows.by_data_set.values() for row in rows)
+
+
+@pytest.mark.feature("A05")
+def test_the_command_tells_what_has_no_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``loss`` lists fields without a place; of given facts it lists the values, 1 when there are any."""
+    assert main(["loss", "C0007"]) == 0
+    assert "diagnosed_on" in capsys.readouterr().out
+    facts = tmp_path / "facts.json"
+    facts.write_text(
+        json.dumps(
+            {"rows": {"laboratory_test_record": [{"diagnosed_on": "2026-01-02", "laboratory_test_item_code": "GLU"}]}}
+        )
+    )
+    assert main(["loss", "C0007", "--facts", str(facts)]) == 1
+    assert capsys.readouterr().out.split("\t")[2:5:2] == ["diagnosed_on", "no_place\n"]
+    assert main(["loss", "X1"]) == 2

@@ -11,7 +11,7 @@ from django.db import connection
 from yigong.kit import clock
 from yigong.kit.ctx import Ctx, system
 from yigong.kit.errors import Refused
-from yigong.platform.bus import journal, selectors, services, worker
+from yigong.platform.bus import journal, retention, selectors, services, worker
 from yigong.platform.bus.envelope import open_envelope
 from yigong.platform.bus.models import Endpoint, Message
 from yigong.platform.bus.worker import Inbound, Outcome
@@ -100,9 +100,9 @@ def test_only_processed_messages_are_cleared_when_their_time_is_over(endpoint: E
     accept(endpoint, sent("1"), sent("2"), sent("3", "P2"))
     worker.process()
     with clock.fixed(clock.now() + timedelta(days=endpoint.keep_days - 1)):
-        assert services.purge(system()) == 0
+        assert retention.purge(system()) == 0
     with clock.fixed(clock.now() + timedelta(days=endpoint.keep_days + 1)):
-        assert services.purge(system()) == 2
+        assert retention.purge(system()) == 2
     assert [m.control_id for m in Message.objects.all()] == ["2"]
 
 

@@ -7,12 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from yigong.platform.empi.engine import pairs, standard
 from yigong.platform.empi.engine.compare import LEVELS
-from yigong.platform.empi.engine.model import FOLDER, Model
+from yigong.platform.empi.engine.model import FOLDER, Model, declaration
 from yigong.platform.empi.engine.score import UNIT
 
 
@@ -55,7 +54,7 @@ TWO_NUMBERS = Guard(
 @lru_cache(maxsize=1)
 def words() -> dict[str, dict[str, tuple[str, str]]]:
     """What every level says, in both languages."""
-    said = yaml.safe_load((FOLDER / "levels.yaml").read_text("utf-8"))
+    said = declaration(FOLDER / "levels.yaml")
     return {kind: {level: (zh, en) for level, (zh, en) in levels.items()} for kind, levels in said.items()}
 
 

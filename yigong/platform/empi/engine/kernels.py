@@ -80,9 +80,27 @@ class Kernel:
         return ctypes.CFUNCTYPE(C_TYPES[self.returns], *c)(_address(self.name))
 
 
+class Held(np.ndarray[Any, Any]):
+    """An array that stands as long as the process: its address is asked once. What is made from it is none."""
+
+    address: int | None
+
+    def __array_finalize__(self, _other: Any) -> None:
+        self.address = None
+
+
+def held(array: Any) -> Any:
+    """The array as one that kernels take without asking again where it lies."""
+    made = np.ascontiguousarray(array).view(Held)
+    made.address = made.ctypes.data
+    return made
+
+
 def _pass(argument: Any, kind: str, name: str) -> Any:
     if kind in C_TYPES or type(argument) is int:  # a number, or an array already given as its address
         return argument
+    if type(argument) is Held and argument.address and argument.dtype == POINTERS[kind]:
+        return argument.address
     if argument.dtype != POINTERS[kind] or not argument.flags.c_contiguous:
         raise TypeError(f"{name}: {kind} wanted, {argument.dtype} given")
     return argument.ctypes.data

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from yigong.platform.empi.engine import cluster, learn, pairs, standard, tables
 from yigong.platform.empi.engine.compare import LEVELS
 from yigong.platform.empi.engine.model import Model
-from yigong.platform.empi.engine.reading import Files
+from yigong.platform.empi.engine.reading import Files, column_of, column_of_texts, computed
 from yigong.platform.empi.engine.score import UNIT
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ class Linked:
         record, first = np.arange(self.root.size, dtype=np.uint32), first_of(self.root)
         codes, texts = reasons(self.model, self.pairs.levels, self.reason)
         columns = {
-            "record": pa.array(record),
-            "cluster": pa.array(first),
-            "score": pa.array(self.best / UNIT),
-            "reason": pa.DictionaryArray.from_arrays(codes, pa.array(texts, pa.string())),
+            "record": column_of(record),
+            "cluster": column_of(first),
+            "score": column_of(self.best / UNIT),
+            "reason": pa.DictionaryArray.from_arrays(codes, column_of_texts(texts)),
         }
         if self.names:
             called = _called(self.names)
-            columns |= {"record": called, "cluster": called.take(columns["cluster"])}
+            columns |= {"record": called, "cluster": computed("take", called, columns["cluster"])}
         return pa.table(columns)
 
     def frame(self) -> pl.DataFrame:
@@ -62,10 +62,10 @@ def _called(names: list[pa.Array]) -> pa.Array:
     return pa.concat_arrays(names if len(kinds) == 1 else [part.cast(pa.string()) for part in names])
 
 
-def reasons(model: Model, levels: NDArray[np.int64], best: NDArray[np.uint32]) -> tuple[NDArray[np.int32], list[str]]:
+def reasons(model: Model, levels: NDArray[np.int64], best: NDArray[np.uint32]) -> tuple[pa.Array, list[str]]:
     """What spoke for the best pair of every record, ``name same_rare; born same; number same_trusted``: codes and texts."""
-    held = pa.array(np.append(levels, -1)[best.astype(np.int64) - 1]).dictionary_encode()
-    return held.indices.to_numpy(), [_spoke_for(model, p) if p >= 0 else "" for p in held.dictionary.to_pylist()]
+    held = computed("dictionary_encode", column_of(np.append(levels, -1)[best.astype(np.int64) - 1]))
+    return held.indices, [_spoke_for(model, p) if p >= 0 else "" for p in held.dictionary.to_pylist()]
 
 
 def _spoke_for(model: Model, levels: int) -> str:

@@ -9,6 +9,14 @@ from yigong.platform.empi.engine.score import score_of
 
 
 @kernel
+def keys_of(row: I64s, program: I64s, variants: I64, out: I64s) -> I64:
+    """The key of one record under each variant, 0 where it has none."""
+    for variant in range(variants):
+        out[variant] = key_of(row, 0, program, variant)
+    return 0
+
+
+@kernel
 def look_up(
     row: I64s, rows: I64s, width: I64, program: I64s, variants: I64, keys: I64s, who: U32s, starts: I64s, bits: I64,
     cap: I64, comparing: I64s, count: I64, alike: I64s, kin: I16s, weights: I32s, relations: I64s, related: I64,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from yigong.platform.empi.engine import tables
 from yigong.platform.empi.engine.blocking import PARTS, VARIANT
 from yigong.platform.empi.engine.compare import KINDS, LEVELS, STEP
+from yigong.platform.empi.engine.kernels import cache_folder, held
 from yigong.platform.empi.engine.score import UNIT
 
 FOLDER = Path(__file__).parent / "models"
@@ -106,12 +108,12 @@ class Model:
             row[:5] = (KINDS.index(c.kind), self.at(c.of), partner, *c.numbers)
             row[5] = sum(1 << LEVELS[c.kind].index(n) for n in self.guards.get("never", {}).get(c.name, []))
             row[6:8] = [self.at(o) if o else -1 for o in c.others]
-        return made.reshape(-1)
+        return held(made.reshape(-1))  # type: ignore[no-any-return]
 
     @cached_property
     def relation_program(self) -> NDArray[np.int64]:
         """The relations as kernels read them."""
-        return np.array(self.relations or [(0, 0)], np.int64).reshape(-1)
+        return held(np.array(self.relations or [(0, 0)], np.int64).reshape(-1))  # type: ignore[no-any-return]
 
     @cached_property
     def key_program(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -125,7 +127,7 @@ class Model:
                     row[2 + 2 * i : 4 + 2 * i] = [PARTS.index(what), self.at(of)]
                 rows.append(row)
             spaces.append(len(rows))
-        return np.array(rows, np.int64).reshape(-1), np.array(spaces, np.int64)
+        return held(np.array(rows, np.int64).reshape(-1)), held(np.array(spaces, np.int64))
 
     @cached_property
     def sign_bits(self) -> NDArray[np.int16]:
@@ -136,7 +138,7 @@ class Model:
             made[tables.SIZE :] = 110
         for key, bits in self.signs.items():
             made[ord(key[1]) + (tables.SIZE if key[0] == "g" else 0)] = bits
-        return made
+        return held(made)  # type: ignore[no-any-return]
 
     def weight_at(self, comparison: int, level: int) -> int:
         """Where the weight of a level stands."""
@@ -172,9 +174,24 @@ def load_model(name: str = "county") -> Model:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml") if p.stem != "levels"))
         raise WrongModel(f"no model {name!r}; there are: {known} / 没有模型 {name}，现有：{known}")
-    model = declare(yaml.safe_load(path.read_text("utf-8")), str(path))
+    model = declare(declaration(path), str(path))
     learnt = path.with_suffix(".weights.json")
     return with_weights(model, json.loads(learnt.read_text("utf-8"))) if learnt.exists() else model
+
+
+def declaration(path: Path) -> dict[str, Any]:
+    """What a YAML file says; kept as JSON beside the compiled loops, for reading YAML costs each process a tenth of a second."""
+    text = path.read_bytes()
+    kept = cache_folder() / f"said-{hashlib.blake2b(text, digest_size=8).hexdigest()}.json"
+    if kept.exists():
+        return dict(json.loads(kept.read_text("utf-8")))
+    import yaml
+
+    said: dict[str, Any] = yaml.safe_load(text)
+    part = kept.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(said, ensure_ascii=False), "utf-8")
+    part.replace(kept)
+    return said
 
 
 def with_weights(model: Model, facts: dict[str, Any]) -> Model:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from yigong.platform.empi.engine import blocking, score, tables
+from yigong.platform.empi.engine import blocking, lookup, score, tables
 from yigong.platform.empi.engine.kernels import THREADS, pool, split
 from yigong.platform.empi.engine.model import Model
 
@@ -170,3 +170,13 @@ def key_frame(rows: NDArray[np.int64], model: Model) -> pl.DataFrame:
     parts = [(who, np.full(who.size, space, np.uint8), keys) for space, (who, keys) in enumerate(all_keys(rows, model))]
     columns = [np.concatenate(c) for c in zip(*parts, strict=True)]
     return pl.DataFrame(dict(zip(("row", "rule", "key"), columns, strict=True))).sort("row", "rule", "key")
+
+
+def keys_of(row: NDArray[np.int64], model: Model) -> list[tuple[int, int]]:
+    """Rule and key of one standard row, each once."""
+    program, starts = model.key_program
+    edges = starts.tolist()
+    made = np.empty(edges[-1], np.int64)
+    lookup.keys_of(row, program, edges[-1], made)
+    found = [(rule, key) for rule, a in enumerate(edges[:-1]) for key in made[a : edges[rule + 1]].tolist() if key]
+    return list(dict.fromkeys(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +163,26 @@ def text_of(column: pa.Array) -> Text:
     _, offsets, data = column.buffers()
     at = np.frombuffer(offsets, kind)[column.offset : column.offset + len(column) + 1]
     return np.frombuffer(data or b"\0", np.uint8), at.astype(np.int64, copy=False)
+
+
+def column_of(values: NDArray[Any]) -> pa.Array:
+    """A column over the numbers as they lie there. ``pa.array`` would load Pandas, where it is installed, to ask it."""
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, [None, pa.py_buffer(values)])
+
+
+def column_of_texts(texts: Sequence[str]) -> pa.Array:
+    """A column of a few texts, without Pandas as well."""
+    parts = [text.encode() for text in texts]
+    offsets = np.array([0, *itertools.accumulate(map(len, parts))], np.int32)
+    return pa.Array.from_buffers(pa.string(), len(parts), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(parts))])
+
+
+def computed(function: str, *columns: pa.Array) -> pa.Array:
+    """A function of Arrow by its name; ``pyarrow.compute`` would make three hundred wrappers first, a tenth of a second."""
+    from pyarrow._compute import call_function
+
+    return call_function(function, list(columns))
 
 
 def days_of(column: pa.Array) -> NDArray[np.int32] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +76,25 @@ def no_columns(model: Model, names: list[str]) -> str:
     )
 
 
+def rows_of_texts(columns: Mapping[str, Sequence[str]], model: Model) -> Rows:
+    """The standard rows of a few records, each column a list of texts as long as the others; at once, in this thread."""
+    height = len(next(iter(columns.values())))
+    rows = _blank(height, model.width)
+    place = rows.ctypes.data  # asked once: arrays as addresses are what makes one question cheap
+    for field in model.fields:
+        if column := next((c for c in field.columns if c in columns), None):
+            data, offsets = _bytes_of(columns[column])
+            _parse(field, (data.buffer_info()[0], offsets.buffer_info()[0]), place, height, model)
+    _relate(place, height, model)
+    return rows
+
+
+def _bytes_of(texts: Sequence[str]) -> tuple[array[int], array[int]]:
+    """Bytes and offsets of a few texts, without the fixed cost of a column."""
+    parts = [text.encode() for text in texts]
+    return array("B", b"".join(parts) or b"\0"), array("q", itertools.accumulate(map(len, parts), initial=0))
+
+
 def _read_all(
     batches: Iterator[Batch],
     columns: list[tuple[Field, str]],
@@ -116,9 +137,10 @@ def _blank(height: int, width: int) -> Rows:
     return room[skip : skip + height * width]
 
 
-def _parse(field: Field, text: tuple[Any, Any], rows: Rows, height: int, model: Model) -> None:
+def _parse(field: Field, text: tuple[Any, Any], rows: Rows | int, height: int, model: Model) -> None:
+    """Parses a column into its place in the rows; arrays may be given as addresses."""
     known = tables.load()
-    to = (rows, model.width, field.at)
+    to: tuple[Any, int, int] = (rows, model.width, field.at)
     calls: dict[str, Callable[[int, int], Any]] = {
         "name": lambda a, b: names.parse_names(
             *text, a, b, known.fold, known.sounds, known.compound, known.compound.size, model.sign_bits,
@@ -136,7 +158,7 @@ def _parse(field: Field, text: tuple[Any, Any], rows: Rows, height: int, model: 
     calls[field.kind](0, height)
 
 
-def _relate(rows: Rows, height: int, model: Model) -> None:
+def _relate(rows: Rows | int, height: int, model: Model) -> None:
     """What one field says of another: the sex in a placeholder name, birth date and sex in an identity number."""
     for field in model.fields:
         if "newborn" in field.links:
@@ -147,11 +169,11 @@ def _relate(rows: Rows, height: int, model: Model) -> None:
             _weigh(rows, height, model.width, field.at, born, sex)
 
 
-def _fill(rows: Rows, height: int, width: int, name: int, sex: int) -> None:
+def _fill(rows: Any, height: int, width: int, name: int, sex: int) -> None:
     split(lambda a, b: parse.fill_sexes(rows, a, b, width, name, sex), height)
 
 
-def _weigh(rows: Rows, height: int, width: int, at: int, born: int, sex: int) -> None:
+def _weigh(rows: Any, height: int, width: int, at: int, born: int, sex: int) -> None:
     split(lambda a, b: parse.weigh_identity(rows, a, b, width, at, born, sex), height)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yigong.platform.empi.engine import dates
-from yigong.platform.empi.engine.kernels import cache_folder
+from yigong.platform.empi.engine.kernels import cache_folder, held
 
 SIZE = 0x33000
 ALIKE = Path(__file__).parent / "models" / "alike.txt"
@@ -316,7 +316,7 @@ def load() -> Tables:
     folder = cache_folder() / f"tables-{digest.hexdigest()}"
     if not (folder / "lunar.npy").exists():
         _write(folder)
-    parts = {f: np.load(folder / f"{f}.npy", mmap_mode="r") for f in Tables.__dataclass_fields__}
+    parts = {f: held(np.load(folder / f"{f}.npy", mmap_mode="r")) for f in Tables.__dataclass_fields__}
     return Tables(**parts)
 
 

@@ -10,7 +10,16 @@ from typing import Any
 
 import polars as pl
 
-from yigong.platform.exchange.batch import DOCUMENT, PLACE, RAW, WAIST, DocumentFacts, StandardBatch
+from yigong.platform.exchange.batch import (
+    DOCUMENT,
+    PLACE,
+    RAW,
+    WAIST,
+    DocumentFacts,
+    MatterFacts,
+    MergeFacts,
+    StandardBatch,
+)
 from yigong.standards import api as standards
 
 #: columns of a registration frame, as empi.api.REGISTRATION has them
@@ -57,6 +66,9 @@ class Gathered:
     persons: dict[str, dict[tuple[str, ...], dict[str, Any]]] = field(default_factory=dict)
     documents: dict[str, dict[str, DocumentFacts]] = field(default_factory=dict)
     leads: bool = False  # what comes here is the source's own word on its persons
+    adds: bool = False  # a row says what is new, the rest is as it was said before
+    matters: list[MatterFacts] = field(default_factory=list)
+    merges: list[MergeFacts] = field(default_factory=list)
 
     def add(
         self, data_set: str, rows: list[dict[str, Any]], person: Mapping[str, Any], document: DocumentFacts
@@ -74,8 +86,17 @@ class Gathered:
             if data_set:
                 self._soften(data_set)
             frame = _frame(self.rows[data_set])
+            acts = () if data_set else (tuple(self.matters), tuple(self.merges))
             yield StandardBatch(
-                data_set, frame, persons, tuple(self.documents[data_set].values()), place, leads=self.leads
+                data_set,
+                frame,
+                persons,
+                tuple(self.documents[data_set].values()),
+                place,
+                None,
+                self.leads,
+                self.adds,
+                *acts,
             )
 
     def _soften(self, data_set: str) -> None:

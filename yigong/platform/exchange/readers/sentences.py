@@ -42,6 +42,26 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "message type not used yet: {kind}; the original is kept",
     ),
     "hl7_no_results": ("消息中没有检验结果（OBR、OBX）", "the message holds no results (OBR, OBX)"),
+    "hl7_merge_missing": (
+        "合并消息没有被合并的患者号（MRG-1 为空，或与 PID-3 相同）；请补全后重发",
+        "the merge names no other patient number (MRG-1 is empty or the same as PID-3); complete it and send again",
+    ),
+    "hl7_order_missing": (
+        "医嘱消息没有 ORC 段；请补全后重发",
+        "the order message has no ORC segment; complete it and send again",
+    ),
+    "hl7_appointment_missing": (
+        "预约消息没有预约号（SCH-1、SCH-2）；请补全后重发",
+        "the scheduling message has no number of the appointment (SCH-1, SCH-2); complete it and send again",
+    ),
+    "hl7_document_missing": (
+        "文书消息没有文书号（TXA-12）；请补全后重发",
+        "the document message has no number of the document (TXA-12); complete it and send again",
+    ),
+    "hl7_document_pointer": (
+        "文书只给出存放位置，没有内容；位置已保存",
+        "the document is only pointed at, not contained; the pointer is kept",
+    ),
     "hl7_charset_wrong": (
         "声明的字符集 {declared} 不对，已按 {charset} 读取",
         "the declared charset {declared} is wrong; read as {charset}",

@@ -20,7 +20,7 @@ RESULT = "OBR|1|A1|B1|PNL^血常规|||20260301080000\rOBX|1|NM|WBC^白细胞||5.
 MESSAGES = {
     "ORU^R01": (PID + RESULT, "loaded"),
     "ADT^A31": (PID, "loaded"),
-    "SIU^S12": (PID, "kept"),
+    "BAR^P01": (PID, "kept"),
     "ORU^R03": ("", "waiting"),
 }
 
@@ -61,11 +61,11 @@ def test_a_clerk_finds_reads_and_replays_a_message(language: str) -> None:
     client = Client()
     client.force_login(user)
     client.cookies["django_language"] = language
-    Message.objects.filter(kind="SIU^S12").update(state="dead")
+    Message.objects.filter(kind="BAR^P01").update(state="dead")
     listed = client.get(reverse("bus:messages"), {"q": "P77", "state": "dead"}).content.decode()
     body = listed.split("<tbody")[1].split("</tbody")[0]
-    assert "SIU^S12" in body and "ORU^R01" not in body and "P77" not in body
-    one = Message.objects.get(kind="SIU^S12")
+    assert "BAR^P01" in body and "ORU^R01" not in body and "P77" not in body
+    one = Message.objects.get(kind="BAR^P01")
     shown = client.get(reverse("bus:message", args=[one.pk])).content.decode()
     assert "PID" in shown and "测试甲" not in shown
     assert client.post(reverse("bus:replay", args=[one.pk])).status_code == 302

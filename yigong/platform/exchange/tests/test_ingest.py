@@ -299,7 +299,7 @@ def test_admission_and_change_of_person(county: Path) -> None:
     (county / "1.hl7").write_text(message("ADT^A01", stay), "utf-8")
     ingest(system(), [county])
     (county / "2.hl7").write_text(message("ADT^A08", stay, name="测试乙乙", phone="13900000099", number="2"), "utf-8")
-    (county / "3.hl7").write_text(message("SIU^S12", number="3"), "utf-8")
+    (county / "3.hl7").write_text(message("BAR^P01", number="3"), "utf-8")
     files = _by_name(ingest(system(), [county]))
     assert _table("empi_registration", "full_name, phone") == [("测试乙乙", "13900000099")]
     assert _table("records_health_event_summary", "inpatient_no, healthcare_organization_department_name") == [
@@ -392,7 +392,9 @@ def test_every_sample_is_loaded_or_listed(county: Path, register: Register, fold
     register("1234567890")
     report = ingest(system(), files, org_code="1234567890")
     assert report.complete and len(report.files) == len(files)
-    assert all(f.loaded or f.documents for f in report.files), [f.path for f in report.files if not f.loaded]
+    assert all(f.loaded or f.documents for f in report.files), [
+        (f.path, f.reasons) for f in report.files if not (f.loaded or f.documents)
+    ]
     assert report.totals.rejected == 0
 
 

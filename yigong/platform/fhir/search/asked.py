@@ -26,6 +26,8 @@ MODIFIERS = {
 CONTROLS = {"_sort", "_count", "_include", "_revinclude", "_summary", "_elements", "_total", "_format", "_pretty",
             "_page", "_from", "_after"}  # fmt: skip
 MOST, USUAL = 1000, 50
+#: bounds of one search: references followed within a parameter, clauses with all alternatives of their targets, sort keys
+MOST_HOPS, MOST_CLAUSES, MOST_KEYS = 4, 120, 8
 _SPLIT = re.compile(r"(?<!\\),")
 
 
@@ -123,11 +125,34 @@ def read(kind: str, pairs: Iterable[tuple[str, str]], *, lenient: bool = False) 
                 asked.ignored.append(name)
                 continue
         asked.used.append((name, value))
+    return _bounded(asked)
+
+
+def _bounded(asked: Asked) -> Asked:
+    """The search, if a database can plan it in good time. Raises Refused fhir.search_too_large."""
+    if (size := sum(weight(c) for c in asked.clauses)) > MOST_CLAUSES:
+        raise Refused("fhir.search_too_large", size=size, limit=MOST_CLAUSES)
+    if len(asked.sort) > MOST_KEYS:
+        raise Refused("fhir.search_too_large", size=len(asked.sort), limit=MOST_KEYS)
     return asked
 
 
+def weight(one: Clause) -> int:
+    """How many clauses one stands for, with those inside."""
+    match one:
+        case Chain():
+            return 1 + sum(weight(inner) for inner in one.inner)
+        case Has():
+            return 1 + weight(one.inner)
+        case AnyOf():
+            return len(one.parts)
+    return 1
+
+
 def clause(kind: str, name: str, value: str) -> Clause:
-    """One parameter as a clause; chained names and ``_has`` go on inside."""
+    """One parameter as a clause; chained names and ``_has`` go on inside. Raises Refused fhir.search_too_large and others."""
+    if (hops := name.count(".") + name.count("_has:")) > MOST_HOPS:
+        raise Refused("fhir.search_too_large", size=hops, limit=MOST_HOPS)
     if name.startswith("_has:"):
         return _has(kind, name, value)
     first, dot, rest = name.partition(".")

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import psycopg
+from django.db import OperationalError, transaction
+
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
 from yigong.platform.fhir import db
@@ -16,9 +19,11 @@ from yigong.platform.fhir.indexing.values import parameter_number
 from yigong.platform.fhir.models import SearchPage
 from yigong.platform.fhir.official import definitions, parameter, supported
 from yigong.platform.fhir.reading import COLUMNS, Stored, stored
-from yigong.platform.fhir.search.asked import Asked, Include, read
+from yigong.platform.fhir.search.asked import Asked, Include, read, weight
 from yigong.platform.fhir.search.compiling import Compiler
 
+#: a search of more clauses than these is stopped when it takes too long
+LIGHT, PATIENCE_SECONDS = 6, 20
 #: a sorted search keeps the order of so many
 LONGEST_ORDER = 10_000
 KEPT_HOURS = 2
@@ -44,8 +49,21 @@ class Found:
 
 
 def search(caller: Caller, asked: Asked) -> Found:
-    """The page that was asked for. Raises Refused fhir.scope, fhir.page_gone."""
+    """The page that was asked for. Raises Refused fhir.scope, fhir.page_gone, fhir.too_costly."""
     caller.scopes.must(asked.kind, "s")
+    if sum(weight(c) for c in asked.clauses) <= LIGHT and not asked.includes and not asked.revincludes:
+        return _page(caller, asked)
+    try:
+        with transaction.atomic():
+            db.do(f"set local statement_timeout = '{PATIENCE_SECONDS}s'", prepare=False)
+            return _page(caller, asked)
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise Refused("fhir.too_costly", seconds=PATIENCE_SECONDS) from error
+        raise
+
+
+def _page(caller: Caller, asked: Asked) -> Found:
     found = Found(asked)
     if asked.page:
         _kept(caller, found)

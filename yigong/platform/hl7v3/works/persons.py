@@ -96,8 +96,10 @@ def merge(ctx: Ctx, application: Application, request: Request) -> Answer:
     if stays.person_id == goes.person_id:
         return _done(request, stays, "两个标识已属于同一人，无需合并")
     reason = f"{application.code} {request.get('OperateName')} {request.spec.key}".strip()
-    empi.merge(ctx, goes.person_id, stays.person_id, reason=reason[:200])
-    return _done(request, stays, "合并成功")
+    kept, gone = (empi.lookup(ctx, "registration", one.registration_id)[0].key for one in (stays, goes))
+    empi.merge_registrations(ctx, kept, gone, reason=reason[:200])
+    waits = empi.current(goes.registration_id) != empi.current(stays.registration_id)
+    return _done(request, stays, "已受理，风险较高，待主索引专员复核后合并" if waits else "合并成功")
 
 
 def _must_know(ctx: Ctx, application: Application, request: Request, name: str) -> Identity:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -33,8 +35,10 @@ EVENT_AT = {
 }
 
 
-def take(data: bytes, source: Source, gathered: Gathered, standards: Any) -> ClinicalDocument:
-    """Take one document in.
+def take(
+    data: bytes, source: Source, gathered: Gathered, standards: Any, *, owner: Mapping[str, Any] | None = None
+) -> DocumentFacts:
+    """Take one document in; with *owner* (a registration) it is of that person, whatever number stands in it.
 
     Raises Refused for what is no readable shared document, ``org_missing`` and ``patient_missing``.
     """
@@ -46,13 +50,15 @@ def take(data: bytes, source: Source, gathered: Gathered, standards: Any) -> Cli
     source.org_code = org_code
     key = f"{head.code or head.code_given}:{head.set_id or head.replaces or head.document_id or source.sha256[:16]}"
     local_id = head.patient.local_id or (f"DOC:{key}" if head.patient.full_name else "")
-    if not local_id:
+    if not local_id and owner is None:
         raise Refused("patient_missing")
-    facts = _facts(document, data, source, local_id, key)
-    person = _person(document, org_code, local_id)
+    person = dict(owner) if owner else _person(document, org_code, local_id)
+    local_id = str(person["local_id"])
+    facts = replace(_facts(document, data, source, local_id, key), source_system=str(person["source_system"]))
     for data_set, rows in (document.rows.by_data_set or {"": []}).items():
-        gathered.add(data_set, _rows(document, data_set, rows, source, local_id, key), person, facts)
-    return document
+        made = _rows(document, data_set, rows, source, local_id, key)
+        gathered.add(data_set, [{**row, "person_system": facts.source_system} for row in made], person, facts)
+    return facts
 
 
 def _facts(document: ClinicalDocument, data: bytes, source: Source, local_id: str, key: str) -> DocumentFacts:

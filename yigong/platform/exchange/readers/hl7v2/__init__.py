@@ -12,12 +12,14 @@ from yigong.kit.errors import Refused
 from yigong.kit.hl7v2.parse import split_messages
 from yigong.platform.exchange.batch import Batch, Unreadable
 from yigong.platform.exchange.readers.gather import Source
-from yigong.platform.exchange.readers.hl7v2.convert import PERSONS, RESULTS, STAYS, Gatherings, take
+from yigong.platform.exchange.readers.hl7v2.convert import USED, take
+from yigong.platform.exchange.readers.hl7v2.taken import Gatherings
 from yigong.platform.exchange.readers.sentences import SENTENCES, reason
 from yigong.platform.records import documents
 
 MESSAGES = 1000  # of one batch
-USED = RESULTS | STAYS | PERSONS  # types that bring records or persons
+
+__all__ = ["USED", "again", "read", "taken"]
 
 
 def read(config: Mapping[str, Any], *, since: str | None = None, size: int = MESSAGES) -> Iterator[Batch]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from yigong.kit.errors import Refused
 from yigong.kit.hl7v2.charset import Decoded, decode
 from yigong.kit.hl7v2.parse import Message, NotHl7
-from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
-from yigong.platform.exchange.readers.gather import Gathered, Source, id_type, row_of
+from yigong.platform.exchange.batch import DocumentFacts, MergeFacts
+from yigong.platform.exchange.readers.gather import Gathered, Source, id_type
+from yigong.platform.exchange.readers.hl7v2 import appointments, carrying, orders, stays, texts
 from yigong.platform.exchange.readers.hl7v2.facts import (
     Line,
     Person,
@@ -21,34 +21,23 @@ from yigong.platform.exchange.readers.hl7v2.facts import (
     at,
     person_of,
     results_of,
-    stay_of,
     visit_of,
 )
+from yigong.platform.exchange.readers.hl7v2.taken import Gatherings, Taken, row, segments_z, system_of
 from yigong.platform.exchange.readers.sentences import finding
 
 MEDIA_TYPE = "x-application/hl7-v2+er7"
 RESULTS = frozenset({"ORU^R01"})
-STAYS = frozenset({"ADT^A01", "ADT^A03", "ADT^A04", "ADT^A08"})
-PERSONS = frozenset({"ADT^A28", "ADT^A31"})
-
-
-@dataclass(slots=True)
-class Gatherings:
-    """Messages gathered by whether they are the sender's own word on its persons (ADT) or only mention them."""
-
-    leading: Gathered = field(default_factory=lambda: Gathered(leads=True))
-    following: Gathered = field(default_factory=Gathered)
-
-    def batches(self, place: str) -> Iterator[StandardBatch]:
-        """All batches, those that bring persons up to date first."""
-        yield from self.leading.batches(place)
-        yield from self.following.batches(place)
+STAYS = frozenset(f"ADT^{event}" for event in (*stays.ADMITS, stays.WITHDRAWS))
+PERSONS = frozenset(f"ADT^{event}" for event in stays.PERSONAL)
+MERGES = frozenset(f"ADT^{event}" for event in stays.MERGES)
+LEADING = STAYS | PERSONS | MERGES
 
 
 def take(data: bytes, source: Source, gatherings: Gatherings) -> None:
     """Take one message in.
 
-    Raises Refused ``hl7_broken``, ``hl7_person_missing``, ``org_missing``, and ``hl7_no_results``.
+    Raises Refused ``hl7_broken``, ``hl7_person_missing``, ``org_missing``, ``hl7_no_results``, and ``hl7_*_missing``.
     """
     decoded = decode(data)
     try:
@@ -62,38 +51,70 @@ def take(data: bytes, source: Source, gatherings: Gatherings) -> None:
         raise Refused("hl7_person_missing")
     if not source.org_code:
         raise Refused("org_missing")
-    lines = list(_lines(message, person, visit, troubles))
-    facts = _facts(message, data, decoded, source, person, visit, troubles)
+    facts = _facts(message, data, source, person, visit, troubles)
     registration = _registration(message, person, source, facts.authored_at)
-    by_data_set: dict[str, list[dict[str, Any]]] = {}
-    for line in lines:
-        by_data_set.setdefault(line.data_set, []).append(_row(line, message, source, person, visit, facts))
-    gathered = gatherings.leading if message.kind in STAYS | PERSONS else gatherings.following
-    for data_set, rows in (by_data_set or {"": []}).items():
-        gathered.add(data_set, rows, registration, facts)
+    taken = Taken(message, source, person, visit, troubles, facts, registration, gatherings)
+    _carry(taken)
+    found = _findings(message, decoded, troubles)
+    facts.findings.extend(found)  # type: ignore[attr-defined]  # a list of our own, filled when all is read
 
 
-def _lines(message: Message, person: Person, visit: Visit, troubles: list[Trouble]) -> Iterable[Line]:
-    kind = message.kind
-    if kind in RESULTS:
-        lines = list(results_of(message, person, visit, troubles))
+def _carry(taken: Taken) -> None:
+    kind = taken.message.kind
+    if kind in STAYS:
+        _rows(taken, taken.gatherings.leading, _stay_lines(taken))
+    elif kind in PERSONS:
+        _rows(taken, taken.gatherings.leading, [])
+    elif kind in MERGES:
+        _merge(taken)
+    elif kind in RESULTS:
+        lines = list(results_of(taken.message, taken.person, taken.visit, taken.troubles))
         if not lines:
             raise Refused("hl7_no_results")
-        return lines
-    if kind in STAYS:
-        stay = stay_of(message, person, visit, troubles)
-        return [stay] if stay else []
-    return []
+        _rows(taken, taken.gatherings.following, lines)
+    elif kind in orders.KINDS:
+        carrying.take_orders(taken)
+    elif kind in appointments.KINDS:
+        carrying.take_appointment(taken)
+    elif kind in texts.KINDS:
+        carrying.take_document(taken)
+    else:
+        _rows(taken, taken.gatherings.following, [])
 
 
-def _system(message: Message) -> str:
-    return (message.get("MSH-3").strip() or "HL7")[:40]
+def _rows(taken: Taken, gathered: Gathered, lines: Iterable[Line]) -> None:
+    by_data_set: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        by_data_set.setdefault(line.data_set, []).append(row(taken, line))
+    for data_set, rows in (by_data_set or {"": []}).items():
+        gathered.add(data_set, rows, taken.registration, taken.facts)
+
+
+def _stay_lines(taken: Taken) -> list[Line]:
+    lines = list(stays.lines_of(taken.message, taken.event, taken.person, taken.visit, taken.troubles))
+    if taken.event == "A12" and taken.visit.number:
+        key = carrying.transfer_to_undo(taken)
+        if key:
+            lines.append(Line(stays.TRANSFER, key, key, taken.sent_at, ends=True))
+    for line in lines:
+        line.extra |= segments_z(taken.message)
+    return lines
+
+
+def _merge(taken: Taken) -> None:
+    numbers = [n for n in stays.merged_numbers(taken.message) if n != taken.person.local_id]
+    if not numbers:
+        raise Refused("hl7_merge_missing")
+    gathered = taken.gatherings.leading
+    gathered.add("", [], taken.registration, replace(taken.facts, event=False))
+    reason = f"HL7 {taken.message.kind.replace('^', ' ')} {taken.message.get('MSH-10')}"[:200]
+    who = (taken.source.org_code, system_of(taken.message), taken.person.local_id)
+    gathered.merges += [MergeFacts(*who, number, reason, taken.source.raw()) for number in numbers]
 
 
 def _facts(
     message: Message,
     data: bytes,
-    decoded: Decoded,
     source: Source,
     person: Person,
     visit: Visit,
@@ -107,13 +128,13 @@ def _facts(
         document_code="",
         title=f"HL7 {message.kind.replace('^', ' ')}",
         org_code=source.org_code,
-        source_system=_system(message),
+        source_system=system_of(message),
         local_id=person.local_id,
         authored_at=sent.astimezone(UTC) if sent else None,
         author_name="",
         set_id=message.get("MSH-10"),
         encounter_key=visit.number,
-        findings=_findings(message, decoded, troubles),
+        findings=[],
         original_path=source.path,
         raw=source.raw(),
     )
@@ -124,7 +145,7 @@ def _findings(message: Message, decoded: Decoded, troubles: list[Trouble]) -> li
         {"rule": t.rule, "field": t.place, "severity": "warning", "zh": t.zh, "en": t.en}
         for t in dict.fromkeys(troubles)
     ]
-    if message.kind not in RESULTS | STAYS | PERSONS:
+    if message.kind not in USED:
         found.insert(0, finding("hl7_type_unused", "MSH-9", "info", kind=message.kind))
     if decoded.lossy:
         found.append(finding("hl7_signs_lost", "MSH-18", "error"))
@@ -134,9 +155,9 @@ def _findings(message: Message, decoded: Decoded, troubles: list[Trouble]) -> li
 
 
 def _registration(message: Message, person: Person, source: Source, sent: datetime | None) -> dict[str, Any]:
-    return {
+    facts: dict[str, Any] = {
         "org_code": source.org_code,
-        "source_system": _system(message),
+        "source_system": system_of(message),
         "local_id": person.local_id,
         "full_name": person.full_name,
         "sex_code": person.sex_code,
@@ -150,21 +171,10 @@ def _registration(message: Message, person: Person, source: Source, sent: dateti
         "contact_phone": person.contact_phone,
         "registered_at": sent,
     }
+    # no index takes a text of any length; the message is kept whole
+    return {name: value[:LONGEST] if isinstance(value, str) else value for name, value in facts.items()}
 
 
-def _row(
-    line: Line, message: Message, source: Source, person: Person, visit: Visit, facts: DocumentFacts
-) -> dict[str, Any]:
-    waist = {
-        "org_code": source.org_code,
-        "source_system": _system(message),
-        "source_key": line.source_key,
-        "group_key": line.group_key,
-        "encounter_key": visit.number or None,
-        "event_at": line.event_at,
-        "local_id": person.local_id,
-        "_place": f"{source.path} 第 {source.offset} 条消息",
-        "_raw": json.dumps(source.raw(), ensure_ascii=False),
-        "document_key": facts.key,
-    }
-    return row_of(waist, line.values, line.extra)
+#: signs of a fact that a registration takes over
+LONGEST = 500
+USED = RESULTS | LEADING | orders.KINDS | appointments.KINDS | texts.KINDS

@@ -63,6 +63,10 @@ class Line:
     event_at: datetime | None
     values: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    ends: bool = False  # the row is taken back
+    clears: tuple[str, ...] = ()  # columns that hold no longer
+    guess: bool = False  # event_at is only when the message was sent
+    system: str = ""  # that numbers the row, where it is not the sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,35 +184,6 @@ def visit_of(message: Message, troubles: list[Trouble]) -> Visit:
         began_at=at(pv1.value(44), "PV1-44", troubles),
         ended_at=at(pv1.value(45), "PV1-45", troubles),
     )
-
-
-def stay_of(message: Message, person: Person, visit: Visit, troubles: list[Trouble]) -> Line | None:
-    """The visit as a health event summary; None where the message has no visit number or no time."""
-    recorded = at(message.get("EVN-2"), "EVN-2", troubles) or at(message.get("MSH-7"), "MSH-7", troubles)
-    began = visit.began_at or recorded
-    if not visit.number or began is None:
-        return None
-    line = Line("health_event_summary", visit.number, visit.number, began)
-    inpatient = visit.kind == "3"
-    line.values = {
-        "patient_type_code": visit.kind,
-        ("inpatient_no" if inpatient else "outpatient_no"): visit.number,
-        "healthcare_organization_department_name": visit.department,
-        "responsible_physician_name": visit.physician,
-        "resident_health_card_no": person.health_card_no,
-        ("admitted_at" if inpatient else "visited_at"): began.isoformat(),
-        "discharged_at": visit.ended_at.isoformat() if visit.ended_at else "",
-        "visit_reason": message.get("PV2-3.2"),
-    }
-    diagnoses = [(dg1.value(3), dg1.value(3, 2) or dg1.value(4)) for dg1 in message.segments("DG1")]
-    for (code, name), column in zip(
-        diagnoses, ("western_diagnosis_code", "other_western_medicine_diagnosis_code"), strict=False
-    ):
-        line.values[column] = code
-        line.extra.setdefault("diagnosis_name", name)
-    if len(diagnoses) > 2:
-        line.extra["更多诊断"] = [f"{code} {name}".strip() for code, name in diagnoses[2:]]
-    return line
 
 
 def results_of(message: Message, person: Person, visit: Visit, troubles: list[Trouble]) -> Iterator[Line]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yigong.edge.mapping.expression import FUNCTIONS, Wrong, compile_text
+from yigong.kit.expression import FUNCTIONS, Wrong, compile_text
 
 ROW = {
     "XM": " 张三 ",

@@ -1,16 +1,13 @@
-"""Endpoints of the bus, and the journal of every message that came in or went out."""
+"""The journal of every message that came in."""
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-
-class EndpointState(models.TextChoices):
-    """Whether an endpoint takes messages."""
-
-    OPEN = "open", _("开放")
-    CLOSED = "closed", _("关闭")
+from yigong.platform.bus.models.register import Endpoint
 
 
 class MessageState(models.TextChoices):
@@ -20,25 +17,6 @@ class MessageState(models.TextChoices):
     PROCESSED = "processed", _("已处理")
     FAILED = "failed", _("等待重试")
     DEAD = "dead", _("死信")
-
-
-class Endpoint(models.Model):
-    """A place where messages arrive: protocol, version, owner, and how many connections it takes at once."""
-
-    code = models.CharField(max_length=40, unique=True)
-    kind = models.CharField(max_length=10, default="mllp")
-    version = models.CharField(max_length=20, blank=True)
-    org_code = models.CharField(max_length=10, blank=True)  # empty: each message names its institution
-    state = models.CharField(max_length=10, choices=EndpointState.choices, default=EndpointState.OPEN)
-    quota = models.PositiveIntegerField(default=0)  # connections at once; 0 is no bound
-    keep_days = models.PositiveIntegerField(default=180)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "bus_endpoint"
-
-    def __str__(self) -> str:
-        return self.code
 
 
 class Message(models.Model):
@@ -63,6 +41,9 @@ class Message(models.Model):
     done_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=20, blank=True)  # loaded waiting kept
     error = models.JSONField(null=True)  # code, zh, en: never personal data
+    #: business numbers as "kind:value": patient order visit document
+    keys = ArrayField(models.CharField(max_length=120), default=list)
+    routed_at = models.DateTimeField(null=True)  # null while its ways have not been decided
 
     class Meta:
         db_table = "bus_message"
@@ -74,10 +55,12 @@ class Message(models.Model):
                 fields=["partition_key", "id"], condition=models.Q(state__in=["received", "failed"]), name="bus_open"
             ),
             models.Index(fields=["id"], condition=models.Q(state__in=["received", "failed"]), name="bus_due"),
-            models.Index(fields=["local_id"], name="bus_local_id"),
-            models.Index(fields=["order_no"], name="bus_order_no"),
+            models.Index(fields=["id"], condition=models.Q(routed_at=None), name="bus_unrouted"),
+            models.Index(fields=["id"], condition=models.Q(state="dead"), name="bus_dead"),
+            GinIndex(fields=["keys"], name="bus_keys"),
             models.Index(fields=["control_id"], name="bus_control_id"),
-            models.Index(fields=["received_at"], name="bus_received"),
+            models.Index(fields=["endpoint", "received_at"], name="bus_endpoint_received"),
+            BrinIndex(fields=["received_at"], name="bus_received_brin"),
         ]
 
     def __str__(self) -> str:

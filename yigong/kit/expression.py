@@ -1,4 +1,4 @@
-"""The small language of expressions in mappings and filters: parsed by its own grammar, compiled to Polars. Pure and safe.
+"""The small language of expressions in mappings, filters and routes: parsed by its own grammar, compiled to Polars. Pure and safe.
 
     either   = both { ("or" | "或") both }                       values  'text'  12.5  null
     both     = plain { ("and" | "且") plain }                    columns XM  [检验 结果]
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from yigong.edge.mapping.functions import FUNCTIONS, Value
+from yigong.kit.functions import FUNCTIONS, Value
 
 TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'(?:[^']|'')*')|(?P<column>\[[^\]]+\]|\"[^\"]+\")"

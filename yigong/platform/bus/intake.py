@@ -1,0 +1,120 @@
+"""Calls of registered services over HTTP: the caller known by its key, its quota held, the message kept, then 202.
+
+``POST /bus/v1/<service>`` with ``Authorization: Bearer …``. ``Idempotency-Key`` names the message (else its digest does),
+``X-Message-Type`` its type (else the service), ``X-Partition-Key`` what it is about (else the patient's number).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from yigong.kit.clock import now
+from yigong.kit.ctx import system
+from yigong.kit.errors import Refused
+from yigong.kit.hl7v2.parse import NotHl7
+from yigong.platform.bus import services
+from yigong.platform.bus.content import HL7V2, Content
+from yigong.platform.bus.domain import SERVING, Bucket, Priority, SubscriptionState
+from yigong.platform.bus.envelope import Envelope, open_envelope
+from yigong.platform.bus.journal import accept, journalled
+from yigong.platform.bus.models import Endpoint, Service, Subscription
+from yigong.platform.bus.register import digest
+
+LIMIT = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it came."""
+
+    service: str
+    key: str
+    body: bytes
+    message_id: str = ""
+    kind: str = ""
+    about: str = ""
+
+
+def take(call: Call) -> int:
+    """Keep the message of a call durably; its id in the journal. Called again with the same message it is the same id.
+
+    Raises Refused bus.no_key, bus.not_subscribed, bus.not_serving, bus.over_quota (``seconds`` to wait), bus.empty.
+    """
+    if not call.body.strip():
+        raise Refused("bus.empty")
+    with transaction.atomic():
+        caller = _caller(call)
+        endpoint = _endpoint(caller.service)
+        sent = _envelope(call, caller)
+        if known := journalled(endpoint.pk, sent):
+            return known
+        _spend(caller, now())
+        accept(endpoint.pk, [sent])
+        kept = journalled(endpoint.pk, sent)
+    assert kept is not None
+    return kept
+
+
+def _caller(call: Call) -> Subscription:
+    """Who calls; the row is held, so that two calls at once do not spend the same token."""
+    if not call.key:
+        raise Refused("bus.no_key")
+    found = (
+        Subscription.objects.select_for_update(of=("self",)).select_related("service")
+        .filter(key_digest=digest(call.key), service__code=call.service).first()
+    )  # fmt: skip
+    if found is None or found.state != SubscriptionState.ACTIVE:
+        raise Refused("bus.not_subscribed", service=call.service[:60])
+    if found.service.state not in SERVING:
+        raise Refused("bus.not_serving", service=found.service.name)
+    return found
+
+
+def _endpoint(service: Service) -> Endpoint:
+    code = f"in/{service.code}"[:40]
+    found = Endpoint.objects.filter(code=code).first()
+    if found is None:
+        found = services.open_endpoint(system(), code, kind="http", version=service.version)
+        Endpoint.objects.filter(pk=found.pk).update(service=service, name=service.name)
+    if found.state != "open":
+        raise Refused("bus.endpoint_closed", endpoint=code)
+    return found
+
+
+def _spend(caller: Subscription, at: datetime) -> None:
+    quota = caller.quota_per_minute or caller.service.quota_per_minute
+    bucket = Bucket(quota, 0, at)
+    if caller.filled_at is None:
+        bucket = Bucket(quota, bucket.capacity, at)
+    else:
+        bucket = Bucket(quota, caller.tokens, caller.filled_at).filled(at)
+    gives = bucket.gives(Priority.EMERGENCY)
+    if gives is not None and gives < 1:
+        raise Refused("bus.over_quota", quota=quota, seconds=max(1, round((1 - bucket.tokens) * 60 / quota)))
+    caller.tokens, caller.filled_at = bucket.less(1).tokens, at
+    caller.save(update_fields=["tokens", "filled_at"])
+
+
+def _envelope(call: Call, caller: Subscription) -> Envelope:
+    content = Content(call.body)
+    hashed = hashlib.sha256(call.body).hexdigest()
+    control = _clean(call.message_id) or hashed
+    sender = f"{caller.caller}^{caller.org_code}"[:200]
+    kind, about = _clean(call.kind)[:40] or caller.service.code[:40], _clean(call.about)[:80]
+    if content.form == HL7V2:
+        try:
+            opened = open_envelope(call.body)
+        except NotHl7:
+            pass
+        else:
+            return opened._replace(sender=sender, control_id=control[:200], org_code=caller.org_code)
+    key = f"{caller.org_code}|{about}" if about else hashed
+    return Envelope(call.body, hashed, sender, control[:200], kind, "utf-8", caller.org_code, about, "", key[:200])
+
+
+def _clean(text: str) -> str:
+    return "".join(c for c in text if c.isprintable()).strip()

@@ -1,0 +1,36 @@
+"""Register, journal, ways and deliveries of the bus."""
+
+from yigong.platform.bus.models.journal import Message, MessageState, Offset
+from yigong.platform.bus.models.register import (
+    SENDS,
+    TAKES,
+    Endpoint,
+    EndpointState,
+    Gate,
+    Service,
+    ServiceMove,
+    Subscription,
+)
+from yigong.platform.bus.models.ways import PRIORITIES, Attempt, Delivery, Process, Route, Run, RunStep, Target
+
+__all__ = [
+    "PRIORITIES",
+    "SENDS",
+    "TAKES",
+    "Attempt",
+    "Delivery",
+    "Endpoint",
+    "EndpointState",
+    "Gate",
+    "Message",
+    "MessageState",
+    "Offset",
+    "Process",
+    "Route",
+    "Run",
+    "RunStep",
+    "Service",
+    "ServiceMove",
+    "Subscription",
+    "Target",
+]

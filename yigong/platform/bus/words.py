@@ -1,0 +1,78 @@
+"""The words of states, verbs and classes, and the tones they are drawn in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+from yigong.kit.ctx import Ctx
+from yigong.kit.states import Life
+from yigong.platform.bus.domain import Side
+from yigong.platform.bus.models import PRIORITIES
+
+SERVICES = {
+    "draft": ("idle", _("草稿")), "published": ("ok", _("已发布")), "suspended": ("hold", _("已暂停")),
+    "deprecated": ("warn", _("将退役")), "retired": ("unk", _("已退役")),
+}  # fmt: skip
+SUBSCRIPTIONS = {
+    "requested": ("wait", _("待审批")), "active": ("ok", _("已生效")), "suspended": ("hold", _("已暂停")), "ended": ("unk", _("已终止")),
+}  # fmt: skip
+ROUTES = {
+    "draft": ("idle", _("草稿")), "active": ("ok", _("已启用")), "paused": ("hold", _("已暂停")), "retired": ("unk", _("已退役")),
+}  # fmt: skip
+DELIVERIES = {
+    "waiting": ("wait", _("等待投递")), "sending": ("run", _("投递中")), "delivered": ("ok", _("已送达")),
+    "dead": ("bad", _("死信")), "discarded": ("unk", _("已放弃")),
+}  # fmt: skip
+BREAKERS = {
+    "closed": ("ok", _("未熔断")),
+    "open": ("bad", _("熔断")),
+    "half_open": ("warn", _("试探")),
+    "": ("idle", _("不适用")),
+}
+RUNS = {
+    "running": ("run", _("进行中")), "finished": ("ok", _("已完成")), "compensating": ("warn", _("补偿中")),
+    "compensated": ("hold", _("已补偿")), "stuck": ("bad", _("补偿受阻")), "settled": ("unk", _("人工了结")),
+}  # fmt: skip
+RESULTS = {
+    "delivered": ("ok", _("已送达")), "refused": ("bad", _("被拒绝")), "failed": ("warn", _("未接受")), "away": ("warn", _("无应答")),
+    "": ("unk", _("结果未知")),
+}  # fmt: skip
+OUTCOMES = {
+    "done": ("ok", _("完成")), "refused": ("bad", _("被拒绝")), "unknown": ("warn", _("结果未知")), "": ("run", _("进行中")),
+}  # fmt: skip
+ENDPOINTS = {"open": ("ok", _("开放")), "closed": ("hold", _("关闭"))}
+PRIORITY_WORDS = dict(PRIORITIES)
+KINDS = {
+    "mllp": "HL7 v2 · MLLP", "http": "HTTP", "soap": "SOAP", "fhir": "FHIR", "kafka": "Kafka", "file": _("文件"),
+    "hl7v3": "HL7 v3 · SOAP", "dicom": "DICOM", "database": _("数据库"),
+}  # fmt: skip
+VERBS = {
+    "publish": _("发布"), "suspend": _("暂停"), "resume": _("恢复"), "deprecate": _("预告退役"), "renew": _("撤销预告"),
+    "retire": _("退役"), "approve": _("批准"), "decline": _("不批准"), "end": _("终止"), "activate": _("开始使用"),
+    "pause": _("暂停"), "replay": _("重新投递"), "hurry": _("立即投递"), "discard": _("放弃"), "cancel": _("取消"),
+    "retry": _("再次补偿"), "settle": _("人工了结"),
+}  # fmt: skip
+HARSH = {"retire", "decline", "end", "discard", "cancel", "settle", "suspend"}
+MAIN = {"publish", "approve", "activate", "replay", "resume", "retry"}
+
+
+class Button(NamedTuple):
+    """One act that may be done now; one that asks leads to a form."""
+
+    verb: str
+    word: object
+    asks: bool
+    is_main: bool
+    is_harsh: bool
+
+
+def buttons(life: Life, state: str, ctx: Ctx, action: str) -> list[Button]:
+    """The acts a person may do from here, by the table of moves."""
+    if not ctx.may(action):
+        return []
+    return [
+        Button(m.verb, VERBS[m.verb], bool(m.needs), m.verb in MAIN, m.verb in HARSH)
+        for m in life.verbs(state, Side.PERSON)
+    ]

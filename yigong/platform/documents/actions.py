@@ -1,0 +1,5 @@
+"""The acts of this module."""
+
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS = {"document.issue": _("生成共享文档并签名")}

@@ -1,0 +1,54 @@
+"""Signatures of institutions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yigong.kit.errors import Refused
+from yigong.platform.documents.sealing import Seal, holds, key_of, seal
+
+ORG = "100000001X"
+
+
+@pytest.mark.feature("A04")
+@given(st.binary(min_size=1, max_size=200), st.integers(0, 10**6))
+def test_a_signature_holds_for_its_bytes_only(data: bytes, at: int) -> None:
+    """One changed bit anywhere, another key, a spoiled signature: the seal is no longer true."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    made, other = seal(Ed25519PrivateKey.generate(), data), seal(Ed25519PrivateKey.generate(), data)
+    changed = bytearray(data)
+    changed[at % len(data)] ^= 1 << at % 8
+    assert holds(data, made)
+    assert not holds(bytes(changed), made)
+    assert not holds(data, made._replace(public_key=other.public_key))
+    assert not holds(data, made._replace(public_key=other.public_key, key_id=other.key_id))
+    assert not holds(data, Seal(made.key_id, made.public_key, "no base64!"))
+
+
+def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    """The second signature is by the same key; its file is readable by nobody else, else nothing is signed."""
+    first, second = seal(key_of(tmp_path / "keys", ORG), b"x"), seal(key_of(tmp_path / "keys", ORG), b"y")
+    assert first.key_id == second.key_id
+    path = tmp_path / "keys" / f"{ORG}.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    with pytest.raises(Refused) as refusal:
+        key_of(tmp_path / "keys", ORG)
+    assert refusal.value.code == "documents.key_open"
+    path.write_bytes(b"no key")
+    path.chmod(0o600)
+    with pytest.raises(Refused) as refusal:
+        key_of(tmp_path / "keys", ORG)
+    assert refusal.value.code == "documents.key_broken"
+
+
+@pytest.mark.parametrize("code", ["../../etc/passwd", "", "a/b", "x" * 40])
+def test_no_code_leads_out_of_the_folder(tmp_path: Path, code: str) -> None:
+    """A code that is none of an institution names no file."""
+    with pytest.raises(Refused):
+        key_of(tmp_path, code)

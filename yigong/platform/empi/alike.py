@@ -1,0 +1,170 @@
+"""One set of facts against a few registrations, without frames: the same texts, numbers and bands as ``matching``, in microseconds.
+
+``matching`` compares thousands of pairs by columns; for one question its fixed cost is twenty times that of comparing.
+Both ask the same engine, and the tests hold their answers against each other. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from yigong.kit.text import pinyin
+from yigong.platform.empi.clusters import CERTAIN
+from yigong.platform.empi.engine import pairs, standard
+from yigong.platform.empi.engine.model import Model
+from yigong.platform.empi.engine.score import UNIT
+from yigong.platform.empi.identity import trust_of, upgrade
+from yigong.platform.empi.matching import AUTO, NONE, PLACEHOLDER, REVIEW, UNKNOWN
+
+_COUNTY = ZoneInfo("Asia/Shanghai")
+_PLACEHOLDER, _UNKNOWN = re.compile(PLACEHOLDER), re.compile(UNKNOWN)
+_BLANKS, _MOBILE = re.compile(r"[\s\x00]+"), re.compile(r"(?:0086|86)(1[0-9]{10})\Z")
+
+
+class Facts(NamedTuple):
+    """What is compared of one registration; the names of ``empi_registration``."""
+
+    full_name: str | None = None
+    name_key: str | None = None
+    sex_code: str | None = None
+    born_on: date | None = None
+    id_no: str | None = None
+    id_trust: str = "missing"
+    phone: str | None = None
+    address: str | None = None
+    health_card_no: str | None = None
+    contact_name: str | None = None
+    registered_at: datetime | None = None
+
+
+COLUMNS = ", ".join(f"r.{name}" for name in Facts._fields)
+_TEXT = ("full_name", "sex_code", "id_type_code", "id_no", "phone", "address", "health_card_no", "contact_name")
+
+
+class Key(NamedTuple):
+    """A block in which to look."""
+
+    rule: int
+    key: int
+
+
+def facts_of(given: Mapping[str, Any]) -> Facts:
+    """Facts as a caller gives them, in the form in which registrations are kept."""
+    text = {name: _narrow(given.get(name)) for name in _TEXT}
+    bare = re.sub(r"[^0-9A-Z]", "", (text["id_no"] or "").upper())
+    number, born, name = upgrade(bare) or None, _day(given.get("born_on")), text["full_name"]
+    return Facts(
+        full_name=name,
+        name_key=(pinyin(name).replace(" ", "") or None) if name else None,
+        sex_code=text["sex_code"],
+        born_on=born,
+        id_no=number,
+        id_trust=trust_of(number, born, text["sex_code"], text["id_type_code"]),
+        phone=_MOBILE.sub(r"\1", re.sub(r"\D", "", text["phone"])) if text["phone"] else None,
+        address=text["address"],
+        health_card_no=text["health_card_no"],
+        contact_name=text["contact_name"],
+        registered_at=_moment(given.get("registered_at")),
+    )
+
+
+def _narrow(value: object) -> str | None:
+    if value is None:
+        return None
+    return _BLANKS.sub(" ", unicodedata.normalize("NFKC", str(value))).strip() or None
+
+
+def _day(value: object) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date) or value is None:
+        return value
+    try:
+        return date.fromisoformat(str(value).strip().replace("/", "-"))
+    except ValueError:
+        return None
+
+
+def _moment(value: object) -> datetime | None:
+    """A moment in UTC; what carries no zone was written in the county."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  - of the county, below
+    if not isinstance(value, datetime):
+        return None
+    return (value if value.tzinfo else value.replace(tzinfo=_COUNTY)).astimezone(UTC)
+
+
+def _columns(all_facts: Sequence[Facts]) -> dict[str, list[str]]:
+    """The texts that the engine may see: no number that has lost its trust, no name that is none."""
+    return {
+        "full_name": [f.full_name if f.full_name and not _UNKNOWN.match(f.full_name) else "" for f in all_facts],
+        "sex_code": [f.sex_code or "" for f in all_facts],
+        "born_on": [f.born_on.isoformat() if f.born_on else "" for f in all_facts],
+        "id_no": [f.id_no if f.id_no and f.id_trust != "shared" else "" for f in all_facts],
+        "phone": [f.phone or "" for f in all_facts],
+        "address": [f.address or "" for f in all_facts],
+        "health_card_no": [f.health_card_no or "" for f in all_facts],
+        "contact_name": [f.contact_name or "" for f in all_facts],
+        "registered_at": [
+            f.registered_at.astimezone(_COUNTY).date().isoformat() if f.registered_at else "" for f in all_facts
+        ],
+    }
+
+
+def keys(facts: Facts, model: Model) -> list[Key]:
+    """The blocks in which registrations worth comparing stand."""
+    return [Key(*one) for one in pairs.keys_of(standard.rows_of_texts(_columns([facts]), model), model)]
+
+
+def scores(asked: Facts, known: Sequence[Facts], model: Model, bounds: tuple[float, float]) -> list[tuple[float, str]]:
+    """Bits and band (``auto review none``) of each known registration; *bounds* are those of auto and of review."""
+    if not known:
+        return []
+    rows = standard.rows_of_texts(_columns([asked, *known]), model)
+    count = len(known)
+    bits = pairs.score_between(rows, model, np.zeros(count, np.uint32), np.arange(1, count + 1, dtype=np.uint32)).scores
+    return [_judged(asked, other, bit / UNIT, bounds) for other, bit in zip(known, bits.tolist(), strict=True)]
+
+
+def _judged(a: Facts, b: Facts, bits: float, bounds: tuple[float, float]) -> tuple[float, str]:
+    auto, review = bounds
+    if a.id_trust == b.id_trust == "trusted" and a.id_no != b.id_no:  # two sound numbers are two people
+        return bits, REVIEW if _twin_like(a, b) else NONE
+    if _certain(a, b):
+        bits = max(bits, CERTAIN)
+    if bits >= auto and _named(a) and _named(b):
+        return bits, AUTO
+    return bits, REVIEW if bits >= review else NONE
+
+
+def _certain(a: Facts, b: Facts) -> bool:
+    """A rule that needs no weights: the same sound number under the same name."""
+    sound = ("trusted", "other")
+    if a.id_trust not in sound or b.id_trust not in sound or a.id_no is None or a.id_no != b.id_no:
+        return False
+    same_name = a.name_key is not None and a.name_key == b.name_key
+    return same_name and all(_named(f) and not _PLACEHOLDER.search(f.full_name or "") for f in (a, b))
+
+
+def _named(facts: Facts) -> bool:
+    return facts.full_name is not None and not _UNKNOWN.match(facts.full_name)
+
+
+def _twin_like(a: Facts, b: Facts) -> bool:
+    def same(name: str) -> bool:
+        value = getattr(a, name)
+        return value is not None and value == getattr(b, name)
+
+    return same("name_key") and same("born_on") and (same("phone") or same("address"))
