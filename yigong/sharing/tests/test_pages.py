@@ -128,7 +128,7 @@ def test_no_role_reaches_a_foreign_person_by_any_route(enter: Enter, cast: Cast)
     stranger = county.register("赵小燕", [county.MATERNAL], sex_code="2", id_no="532301199007010025")[1]
     foreign = _document_of(cast, stranger[county.MATERNAL], county.MATERNAL)
     routes = [(r, [cast.stranger]) for r in PERSON_ROUTES]
-    routes += [(r, [cast.stranger, foreign]) for r in ("event", "document", "original")]
+    routes += [(r, [cast.stranger, foreign]) for r in ("event", "document", "original", "compose")]
     known = {str(p.name) for p in get_resolver("yigong.sharing.urls").url_patterns}
     assert known == {r for r, _ in routes} | {"search", "open"}
     for role in ("clinician", "village_doctor", "manager", "administrator", "empi_clerk", "data_clerk"):
