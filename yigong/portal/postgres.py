@@ -16,6 +16,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ import psycopg
 
 from yigong.portal.env import env, secret, use_database
 
+#: seconds that a server which lives is waited for
+PATIENCE = 60
 DATABASE = "yigong"
 #: durable by default; sized for a two-core machine with some GiB of memory
 SETTINGS = {
@@ -74,7 +77,7 @@ def ensure() -> str:
     with (env().local / ".postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         server = _known() or _create()
-        if not _answers(server):
+        if not _answers(server) and not _comes_back(server):
             server = _start(server)
         _prepare(server)
     use_database(server.url)
@@ -120,6 +123,27 @@ def _answers(server: Server) -> bool:
     return done.returncode == 0
 
 
+def _comes_back(server: Server) -> bool:
+    """Whether a server that does not answer is only slow: its process lives, and it answers within PATIENCE seconds.
+
+    A second one on the same data would be refused, and its port would be noted for nothing.
+    """
+    try:
+        number = int((Path(server.data) / "postmaster.pid").read_text("utf-8").split()[0])
+        os.kill(number, 0)
+        named = Path(f"/proc/{number}/comm")  # after a restart of the machine the number may be another's
+        if named.exists() and not named.read_text("utf-8").startswith("postgres"):
+            return False
+    except (OSError, ValueError, IndexError):
+        return False
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if _answers(server):
+            return True
+        time.sleep(0.5)
+    return False
+
+
 def _create() -> Server:
     place, user = _place()
     data = place / "postgres"
@@ -147,7 +171,7 @@ def _create() -> Server:
 
 def _start(server: Server) -> Server:
     if not _is_free(server.port):
-        server = _note(Server(server.data, server.bin, _free_port(), server.user))
+        server = Server(server.data, server.bin, _free_port(), server.user)
     options = {**SETTINGS, "port": str(server.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
     text = " ".join(f"-c {k}={v}" for k, v in options.items())
     log = Path(server.data).parent / "postgres.log"
@@ -156,7 +180,7 @@ def _start(server: Server) -> Server:
         if os.geteuid() == 0:
             shutil.chown(log, server.user)
     _run(server, "pg_ctl", "start", "-D", server.data, "-l", str(log), "-w", "-t", "120", "-o", text)
-    return server
+    return _note(server)
 
 
 def _prepare(server: Server) -> None:
