@@ -55,7 +55,7 @@ def test_journalled_messages_become_records_and_say_what_became_of_them() -> Non
 def test_a_clerk_finds_reads_and_replays_a_message(language: str) -> None:
     """List, search, masked content, dead letters, replay."""
     _journal()
-    actions = ("bus.view", "bus.replay")
+    actions = ("bus.view", "bus.search", "bus.replay")
     make_role("clerk", "数据管理员", actions=actions, reach=Reach.COUNTY, purpose=Purpose.OPERATION)
     user = make_user("fenglei", "冯磊", password="a-long-password", role="clerk", org_code=lab.HOSPITAL)
     client = Client()
