@@ -155,3 +155,34 @@ def test_many_at_once_are_answered_each_and_all_audited(door: httpx.Client, pers
         assert all(pool.map(one, range(240)))
     counts = Audit.objects.filter(action="empi.lookup")
     assert [counts.filter(subject_id=s).count() for s in (str(persons[0]), str(persons[1]), "")] == [80, 80, 80]
+
+
+@pytest.mark.feature("A24")
+@pytest.mark.fault
+def test_a_database_that_went_away_is_found_again(door: httpx.Client, persons: tuple[int, int]) -> None:
+    """When every connection is cut, a question is sent away with 503 at worst, and soon answered as before."""
+    token, asked = _token(), {"kind": "id_no", "value": str(WANG["id_no"])}
+    before = _ask(door, "identifier", asked, token).json()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """select count(pg_terminate_backend(pid)) from pg_stat_activity
+               where datname = current_database() and pid <> pg_backend_pid()"""
+        )
+        assert cursor.fetchone()[0] > 0
+    statuses = []
+    for _ in range(40):
+        answer = _ask(door, "identifier", asked, token)
+        statuses.append(answer.status_code)
+        if answer.status_code == 200:
+            break
+        time.sleep(0.25)
+    assert statuses[-1] == 200 and set(statuses) <= {200, 503}
+    assert answer.json() == before
+    other = _token("DH02", "county")  # a token not met before goes by Django's own connections
+    for _ in range(40):
+        answer = _ask(door, "identifier", asked, other)
+        if answer.status_code == 200:
+            break
+        assert answer.status_code == 503
+        time.sleep(0.25)
+    assert answer.json() == before

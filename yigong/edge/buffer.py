@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from yigong.edge import ledger
 from yigong.edge.keys import Seal
-from yigong.edge.wire import chained
 from yigong.kit.errors import Fault, Refused
 
 FILE, RESERVE = "buffer.db", "reserve.bin"
@@ -36,9 +36,6 @@ create table if not exists bundle (
     attempts integer not null default 0, refused text, unique (feed, number));
 create table if not exists configuration (
     version integer primary key, document text not null, signature text not null, state text not null, at text not null);
-create table if not exists ledger (
-    feed text not null, day text not null, bundles integer not null default 0, rows integer not null default 0,
-    filtered integer not null default 0, chain text not null default '', certificate text, primary key (feed, day));
 create table if not exists fact (name text primary key, value text not null);
 """
 
@@ -111,7 +108,7 @@ class Buffer:
         if new:
             (folder / FILE).touch(mode=0o600)
         with _plainly():
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SCHEMA + ledger.SCHEMA)
         self.keep_reserve()
 
     @property
@@ -274,30 +271,17 @@ class Buffer:
     def _forget(self, kept: Kept, sha256: str, day: str) -> None:
         with self._commit() as db:
             db.execute("delete from bundle where seq = ?", [kept.seq])
-            if not day:
-                return
-            row = db.execute("select chain from ledger where feed = ? and day = ?", [kept.feed, day]).fetchone()
-            counts = {} if _is_report(kept) else (kept.head.get("counts") or {}).get("filtered", {})
-            db.execute(
-                "insert into ledger (feed, day, bundles, rows, filtered, chain) values (?, ?, 1, ?, ?, ?)"
-                " on conflict (feed, day) do update set bundles = bundles + 1, rows = rows + excluded.rows,"
-                " filtered = filtered + excluded.filtered, chain = excluded.chain",
-                [kept.feed, day, kept.rows, sum(counts.values()), chained(row[0] if row else "", sha256)],
-            )
+            if day:
+                ledger.receipted(db, kept.feed, kept.rows, kept.head, sha256, day)
 
     def ledger(self, feed: str, day: str) -> dict[str, Any]:
         """What the centre has receipted of a feed on a day: bundles, rows, filtered, chain."""
-        row = self._one("select bundles, rows, filtered, chain from ledger where feed = ? and day = ?", feed, day)
-        return dict(zip(("bundles", "rows", "filtered", "chain"), row or (0, 0, 0, ""), strict=True))
+        return ledger.told(self._db, feed, day)
 
     def keep_certificate(self, feed: str, day: str, text: str) -> None:
         """Keep a day's close with both signatures."""
         with self._commit() as db:
-            db.execute(
-                "insert into ledger (feed, day, certificate) values (?, ?, ?)"
-                " on conflict (feed, day) do update set certificate = excluded.certificate",
-                [feed, day, text],
-            )
+            ledger.keep(db, feed, day, text)
 
     def new_stream(self, feed: str, *, again: bool) -> None:
         """Number what waits from 1 in a new stream; with *again* the source is read from its beginning as well.
@@ -391,10 +375,6 @@ def _seen(parts: Sequence[Part]) -> str:
     """By what the rows of a chunk are known again; empty where nothing was read."""
     marks = [p.mark or p.packed for p in parts if _rows_read(p)]
     return hashlib.sha256(b"".join(marks)).hexdigest() if marks else ""
-
-
-def _is_report(kept: Kept) -> bool:
-    return kept.head.get("form") == "run"
 
 
 def _rows_read(part: Part) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
@@ -29,6 +30,9 @@ DEFAULT_NAMESPACE = re.compile(
     % (ATTRIBUTE, ATTRIBUTE)
 )
 BAD_REFERENCE = re.compile(r"&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F])|0*(?:[0-8]|1[124-9]|2\d|3[01]));")
+
+
+_OWN = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +105,26 @@ def _bared(coded: bytes, start: int) -> bytes:
     return b"%b%b%b" % (coded[: found.end(1)], re.sub(rb"\S", b" ", found.group(2)), coded[found.end() :])
 
 
+def _parser() -> etree.XMLParser:
+    """The parser of this thread: made once, for making one costs as much as a tenth of a document."""
+    parser: etree.XMLParser | None = getattr(_OWN, "parser", None)
+    if parser is None:
+        parser = _OWN.parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            dtd_validation=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+            encoding="utf-8",
+        )
+    return parser
+
+
 def _tree(coded: bytes) -> etree._Element:
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        encoding="utf-8",
-    )
     try:
-        return etree.fromstring(coded, parser)
+        return etree.fromstring(coded, _parser())
     except etree.XMLSyntaxError as error:
         line, column = error.position if error.position else (0, 0)
         raise Refused("xml_broken", line=line, column=column, because=_reason(error)) from None

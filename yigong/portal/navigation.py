@@ -62,12 +62,19 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if ctx is None:
         return common
     return common | {
-        "nav": [item for entry in ENTRIES if ctx.may(entry.action) and (item := _item(request, ctx, entry))],
+        "nav": _nav(request, ctx),
         "membership": getattr(request, "membership", None),
         "memberships": getattr(request, "memberships", ()),
         "institution": registry.institution(ctx.org_code),
         "search_url": _address("sharing:search") if ctx.may("person.search") else "",
     }
+
+
+def _nav(request: HttpRequest, ctx: Ctx) -> list[dict[str, Any]]:
+    """The entries the actor may open; of those whose address the page lies under, the nearest alone is marked."""
+    found = [item for entry in ENTRIES if ctx.may(entry.action) and (item := _item(request, ctx, entry))]
+    nearest = max((len(i["url"]) for i in found if i["active"]), default=0)
+    return [{**i, "active": i["active"] and len(i["url"]) == nearest} for i in found]
 
 
 def _item(request: HttpRequest, ctx: Ctx, entry: Entry) -> dict[str, Any] | None:

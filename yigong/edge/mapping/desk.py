@@ -125,5 +125,6 @@ def standard_rows(plan: Plan, frame: pl.DataFrame, org_code: str) -> pl.DataFram
 
 def _kept(name: str, kind: str, frame: pl.DataFrame) -> pl.Expr:
     if name not in frame.columns:
-        return pl.lit(None, dtype=DTYPE[kind]).alias(name)
+        dtype: Any = DTYPE[kind]
+        return pl.lit(None, dtype=dtype).alias(name)
     return as_kind(pl.col(name), kind).alias(name)

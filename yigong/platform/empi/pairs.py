@@ -21,6 +21,8 @@ def candidates(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
 
 def within(keys: pl.DataFrame) -> pl.DataFrame:
     """``left, right`` rows that share a key; of a block that is too large only neighbours, so time stays linear."""
+    if keys.is_empty() or keys.get_column("row").n_unique() == 1:
+        return pl.DataFrame(schema={"left": pl.UInt32, "right": pl.UInt32})
     sized = keys.with_columns(pl.len().over("rule", "key").alias("size")).filter(pl.col("size") > 1)
     small = sized.filter(pl.col("size") <= stored.CAP).select("rule", "key", "row")
     pairs = small.join(small, on=["rule", "key"]).filter(pl.col("row") < pl.col("row_right"))

@@ -89,16 +89,18 @@ def _fresh(units: pl.DataFrame) -> pl.DataFrame:
 
 def _take_in(ctx: Ctx, fresh: pl.DataFrame) -> pl.DataFrame:
     ready = matching.standardise(fresh.drop("registration_id", "person_id", "stored_hash"))
-    _lock(ready)
-    ready = _fresh(stored.by_key(ready))  # another may have been quicker
+    keys = matching.block_keys(ready)
+    _lock(ready, keys)
+    height, ready = ready.height, _fresh(stored.by_key(ready))  # another may have been quicker
     if ready.is_empty():
         return _nothing_new()
-    ready, lost_trust = _distrust(_numbered(ready))
+    ready, lost_trust, shared = _distrust(_numbered(ready))
     changed, act = _changed(ready), moves.number()
     touched = {*lost_trust, *ready.get_column("person_id").drop_nulls().to_list()}
     _write_changes(ready.filter(pl.col("person_id").is_not_null()))
     ready = _part_ways(ctx, ready, changed, act)
-    intake = _decide(ready, changed, act)
+    same = ready.height == height and not shared
+    intake = _decide(ready, changed, act, keys=keys if same else None)
     _write(ctx, intake, touched | set(ready.get_column("person_id").drop_nulls().to_list()))
     _tell(ctx, intake)
     return _outcomes(intake)
@@ -125,9 +127,9 @@ def again(ctx: Ctx, act: int, new: Collection[int], changed: Collection[int], *,
     _write(ctx, intake, before | set(ready.get_column("person_id").drop_nulls().to_list()))
 
 
-def _lock(ready: pl.DataFrame) -> None:
+def _lock(ready: pl.DataFrame, keys: pl.DataFrame) -> None:
     names = stable_hash(ready.select(pl.concat_str(KEY, separator="\x1f")).to_series())
-    stored.lock([*names.to_list(), *matching.block_keys(ready).get_column("key").unique().to_list()])
+    stored.lock([*names.to_list(), *keys.get_column("key").unique().to_list()])
 
 
 def _numbered(ready: pl.DataFrame) -> pl.DataFrame:
@@ -138,11 +140,11 @@ def _numbered(ready: pl.DataFrame) -> pl.DataFrame:
     return ready.with_columns(pl.Series("registration_id", ids, dtype=pl.Int64))
 
 
-def _distrust(ready: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
-    """Numbers that stand under many names lose trust, here and in the index; the persons this concerns."""
+def _distrust(ready: pl.DataFrame) -> tuple[pl.DataFrame, list[int], list[str]]:
+    """Numbers that stand under many names lose trust, here and in the index; the persons this concerns, the numbers."""
     shared = stored.shared_numbers(ready)
     if not shared:
-        return ready, []
+        return ready, [], shared
     hit = pl.col("id_no").is_in(shared) & pl.col("id_trust").is_in(["trusted", "doubtful", "other"])
     concerned = bulk.ask(
         """update empi_registration set id_trust = 'shared' where id_no = any(%s) and id_trust = 'trusted'
@@ -151,7 +153,7 @@ def _distrust(ready: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
         {"person_id": pl.Int64},
     )
     marked = pl.when(hit).then(pl.lit("shared")).otherwise("id_trust").alias("id_trust")
-    return ready.with_columns(marked), concerned.get_column("person_id").unique().to_list()
+    return ready.with_columns(marked), concerned.get_column("person_id").unique().to_list(), shared
 
 
 def _changed(ready: pl.DataFrame) -> dict[int, str]:
@@ -205,8 +207,16 @@ def _part_ways(
     return ready.with_columns(pl.coalesce(moved, "person_id").alias("person_id"))
 
 
-def _decide(ready: pl.DataFrame, changed: dict[int, str], act: int, homes: dict[int, int] | None = None) -> Intake:
-    keys = matching.block_keys(ready)
+def _decide(
+    ready: pl.DataFrame,
+    changed: dict[int, str],
+    act: int,
+    homes: dict[int, int] | None = None,
+    *,
+    keys: pl.DataFrame | None = None,
+) -> Intake:
+    """Who is whom; *keys* are the blocks of *ready* where they are known already."""
+    keys = matching.block_keys(ready) if keys is None else keys
     asked = pl.col("person_id").is_null() | pl.col("registration_id").is_in(list(changed))
     fresh = ready.filter(asked)
     couples = pairs.candidates(fresh, keys if fresh.height == ready.height else matching.block_keys(fresh))

@@ -43,12 +43,27 @@ FACTS = {
 
 def by_key(keys: pl.DataFrame) -> pl.DataFrame:
     """*keys* with ``registration_id, person_id, stored_hash`` (null where unknown), in the same order."""
+    if keys.height <= SMALL:
+        return _few_by_key(keys)
     found = [
         _of_system(str(org), str(system), part.get_column("local_id").unique().to_list())
         for (org, system), part in keys.group_by("org_code", "source_system")
     ]
     schema = {**dict.fromkeys(KEY, pl.String), **STORED}
     return keys.join(pl.concat([pl.DataFrame(schema=schema), *found]), on=KEY, how="left", maintain_order="left")
+
+
+def _few_by_key(keys: pl.DataFrame) -> pl.DataFrame:
+    """The same for a few: one statement in their order, and no joining of frames, which costs more than asking."""
+    rows = ask(
+        """select r.id, r.person_id, r.hash from unnest(%s::text[], %s::text[], %s::text[]) with ordinality
+               u (org_code, source_system, local_id, place)
+           left join empi_registration r on r.org_code = u.org_code and r.source_system = u.source_system
+               and r.local_id = u.local_id order by u.place""",
+        [keys.get_column(name).to_list() for name in KEY],
+        STORED,
+    )
+    return keys.with_columns(rows)
 
 
 def _of_system(org_code: str, system: str, local_ids: list[str]) -> pl.DataFrame:

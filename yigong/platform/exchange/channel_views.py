@@ -23,13 +23,15 @@ from yigong.security.api import action, role_names
 from yigong.web.forms import Form
 from yigong.web.http import page, say
 
+WAYS = [("mail", gettext_lazy("邮件")), ("webhook", gettext_lazy("网络回调"))]
+
 
 class ChannelForm(Form):
     """Who is told, how, of what."""
 
     role = fields.ChoiceField(label=gettext_lazy("角色"))
     org_code = fields.ChoiceField(label=gettext_lazy("机构"), required=False)
-    way = fields.ChoiceField(label=gettext_lazy("方式"), choices=Channel._meta.get_field("way").choices)
+    way = fields.ChoiceField(label=gettext_lazy("方式"), choices=WAYS)
     address = fields.CharField(
         label=gettext_lazy("地址"), max_length=300,
         help_text=gettext_lazy("邮箱可填几个，逗号分隔；网络回调填 https 地址。"),
@@ -70,7 +72,7 @@ def channels(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, channel_id: int | None = None) -> HttpResponse:
     """A channel made or changed."""
-    found = Channel.objects.filter(pk=channel_id).first()
+    found = Channel.objects.filter(pk=channel_id).first() if channel_id is not None else None
     if channel_id is not None and found is None:
         raise Refused("not_found")
     names = ("role", "org_code", "way", "address", "kinds", "active")

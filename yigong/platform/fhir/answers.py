@@ -21,6 +21,7 @@ JSON_TYPE = "application/fhir+json; charset=utf-8"
 #: refusal -> (status, issue type of the value set issue-type)
 STATUS = {
     "fhir.not_json": (400, "structure"),
+    "fhir.not_xml": (400, "structure"),
     "fhir.no_type": (400, "structure"),
     "fhir.type_unknown": (404, "not-supported"),
     "fhir.type_differs": (400, "invalid"),

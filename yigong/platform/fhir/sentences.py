@@ -21,6 +21,7 @@ SENTENCES: dict[str, object] = {
     "fhir.no_token": ("请求没有有效的访问令牌。请先向 {token_url} 申请。", "There is no valid access token. Get one at {token_url}."),
     "fhir.parameter_unknown": ("{type} 没有检索参数 {name}。可用参数见 /metadata。", "{type} has no search parameter {name}. See /metadata."),
     "fhir.parameter_value": ("检索参数 {name} 的值 {value} 无法理解。", "The value {value} of {name} is not understood."),
+    "fhir.not_xml": ("XML 第 {line} 行无法读作 FHIR 资源：{why}", "Line {line} of the XML cannot be read as a FHIR resource: {why}"),
     "fhir.search_too_large": (
         "检索条件过多或链接过深（{size}，上限 {limit}），请分几次检索。",
         "The search has too many conditions or follows too many references ({size}, at most {limit}); search in steps.",

@@ -17,8 +17,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 
-from yigong.kit.errors import Fault, Refused
-from yigong.platform.fhir import access, acts, binaries, bundles, capability, openapi, reading
+from yigong.kit.errors import Refused
+from yigong.platform.fhir import access, acts, binaries, bundles, capability, openapi, reading, xml
 from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.callers import Caller
@@ -30,6 +30,7 @@ from yigong.security.api import audit
 log = logging.getLogger("yigong.fhir")
 View = Callable[..., HttpResponse]
 _TYPES = {"application/fhir+json", "application/json", "text/json", ""}
+_XML_TYPES = {"application/fhir+xml", "application/xml", "text/xml"}
 PATCH_TYPE = "application/json-patch+json"
 
 
@@ -40,20 +41,15 @@ def fhir(action: str | None) -> Callable[[View], View]:
         @csrf_exempt
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            as_xml = False
             try:
-                _offered(request)
-                if action is None:
-                    return view(request, *args, **kwargs)
-                return view(request, access.caller_of(request), *args, **kwargs)
-            except Refused as refused:
-                return refused_answer(refused)
-            except RequestDataTooBig:
-                return refused_answer(Refused("fhir.too_large"))
-            except DataError:  # the sign zero, a number beyond what a column holds
-                return refused_answer(Refused("fhir.parameter_value", name="?", value=""))
-            except (Fault, Exception):
-                log.exception("fault at a FHIR address")
-                return refused_answer(Refused("fhir.fault", request_id=getattr(request, "request_id", "")))
+                as_xml = _wants_xml(request)
+                caller = () if action is None else (access.caller_of(request),)
+                answer = view(request, *caller, *args, **kwargs)
+                return _in_xml(answer) if as_xml else answer
+            except Exception as error:
+                answer = _troubled(request, error)
+                return _in_xml(answer) if as_xml else answer
 
         guarded.action = action  # type: ignore[attr-defined]  # read by the test that walks all routes
         return guarded
@@ -61,19 +57,48 @@ def fhir(action: str | None) -> Callable[[View], View]:
     return wrap
 
 
-def _offered(request: HttpRequest) -> None:
-    """Raises Refused fhir.format unless JSON will do; a Binary comes in its own form."""
+def _troubled(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The answer to what went wrong; called while the error is being handled."""
+    match error:
+        case Refused():
+            return refused_answer(error)
+        case RequestDataTooBig():
+            return refused_answer(Refused("fhir.too_large"))
+        case DataError():  # the sign zero, a number beyond what a column holds
+            return refused_answer(Refused("fhir.parameter_value", name="?", value=""))
+    log.exception("fault at a FHIR address")
+    return refused_answer(Refused("fhir.fault", request_id=getattr(request, "request_id", "")))
+
+
+def _wants_xml(request: HttpRequest) -> bool:
+    """Whether the client wants XML rather than JSON. Raises Refused fhir.format where neither will do; a Binary comes in its own form."""
     if "/Binary/" in request.path:
-        return
+        return False
     wanted = request.GET.get("_format", "")
-    if wanted and "json" not in wanted:
+    if wanted:
+        if "json" not in wanted and "xml" not in wanted:
+            raise Refused("fhir.format")
+        return "json" not in wanted
+    if request.accepts("application/fhir+json") or request.accepts("application/json"):
+        return False
+    if not any(request.accepts(kind) for kind in _XML_TYPES):
         raise Refused("fhir.format")
-    if not wanted and not request.accepts("application/fhir+json") and not request.accepts("application/json"):
-        raise Refused("fhir.format")
+    return True
+
+
+def _in_xml(answer: HttpResponse) -> HttpResponse:
+    """The same answer with its resource as XML."""
+    if not answer.headers.get("Content-Type", "").startswith("application/fhir+json") or not answer.content:
+        return answer
+    answer.content = xml.to_xml(read(answer.content))
+    answer["Content-Type"] = "application/fhir+xml; charset=utf-8"
+    return answer
 
 
 def body_of(request: HttpRequest) -> JSON:
-    """The resource in the body. Raises Refused fhir.media, fhir.not_json, fhir.no_type."""
+    """The resource in the body. Raises Refused fhir.media, fhir.not_json, fhir.not_xml, fhir.no_type."""
+    if request.content_type in _XML_TYPES:
+        return xml.from_xml(raw_body(request))
     if request.content_type not in _TYPES:
         raise Refused("fhir.media", type=str(request.content_type)[:80])
     return read(raw_body(request))

@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 from django.db import connection, transaction
 
-from yigong.kit.clock import now
+from yigong.kit.clock import COUNTY_ZONE, now
 from yigong.kit.ctx import Ctx
 from yigong.platform.records import domain
+from yigong.platform.records.facts import Cell, Row
 from yigong.platform.records.given import index_events
 from yigong.platform.records.hashing import text_hash
 from yigong.security.api import registrations_in_reach
@@ -225,3 +226,41 @@ def matters_of(ctx: Ctx, person_id: int, kind: str) -> list[Matter]:
             order by coalesce(m.starts_at, m.placed_at, m.said_at) desc""",
         {"person_id": person_id, "kind": kind, **reach.params},
     )
+
+
+# ---- shown ----
+
+#: facts of a matter that a reader sees, in order
+LABELS = {
+    "number": ("编号", "Number"), "state": ("状态", "State"), "items": ("项目", "Items"), "starts_at": ("时间", "Time"),
+    "requester": ("申请者", "Requester"), "performer": ("医师", "Physician"), "place": ("地点", "Place"), "department": ("科室", "Department"),
+    "specimen": ("标本", "Specimen"), "reason": ("原因", "Reason"), "remark": ("备注", "Remark"), "moves": ("经过", "History"),
+}  # fmt: skip
+STATES = {
+    "placed": "已开立", "held": "暂停", "running": "执行中", "done": "已完成", "booked": "已预约", "draft": "草稿", "final": "已定稿", **ENDED,
+}  # fmt: skip
+EVENT = "matter_"  # how the data set of a matter's event begins
+
+
+def rows_of(ctx: Ctx, data_set: str, person_id: int, number: str, org_code: str) -> list[Row]:
+    """The matter of an event as a row to show, within the reader's reach."""
+    kind = data_set.removeprefix(EVENT)
+    found = [m for m in matters_of(ctx, person_id, kind) if m.number == number and org_code in ("", m.org_code)]
+    return [_row(data_set, m) for m in found]
+
+
+def _row(data_set: str, m: Matter) -> Row:
+    items = "；".join(str(i.get("name") or i.get("code") or "") for i in m.facts.get("items", ()))
+    history = "；".join(
+        f"{_minute(datetime.fromisoformat(v['at']))} {STATES.get(v['state'], v['state'])}" for v in m.moves
+    )
+    said = {
+        **m.facts, "number": m.number, "state": STATES.get(m.state, m.state), "items": items, "moves": history,
+        "starts_at": _minute(m.starts_at) if m.starts_at else "",
+    }  # fmt: skip
+    cells = tuple(Cell(name, *LABELS[name], str(said[name])) for name in LABELS if said.get(name))
+    return Row(m.id, data_set, m.org_code, m.source_system, m.number, m.starts_at or m.placed_at, 1, cells, {})
+
+
+def _minute(moment: datetime) -> str:
+    return moment.astimezone(COUNTY_ZONE).strftime("%Y-%m-%d %H:%M")

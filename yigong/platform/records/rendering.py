@@ -17,6 +17,7 @@ HIGH, LOW, ABNORMAL = "high", "low", "abnormal"
 #: words and signs of senders -> how a value is marked
 MARKS = {"H": HIGH, "HH": HIGH, "↑": HIGH, "偏高": HIGH, "高": HIGH, "L": LOW, "LL": LOW, "↓": LOW, "偏低": LOW,
          "低": LOW, "A": ABNORMAL, "异常": ABNORMAL, "阳性": ABNORMAL}  # fmt: skip
+FLAGS = {"true": "是", "false": "否"}
 RESULT_CODE = "DE04.30.017.00"
 TIMES = frozenset(("time", "effectiveTime", "birthTime", "low", "high"))
 LINE_SIZE = 3  # entries that a repeated group must have to be worth a table
@@ -133,6 +134,8 @@ def _entry(read: Read, document: ClinicalDocument, standards: Any) -> Entry:
     words, unit = value.words, value.unit
     if value.unit and value.text:
         words = value.text
+    if value.kind == "BL":
+        words = FLAGS.get(words.lower(), words)
     code = value.code if value.display and value.code != value.display else ""
     zh, en = _label(read, document, standards)
     if value.display and value.display == words:

@@ -14,7 +14,7 @@ from django.db import connection
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.records import judge, places
+from yigong.platform.records import judge, matters, places
 from yigong.platform.records.documents import place_of
 from yigong.platform.records.facts import (
     Allergy,
@@ -402,7 +402,11 @@ def _document(row: Sequence[Any]) -> DocumentRow:
 
 
 def rows(ctx: Ctx, data_set: str, person_id: int, group_key: str, *, org_code: str = "") -> list[Row]:
-    """Standard records of one event of a person, with labels and decoded codes."""
+    """Standard records of one event of a person, with labels and decoded codes; of an order or appointment the matter."""
+    if data_set.startswith(matters.EVENT):
+        return matters.rows_of(ctx, data_set, person_id, group_key, org_code)
+    if data_set not in standards().data_sets:
+        return []  # the event of a document, or of something kept elsewhere
     head, params = _reach(ctx, person_id)
     names = ["id", "org_code", "source_system", "source_key", "event_at", "version", "extra", *columns_of(data_set)]
     listed = ", ".join(f't."{n}"' for n in names)

@@ -13,6 +13,7 @@ from yigong.standards.cda.reading import Read, read_values
 from yigong.standards.cda.shape import add
 from yigong.standards.cda.values import BLANK
 
+FLAGS = {"true": "是", "false": "否"}
 ITEM, CONTENT, NUMBER = "项目", "内容", "序号"
 
 
@@ -60,6 +61,7 @@ def _label(read: Read) -> str:
 def _words(read: Read) -> str:
     value = read.value
     words = value.display or value.text or value.code
+    words = FLAGS.get(words, words) if value.kind == "BL" else words
     if words.isdigit() and len(words) in (8, 12, 14) and not is_blank(words) and not value.unit:
         words = _dated(words)
     return f"{words} {value.unit}".strip() if value.unit not in BLANK else words

@@ -64,9 +64,13 @@ class Value(NamedTuple):
 
 def value_of(node: etree._Element) -> Value | None:
     """The value of a node, None where it says nothing."""
+    said_of: list[tuple[str, str]] = node.items()  # type: ignore[assignment]
+    if not said_of and not len(node):  # a name, the words of a signature
+        text = (node.text or "").strip()
+        return None if text in BLANK else _new(Value, (text, "", "", "", node.tag, ""))  # type: ignore[arg-type]
     text = extension = code = display = unit = currency = system = ""
     kind: str | None = None
-    for name, said in cast("list[tuple[str, str]]", node.items()):
+    for name, said in said_of:
         if name == "extension":
             extension = said
         elif name == "root":

@@ -175,10 +175,10 @@ def written(plan: Plan, rows: Rows, head: Mapping[str, Any], standards: Any) -> 
                 _put(node, xpath.rsplit("/", 1)[1].split("[")[0], text)
     for path in ("author", CUSTODIAN, "component/structuredBody"):
         _at(root, tuple(Step(tag, ()) for tag in path.split("/")))
-    _body(root, plan.kind.document)
-    _replaces(root, head)
     if head.get("nulls"):
         _nulls(root, plan.kind.document)
+    _body(root, plan.kind.document)
+    _replaces(root, head)
     complete(root)
     if head.get("narrative", True):
         narrate(root, plan.kind)

@@ -23,14 +23,7 @@ INLINE = 12
 
 def missing(x: pl.Expr) -> pl.Expr:
     """Whether a text is not recorded or empty; never unknown."""
-
-    def test(column: pl.Series) -> pl.Series:
-        if not _many(len(column)):
-            return column.fill_null("") == ""
-        said = ~_flags(_machine().present(_views(column)), len(column), None)
-        return said | column.is_null() if column.null_count() else said
-
-    return x.map_batches(test, return_dtype=pl.Boolean, is_elementwise=True)
+    return x.str.len_bytes().fill_null(0) == 0
 
 
 def one_of(x: pl.Expr, codes: Sequence[str]) -> pl.Expr:

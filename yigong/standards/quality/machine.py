@@ -16,21 +16,6 @@ _TOP = np.uint64(0x8080808000000000)
 
 
 @_jit
-def present(views):  # type: ignore[no-untyped-def]
-    """Whether a text is not empty (rows that are not recorded have any answer)."""
-    size = views.shape[0]
-    out = np.zeros((size + 7) // 8, dtype=np.uint8)
-    for block in range(size // 8):
-        byte = np.uint8(0)
-        for k in range(8):
-            byte |= np.uint8((views[block * 8 + k, 0] & _LENGTH) != 0) << np.uint8(k)
-        out[block] = byte
-    for i in range(size // 8 * 8, size):
-        out[i >> 3] |= np.uint8((views[i, 0] & _LENGTH) != 0) << np.uint8(i & 7)
-    return out
-
-
-@_jit
 def one_of(views, codes):  # type: ignore[no-untyped-def]
     """Whether a text is one of the short codes."""
     size, many = views.shape[0], codes.shape[0]

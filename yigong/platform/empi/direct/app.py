@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 import psycopg
+from django.db import DatabaseError
 from django.utils import translation
 
 from yigong.kit.errors import Refused
@@ -62,7 +63,7 @@ class App:
             return _refusal(refused, heads)
         except Full:
             return 503, _code("empi.busy", heads), [(b"retry-after", b"1")]
-        except psycopg.Error as error:
+        except (psycopg.Error, DatabaseError) as error:
             log.warning("%s", type(error).__name__)
             return 503, _code("empi.away", heads), [(b"retry-after", b"2")]
 

@@ -6,13 +6,14 @@ import asyncio
 import importlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, close_old_connections
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
@@ -70,7 +71,7 @@ class Door:
     async def _follow_rules(self) -> None:
         while True:
             try:
-                self._rules = await asyncio.to_thread(rules.current)
+                self._rules = await asyncio.to_thread(_asked_once, rules.current)
             except DatabaseError:  # away: the rules of before hold
                 log.warning("rules not read")
             await asyncio.sleep(RULE_SECONDS)
@@ -87,7 +88,7 @@ class Door:
         return {**kept[2], "request_id": request_id[:40] or new_request_id(), "address": address}
 
     async def _ask_about(self, token: str) -> tuple[float, Ctx | None, dict[str, Any]]:
-        found = await asyncio.to_thread(_bearer(), token)
+        found = await asyncio.to_thread(_asked_once, _bearer(), token)
         left = min(KNOWN_SECONDS, found[1] - time.time()) if found else 0.0
         ctx = found[0] if found and left > 0 and found[0].may("empi.lookup") else None
         row = {**who(ctx), "reach": ctx.reach.value, "org_codes": ",".join(ctx.orgs)} if ctx else {}
@@ -179,6 +180,14 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
 def _matched(one: matcher.Match) -> dict[str, Any]:
     said = {name: getattr(one, name) for name in one.__dataclass_fields__}
     return {**_told(said), "score": round(one.score, 2), "probability": round(one.probability, 6)}
+
+
+def _asked_once(call: Callable[..., Any], *arguments: Any) -> Any:
+    """A call into Django from a thread of ours; its connection goes back, so a broken one is not met again."""
+    try:
+        return call(*arguments)
+    finally:
+        close_old_connections()
 
 
 def _bearer() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from yigong.platform.empi.models import Registration, RuleSet
 from yigong.platform.empi.tests.histories import Rolled
 from yigong.platform.empi.tests.test_register import number, rows
 
+#: more make the statement stronger: 20000 takes some two minutes
+RECORDS = os.environ.get("YIGONG_ORDER_RECORDS", "3000")
 Partition = set[frozenset[str]]
 HOUSES = [
     ("王秀兰", "赵德才", "赵子轩"),
@@ -78,7 +81,7 @@ def test_the_order_of_arrival_does_not_matter(seed: int, size: int) -> None:
 def county(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     """A synthetic county's registrations, made by the tool that lies beside the project."""
     out: Path = tmp_path_factory.mktemp("county") / "county.parquet"
-    subprocess.run([sys.executable, str(shared("tools/county.py")), "1000", "3", str(out)], check=True)
+    subprocess.run([sys.executable, str(shared("tools/county.py")), RECORDS, "3", str(out)], check=True)
     return pl.read_parquet(out).select(
         pl.format("ORG{}", "inst").alias("org_code"), pl.lit("HIS").alias("source_system"),
         pl.col("mrn").alias("local_id"), pl.col("name").alias("full_name"),

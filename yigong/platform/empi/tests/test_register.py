@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from unittest.mock import patch
 
 import polars as pl
 import pytest
 
 from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
-from yigong.platform.empi import api
+from yigong.platform.empi import api, identity
 from yigong.platform.empi.identity import CHECK_SIGNS, WEIGHTS, with_numbers
 from yigong.platform.empi.models import Decision, Person, Registration
 
@@ -123,6 +124,7 @@ def test_a_number_that_changes_to_another_trusted_one_parts_the_registrations() 
         ("532901195903040027", "1959-03-04", "2", None, "532901195903040027", "bad"),
         (number("19590304"), "1959-03-04", "2", None, number("19590304"), "trusted"),
         (number("19590304").lower(), None, None, "01", number("19590304"), "trusted"),
+        ("341222990101998", "1899-01-01", None, None, "341222189901019981", "trusted"),
         (number("19590304"), "1959-03-05", "2", None, number("19590304"), "doubtful"),
         (number("19590304"), "1959-03-04", "1", None, number("19590304"), "doubtful"),
         (number("19590304")[:6] + number("19590304")[8:17], "1959-03-04", "2", None, number("19590304"), "trusted"),
@@ -136,12 +138,15 @@ def test_a_number_that_changes_to_another_trusted_one_parts_the_registrations() 
 def test_how_far_a_number_is_trusted(
     id_no: str | None, born_on: str | None, sex_code: str | None, kind: str | None, kept: str | None, trust: str
 ) -> None:
-    """Check sign, date inside, birth date and sex beside it; 15 digits become 18; other papers keep their number."""
+    """Check sign, date inside, birth date and sex beside it; 15 digits become 18, those of centenarians of their century;
+    other papers keep their number; one by one as by columns."""
     frame = pl.DataFrame(
         {"id_no": [id_no], "born_on": [born_on], "sex_code": [sex_code], "id_type_code": [kind]},
         schema=dict.fromkeys(["id_no", "born_on", "sex_code", "id_type_code"], pl.String),
     ).with_columns(pl.col("born_on").str.to_date())
-    assert with_numbers(frame).select("id_no", "id_trust").row(0) == (kept, trust)
+    for few in (0, 1):
+        with patch.object(identity, "_FEW", few):
+            assert with_numbers(frame).select("id_no", "id_trust").row(0) == (kept, trust)
 
 
 @pytest.mark.django_db

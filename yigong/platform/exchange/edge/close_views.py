@@ -74,7 +74,7 @@ def _lines(facts: dict[str, Any], theirs: dict[str, Any] | None) -> list[tuple[A
     """Name, the centre's figure, the other side's where it said one, and whether they differ."""
     return [
         (WORDS.get(k, k), _shown(v), _shown(theirs.get(k)) if theirs else None, bool(theirs) and theirs.get(k) != v)  # type: ignore[union-attr]
-        for k, v in facts.items()
+        for k, v in sorted(facts.items(), key=lambda kv: list(WORDS).index(kv[0]) if kv[0] in WORDS else len(WORDS))
     ]
 
 

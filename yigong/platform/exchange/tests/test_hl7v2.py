@@ -278,3 +278,24 @@ def test_hostile_fields_are_taken_in_bounds() -> None:
     words = _carry(name, _message("ORM^O01", OUTPATIENT, *many), wide, booked)
     assert set(words) <= {"loaded", "waiting"} and Job.objects.get(kind="bus").balances
     assert _rows("select count(*) from records_matter where kind = 'order'") == [(1000,)]
+
+
+@pytest.mark.feature("C15", "D01")
+def test_every_event_opens() -> None:
+    """The rows behind each event of the timeline, of orders and appointments what is known of them, of a document its content."""
+    _carry(
+        _message("ORM^O01", OUTPATIENT, *_order("NW")), _booking("S12"), _document("T02", "D1", "OBX|1|TX|X||小结"),
+        _message("ORM^O01", INPATIENT, "ORC|NW|A7", "OBR|1|||NCG^尿常规"), _stay("A01"),
+    )  # fmt: skip
+    ((person,),) = _rows("select distinct person_id from empi_registration")
+    shown = {}
+    for event in records.timeline(system(), person):
+        rows = records.rows(system(), event.data_set, person, event.group_key, org_code=event.org_code)
+        shown[event.data_set] = {cell.label_en: cell.value for row in rows for cell in row.cells}
+        assert rows or event.document_id
+    assert set(shown) == {"matter_order", "matter_appointment", "document", "inpatient_order", "health_event_summary"}
+    assert (shown["matter_order"]["Items"], shown["matter_order"]["State"]) == ("血常规", "已开立")
+    assert (shown["matter_appointment"]["Time"], shown["matter_appointment"]["Place"]) == (
+        "2026-03-10 09:00",
+        "门诊楼 诊室3",
+    )

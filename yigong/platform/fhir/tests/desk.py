@@ -98,7 +98,7 @@ class Api:
         answer = self.client.generic(method, f"/fhir/r4/{path}", data, content_type=kind, headers=headers)
         self.last = answer
         assert status is None or answer.status_code == status, (answer.status_code, answer.content[:1500].decode())
-        return json.loads(answer.content) if answer.content else None
+        return json.loads(answer.content) if "json" in answer.get("Content-Type", "") and answer.content else None
 
     def get(self, path: str, status: int | None = 200, **headers: str) -> Any:
         """GET."""

@@ -159,7 +159,7 @@ def test_every_operation_of_the_surface_holds(live_server: Any, transactional_db
     desk.county()
     desk.application()
     token = desk.token(Application.objects.get())
-    schema = schemathesis.openapi.from_url(f"{live_server.url}/fhir/r4/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{live_server.url}/fhir/r4/openapi.json", timeout=120)
     broken: list[Any] = []
     for operation in (o.ok() for o in schema.get_all_operations()):
         _attacked(operation, token, broken)
@@ -180,7 +180,7 @@ def _attacked(operation: Any, token: str, broken: list[Any]) -> None:
     @given(data=st.data())
     def once(data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy())
-        answer = case.call(headers={"Authorization": f"Bearer {token}"})
+        answer = case.call(headers={"Authorization": f"Bearer {token}"}, timeout=120)
         if answer.status_code >= 500:
             broken.append((case.method, case.formatted_path, case.body, answer.text[:300]))
 

@@ -102,7 +102,7 @@ REFUSALS = [
     ("GET", "Patient?name:above=x", None, 400, "fhir.modifier_unknown"),
     ("GET", "Patient?birthdate=yesterday", None, 400, "fhir.parameter_value"),
     ("GET", "Patient?_count=-1", None, 400, "fhir.parameter_value"),
-    ("GET", "Patient?_format=xml", None, 406, "fhir.format"),
+    ("GET", "Patient?_format=turtle", None, 406, "fhir.format"),
     ("GET", "Patient?_page=gone", None, 410, "fhir.page_gone"),
     ("POST", "Patient", "{", 400, "fhir.not_json"),
     ("POST", "Patient", "[]", 400, "fhir.no_type"),
