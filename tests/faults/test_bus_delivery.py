@@ -31,6 +31,8 @@ from yigong.platform.bus.tests.receivers import Got, HttpReceiver
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 WORK = "from yigong.portal.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
 PATIENTS, EACH = 12, 8
+#: with a result the listener has nothing to say against a message
+RESULT = b"OBX|1|NM|GLU^G||5.6|mmol/L|||||F\r"
 
 
 def database_url() -> str:
@@ -145,7 +147,7 @@ def test_a_sender_that_drips_is_cut_off_and_holds_nobody_back() -> None:
             writer.write(b"x")
             if not answer:
                 good_reader, good_writer = await asyncio.open_connection("127.0.0.1", port)
-                good_writer.write(frame(message("1")))
+                good_writer.write(frame(message("1") + RESULT))
                 answer = await good_reader.readuntil(b"\x1c")
                 good_writer.close()
             try:
@@ -237,7 +239,7 @@ def _send_until_full(port: int, ballast: Path) -> dict[str, list[str]]:
     with socket.create_connection(("127.0.0.1", port), timeout=30) as link:
         for number in range(2000):
             words = noise.randbytes(60_000).hex()  # nothing that could be pressed together
-            raw, code = message(f"D{number}", f"P{number % 5}", words=words), ""
+            raw, code = message(f"D{number}", f"P{number % 5}", words=words) + RESULT, ""
             while code != "AA":
                 link.sendall(frame(raw))
                 code = _answer(link)
