@@ -83,7 +83,8 @@ class _Client(threading.Thread):
 
     def _message(self, control: str) -> bytes:
         head = f"MSH|^~\\&|LIS{self.number}|100000001X|YG|C|20260301||ORU^R01|{control}|P|2.4||||||GB18030"
-        return f"{head}\rPID|||P{self.number}||测试甲\rOBR|1|A{control}\r".encode("gb18030")
+        result = "OBX|1|NM|GLU^葡萄糖||5.1|mmol/L"  # a report without results is answered AE
+        return f"{head}\rPID|||P{self.number}||测试甲\rOBR|1|A{control}\r{result}\r".encode("gb18030")
 
 
 @pytest.fixture
@@ -98,6 +99,15 @@ def server(transactional_db: None, tmp_path: Path) -> Iterator[_Server]:
     server.kill()
 
 
+def _until(clients: list[_Client], count: int) -> None:
+    """Wait for so many acknowledgements of all clients, each of which must still live."""
+    until = time.monotonic() + 120
+    while sum(len(c.acknowledged) for c in clients) < count:
+        assert all(c.is_alive() for c in clients), "a client was answered otherwise than AA"
+        assert time.monotonic() < until, "the listener did not come back"
+        time.sleep(0.02)
+
+
 @pytest.mark.fault
 @pytest.mark.feature("C14", "C17")
 def test_every_acknowledged_message_is_kept_exactly_once(server: _Server) -> None:
@@ -108,14 +118,12 @@ def test_every_acknowledged_message_is_kept_exactly_once(server: _Server) -> Non
         client.start()
     reached = 0
     for _ in range(ROUNDS):
-        while sum(len(c.acknowledged) for c in clients) < reached + 40:
-            time.sleep(0.02)
+        _until(clients, reached + 40)
         time.sleep(chance.random() * 0.5)
         server.kill()
         reached = sum(len(c.acknowledged) for c in clients)
         server.start()
-    while sum(len(c.acknowledged) for c in clients) < reached + 40:
-        time.sleep(0.02)
+    _until(clients, reached + 40)
     stopped.set()
     for client in clients:
         client.join(10)
