@@ -169,6 +169,8 @@ def test_a_database_that_went_away_is_found_again(door: httpx.Client, persons: t
                where datname = current_database() and pid <> pg_backend_pid()"""
         )
         assert cursor.fetchone()[0] > 0
+    connection.close()
+    connection.close_pool()  # the kept connections of this process were cut as well
     statuses = []
     for _ in range(40):
         answer = _ask(door, "identifier", asked, token)

@@ -124,11 +124,11 @@ class Visitor:
 
     def chinese_chrome(self) -> list[str]:
         """Chinese words left in navigation, headings, buttons, tabs, labels and table heads; data do not count."""
-        selector = "nav.yg-rail a, .yg-top h1, .yg-hd > small, .yg-tabs a, button, .yg-btn, th[scope=col], thead th, label, .yg-keys, title"
+        selector = "nav.yg-rail a, .yg-top h1, .yg-hd > small, .yg-tabs a, button, .yg-btn, th[scope=col], thead th, label, .yg-keys, head title"
         if (
             "*" in _kind(self.path) or "/standards/" in self.path
         ):  # the heading is the name of a person, a feed, a standard
-            selector = selector.replace(".yg-top h1, ", "").replace(", title", "")
+            selector = selector.replace(".yg-top h1, ", "").replace(", head title", "")
         said = self.page.eval_on_selector_all(
             selector,
             "es => es.filter(e => !e.closest('[data-yg-data], tbody, .yg-chips, select, [lang]:not(html)')).map(e => {"

@@ -131,9 +131,12 @@ def _comes_back(server: Server) -> bool:
     try:
         number = int((Path(server.data) / "postmaster.pid").read_text("utf-8").split()[0])
         os.kill(number, 0)
-        named = Path(f"/proc/{number}/comm")  # after a restart of the machine the number may be another's
-        if named.exists() and not named.read_text("utf-8").startswith("postgres"):
-            return False
+        # where Linux tells more: after a restart the number may be another's, and a killed server not yet collected is dead
+        told = Path(f"/proc/{number}/stat")
+        if told.exists():
+            named, _sep, rest = told.read_text("utf-8").partition(") ")
+            if not named.endswith("(postgres") or rest[0] in "ZX":
+                return False
     except (OSError, ValueError, IndexError):
         return False
     until = time.monotonic() + PATIENCE
