@@ -60,7 +60,7 @@ def env() -> Env:
         hosts=tuple(h for h in get("YIGONG_HOSTS", "127.0.0.1,localhost,[::1]").split(",") if h),
         public_url=get("YIGONG_URL", "http://127.0.0.1:8000"),
         web_processes=_whole("YIGONG_WEB_PROCESSES", 2),
-        web_threads=_whole("YIGONG_WEB_THREADS", 3),
+        web_threads=_whole("YIGONG_WEB_THREADS", 2),
         kafka=get("YIGONG_KAFKA", ""),
         kafka_prefix=get("YIGONG_KAFKA_PREFIX", "yigong."),
         smtp=get("YIGONG_SMTP", "smtp://127.0.0.1:25"),
