@@ -333,7 +333,8 @@ def _serve_clerk() -> None:
 
     for line in sys.stdin:
         print(json.dumps(_prepare(json.loads(line))), flush=True)
-        connection.close()  # the database may be killed before the next
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # the database may be killed before the next
 
 
 if __name__ == "__main__":

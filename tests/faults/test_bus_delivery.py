@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -161,7 +162,8 @@ def test_a_sender_that_drips_is_cut_off_and_holds_nobody_back() -> None:
         await serving
         return gone, answer
 
-    gone, answer = asyncio.run(play())
+    with ThreadPoolExecutor(1) as pool:  # a browser of earlier tests keeps a loop in this thread
+        gone, answer = pool.submit(asyncio.run, play()).result()
     assert gone < 6 and b"MSA|AA|1" in answer
     assert [m.control_id for m in Message.objects.all()] == ["1"]
 

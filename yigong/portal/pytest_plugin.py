@@ -20,3 +20,13 @@ def fresh_register() -> Iterator[None]:
     kept.forget()
     yield
     kept.forget()
+
+
+@pytest.fixture(autouse=True)
+def fresh_language() -> Iterator[None]:
+    """No test speaks the language of a page that another test read."""
+    from django.utils import translation
+
+    translation.deactivate()
+    yield
+    translation.deactivate()
