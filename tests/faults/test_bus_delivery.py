@@ -117,6 +117,8 @@ def test_workers_killed_and_a_receiver_that_goes_lose_and_double_nothing(worker:
     receiver.close()
     effects: dict[str, bytes] = {}
     for one in got:
+        if len(one.body) < int(one.headers["content-length"]):
+            continue  # its worker was killed while it sent: a receiver acts on whole messages only
         assert effects.setdefault(one.headers["idempotency-key"], one.body) == one.body
     assert Counter(effects.values()) == Counter(
         message(f"{p}-{n}", f"P{p}") for n in range(EACH) for p in range(PATIENTS)

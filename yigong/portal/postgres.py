@@ -31,6 +31,7 @@ DATABASE = "yigong"
 #: durable by default; sized for a two-core machine with some GiB of memory
 SETTINGS = {
     "max_connections": "100",
+    "max_locks_per_transaction": "512",  # a batch holds a lock for each fact that it registers
     "shared_buffers": "512MB",
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
