@@ -12,6 +12,7 @@ import polars as pl
 from django.db import DatabaseError
 from django.db.models import Q
 
+from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.plan import Plan, compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
@@ -23,7 +24,6 @@ from yigong.platform.exchange.models import Mapping as MappingVersion
 from yigong.platform.exchange.readers import BATCH_ROWS, reader
 from yigong.platform.exchange.recognise import Recognised, recognise
 from yigong.platform.exchange.sentences import sentence
-from yigong.platform.exchange.stages import field_kinds
 from yigong.platform.records import documents
 
 #: (files done, files in all, name of the file at hand)

@@ -13,6 +13,7 @@ import polars as pl
 from django.db import transaction
 
 from yigong.edge.extract.api import PLACE, open_source
+from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.plan import PERSON, Plan, compile_mapping
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
@@ -21,7 +22,7 @@ from yigong.platform.exchange.batch import RawBatch
 from yigong.platform.exchange.models import Feed, Quarantined, RowState
 from yigong.platform.exchange.models import Mapping as MappingVersion
 from yigong.platform.exchange.readers.extracted import as_batch
-from yigong.platform.exchange.stages import field_kinds, prepare
+from yigong.platform.exchange.stages import prepare
 from yigong.platform.registry import api as registry
 from yigong.security.api import audit
 from yigong.standards import api as standards

@@ -14,6 +14,7 @@ import polars as pl
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
+from yigong.edge.mapping.plan import Plan, deletes
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault
@@ -23,7 +24,6 @@ from yigong.platform.exchange import following, quarantine
 from yigong.platform.exchange.batch import DOCUMENT, OP, Batch, DocumentFacts, RawBatch
 from yigong.platform.exchange.events import OrgCount, RecordsLoaded
 from yigong.platform.exchange.lanes import Turn, side_by_side
-from yigong.platform.exchange.mapping import Plan, deletes
 from yigong.platform.exchange.models import BatchRun, Feed, Finding, Job, Tally
 from yigong.platform.exchange.stages import INSTITUTION, Prepared, Rejected, prepare
 from yigong.platform.records import api as records

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.plan import Plan, compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
@@ -23,7 +24,6 @@ from yigong.platform.exchange.models import Mapping as MappingVersion
 from yigong.platform.exchange.pipeline import Progress, Totals
 from yigong.platform.exchange.readers import BATCH_ROWS, reader
 from yigong.platform.exchange.sentences import sentence
-from yigong.platform.exchange.stages import field_kinds
 
 log = logging.getLogger("yigong.exchange")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
+from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.plan import compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
@@ -24,7 +25,6 @@ from yigong.platform.exchange.models import (
 from yigong.platform.exchange.pipeline import Progress, Totals
 from yigong.platform.exchange.readers import BATCH_ROWS, READERS, reader
 from yigong.platform.exchange.schedule import parse
-from yigong.platform.exchange.stages import field_kinds
 from yigong.security.api import audit
 
 

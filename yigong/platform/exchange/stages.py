@@ -6,11 +6,15 @@ import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import polars as pl
 
+from yigong.edge.mapping.convert import Output, as_kind, failure
+from yigong.edge.mapping.fields import field_kinds
+from yigong.edge.mapping.findings import NO_FINDINGS, found, merged, reasons_by_row, rejected_rows
+from yigong.edge.mapping.plan import TROUBLE, Plan, deletes
+from yigong.edge.mapping.rules import quality_findings
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.batch import (
     DOCUMENT,
@@ -20,7 +24,6 @@ from yigong.platform.exchange.batch import (
     PLACE,
     RAW,
     REQUIRED,
-    WAIST,
     Batch,
     DocumentFacts,
     MatterFacts,
@@ -30,16 +33,8 @@ from yigong.platform.exchange.batch import (
     StandardBatch,
     Unreadable,
 )
-from yigong.platform.exchange.convert import DTYPE, Output, as_kind, failure
-from yigong.platform.exchange.findings import NO_FINDINGS, found, merged, reasons_by_row, rejected_rows
-from yigong.platform.exchange.mapping import TROUBLE, FieldKind, Plan, deletes
-from yigong.platform.exchange.quality import quality_findings
 from yigong.standards import api as standards
 
-#: a kind of the standards -> a kind of the exchange
-KINDS = {
-    "text": "text", "number": "number", "date": "date", "instant": "datetime", "time": "time", "flag": "boolean",
-}  # fmt: skip
 TROUBLES = {
     "encoding": Reason("encoding", "", "这一行有无法解码的字节", "the row has bytes that do not decode"),
     "ragged": Reason("ragged", "", "这一行的列比表头多", "the row has more columns than the header"),
@@ -90,26 +85,6 @@ class Prepared:
     adds: bool = False
     matters: Sequence[MatterFacts] = ()
     merges: Sequence[MergeFacts] = ()
-
-
-@cache
-def field_kinds() -> Mapping[str, Mapping[str, FieldKind]]:
-    """The data sets of the standard as a mapping must know them."""
-    declared = standards.load()
-    return {name: _kinds_of(name) for name in declared.data_sets}
-
-
-def _kinds_of(data_set: str) -> Mapping[str, FieldKind]:
-    declared = standards.load()
-    sets = declared.value_sets
-    return {
-        f.identifier: FieldKind(KINDS[f.kind], f.name_zh, _by_name(sets.get(f.value_set_id)))
-        for f in declared.data_sets[data_set].fields
-    }
-
-
-def _by_name(value_set: Any) -> Mapping[str, str] | None:
-    return {c.name_zh: c.code for c in value_set.codes.values()} if value_set else None
 
 
 def prepare(batch: Batch, plan: Plan | None, org_code: str, institutions: Collection[str]) -> Prepared:
@@ -163,7 +138,7 @@ def _standard(batch: StandardBatch, institutions: Collection[str]) -> Prepared:
 
 def _cast(data_set: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Columns that came as text, in the kinds the data set asks for, and findings for what cannot be."""
-    kinds = {name: (kind.type, kind.name) for name, kind in _kinds_of(data_set).items()} | {
+    kinds = {name: (kind.type, kind.name) for name, kind in field_kinds()[data_set].items()} | {
         "event_at": ("datetime", "")
     }
     wanted = [
@@ -266,4 +241,4 @@ def _shifted(findings: pl.DataFrame, out: pl.Series) -> pl.DataFrame:
     return findings.with_columns((~pl.col("row").is_in(out.implode())).alias("kept"))
 
 
-__all__ = ["DTYPE", "WAIST", "Prepared", "Rejected", "field_kinds", "prepare"]
+__all__ = ["Prepared", "Rejected", "prepare"]

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from django.db import connection
 
+from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.plan import compile_mapping
 from yigong.kit import ctx as actors
 from yigong.kit.clock import now
@@ -18,7 +19,6 @@ from yigong.outbox.models import OutboxEvent
 from yigong.platform.exchange import pipeline, running, services
 from yigong.platform.exchange.batch import RawBatch
 from yigong.platform.exchange.models import Job, Quarantined, Tally
-from yigong.platform.exchange.stages import field_kinds
 from yigong.platform.exchange.tests import lab
 from yigong.platform.records import api as records
 

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.file import parse
 from yigong.edge.mapping.plan import compile_mapping
 from yigong.platform.exchange import editing, suggest, units
-from yigong.platform.exchange.stages import field_kinds
 from yigong.platform.exchange.tests import lab
 
 MAPPINGS = Path(__file__).resolve().parents[3] / "demo" / "sources" / "mappings"

@@ -12,13 +12,13 @@ import polars as pl
 import pytest
 from django.db import connection
 
+from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.plan import compile_mapping
 from yigong.kit import ctx as actors
 from yigong.platform.exchange import pipeline, running, services
 from yigong.platform.exchange.batch import RawBatch
 from yigong.platform.exchange.lanes import Turn, overlap, side_by_side
 from yigong.platform.exchange.models import BatchRun, FeedState, Job
-from yigong.platform.exchange.stages import field_kinds
 from yigong.platform.exchange.tests import lab
 
 pytestmark = [pytest.mark.feature("C06")]
