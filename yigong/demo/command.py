@@ -20,6 +20,7 @@ from yigong.demo.state import State
 from yigong.kit import ctx as actors
 from yigong.kit.clock import today
 from yigong.outbox import api as outbox
+from yigong.platform.bus import api as bus
 from yigong.platform.warehouse import api as warehouse
 from yigong.quality import api as quality
 
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
     if not state.residents or not loading.is_loaded():
         state = _load(folder, options.residents, options.seed)
     arrival.put_map(Path(settings.COUNTY_MAP))
+    bus.gather()
     logins = arrival.make_users(folder)
     report.show(console, logins, serving=not options.once)
     if options.once:

@@ -27,13 +27,21 @@ class Entry:
     route: str
     action: str
     badge: str = ""  # dotted path of a function (ctx) -> int
+    under: str = ""  # where its other pages lie, when that is not below its own address
 
 
 ENTRIES = (
     Entry(_("工作台"), "layout-dashboard", "home", "home.view"),
     Entry(_("患者"), "user-search", "sharing:search", "person.search"),
     Entry(_("转诊"), "arrows-exchange", "referral:inbox", "referral.view", "yigong.collaboration.referral.api:waiting"),
-    Entry(_("主索引"), "fingerprint", "empi:review", "empi.view", "yigong.platform.empi.api:review_count"),
+    Entry(
+        _("主索引"),
+        "fingerprint",
+        "empi:review",
+        "empi.view",
+        "yigong.platform.empi.api:review_count",
+        "/platform/empi/",
+    ),
     Entry(_("交换"), "topology-star-3", "exchange:monitor", "exchange.view", "yigong.platform.exchange.api:open_count"),
     Entry(
         _("边缘节点"), "server-2", "edge:nodes", "exchange.edge.view", "yigong.platform.exchange.edge.api:silent_count"
@@ -73,16 +81,18 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 def _nav(request: HttpRequest, ctx: Ctx) -> list[dict[str, Any]]:
     """The entries the actor may open; of those whose address the page lies under, the nearest alone is marked."""
     found = [item for entry in ENTRIES if ctx.may(entry.action) and (item := _item(request, ctx, entry))]
-    nearest = max((len(i["url"]) for i in found if i["active"]), default=0)
-    return [{**i, "active": i["active"] and len(i["url"]) == nearest} for i in found]
+    nearest = max(item["active"] for item in found) if found else 0
+    return [{**item, "active": bool(nearest) and item["active"] == nearest} for item in found]
 
 
 def _item(request: HttpRequest, ctx: Ctx, entry: Entry) -> dict[str, Any] | None:
     url = _address(entry.route)
     if not url:
         return None
-    inside = request.path == url if url == "/" else request.path.startswith(url)
-    return {"label": entry.label, "icon": entry.icon, "url": url, "badge": _badge(ctx, entry.badge), "active": inside}
+    home = entry.under or url
+    inside = request.path == home if home == "/" else request.path.startswith(home)
+    near = len(home) if inside else 0
+    return {"label": entry.label, "icon": entry.icon, "url": url, "badge": _badge(ctx, entry.badge), "active": near}
 
 
 @cache

@@ -148,12 +148,11 @@ def county_map(
     say = words or (lambda value: f"{value:g}")
     areas = [_area(f, place, values, bounds, links or {}, say, by) for f in features]
     spots = {n.key: place((n.longitude, n.latitude)) for n in nodes}
+    heights = label_heights(nodes, spots)
     context = {
         "areas": areas,
         "choropleth": values is not None,
-        "nodes": [
-            {"node": n, "x": spots[n.key][0], "y": spots[n.key][1], "label_y": _label_y(n, spots)} for n in nodes
-        ],
+        "nodes": [{"node": n, "x": spots[n.key][0], "y": spots[n.key][1], "label_y": heights[n.key]} for n in nodes],
         "ties": [drawn for t in ties if (drawn := _tie(t, spots, ties))],
         "width": width,
         "height": height,
@@ -204,12 +203,27 @@ def _path(points: Sequence[Point]) -> str:
     return "M" + "L".join(f"{x:g},{y:g}" for x, y in points) + "Z"
 
 
-def _label_y(node: Node, spots: Mapping[str, Point]) -> float:
-    """Below the node; above it where another node stands close below."""
-    x, y = spots[node.key]
-    crowded = any(k != node.key and abs(x - a) < 50 and 0 < b - y < 36 for k, (a, b) in spots.items())
-    room = 42 if node.tone == "hub" else 24
-    return round(y - room + 10 if crowded else y + room, 1)
+def label_heights(nodes: Sequence[Node], spots: Mapping[str, Point]) -> dict[str, float]:
+    """The base line of each label: below its node, or above where it would cover another label or node less."""
+    taken = [(x - 10, y - 10, x + 10, y + 10) for x, y in spots.values()]
+    heights = {}
+    for node in sorted(nodes, key=lambda n: spots[n.key][1]):
+        x, y = spots[node.key]
+        room, half = (42 if node.tone == "hub" else 24), 6 * len(f"{node.word}") + 2
+        boxes = {at: (x - half, at - 11, x + half, at + 3) for at in (y + room, y - room + 10)}
+        best = min(boxes, key=lambda at: sum(_covered(boxes[at], other) for other in taken))
+        taken.append(boxes[best])
+        heights[node.key] = round(best, 1)
+    return heights
+
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def _covered(one: Box, other: Box) -> float:
+    """The area that two boxes share."""
+    wide, high = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    return wide * high if wide > 0 and high > 0 else 0.0
 
 
 def _tie(tie: Tie, spots: Mapping[str, Point], ties: Sequence[Tie]) -> dict[str, Any] | None:

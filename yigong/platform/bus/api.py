@@ -3,7 +3,7 @@
 from yigong.platform.bus.content import Content
 from yigong.platform.bus.envelope import Envelope, acknowledgement, open_envelope
 from yigong.platform.bus.journal import accept, journalled
-from yigong.platform.bus.register import offer, save_inward, save_outward, save_service
+from yigong.platform.bus.register import gather, offer, save_inward, save_outward, save_service
 from yigong.platform.bus.retention import purge
 from yigong.platform.bus.routes import save_route
 from yigong.platform.bus.runs import begin, save_process
@@ -26,6 +26,7 @@ __all__ = [
     "clean",
     "dead_count",
     "endpoints_of",
+    "gather",
     "journalled",
     "messages",
     "offer",

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 
 import pytest
 from django import forms
@@ -46,6 +47,17 @@ def test_nodes_speak_by_shape_and_link() -> None:
     html = maps.county_map(county(), nodes=nodes, ties=[maps.Tie("ok", "bad", 5, "bad"), maps.Tie("ok", "nowhere")])
     assert all(f'href="/n/{t}"' in html and f"yg-nd {t}" in html for t in maps.TONES)
     assert html.count('class="link') == 1
+
+
+@pytest.mark.feature("C09")
+def test_labels_of_close_nodes_keep_clear_of_each_other() -> None:
+    """Of nodes in a column no label lies on another or on a node; a node alone has its label below."""
+    spots = {"石桥": (100, 60), "妇幼": (104, 105), "东街": (100, 141), "alone": (300, 100)}
+    heights = maps.label_heights([maps.Node(k, k, 0, 0) for k in spots], spots)
+    assert heights["alone"] == 124
+    column = sorted([heights["石桥"], heights["妇幼"], heights["东街"]])
+    assert all(later - earlier >= 14 for earlier, later in pairwise(column))
+    assert not any(abs(label - 4 - y) < 14 for label in column for x, y in spots.values() if x < 200)
 
 
 @given(st.lists(st.tuples(st.floats(100, 120), st.floats(20, 40)), min_size=3, max_size=30))

@@ -149,6 +149,8 @@ def test_the_log_tells_what_moved_with_a_decision_and_exports_it(clerk: Client) 
         ("同一人", "1", "2", "3", "专员7", "同一张照片")
     ]
     assert Audit.objects.filter(action="empi.export").count() == 1
+    rail = text(clerk.get(place)).partition("</nav>")[0]
+    assert f'href="{reverse("empi:review")}" class="on" aria-current="page"' in rail, "the entry of the index is marked"
     for wanted, count in (({"verb": "confirm"}, 1), ({"verb": "split"}, 0), ({"source": "people"}, 1),
                           ({"source": "machine"}, 0), ({"q": "王秀兰"}, 1), ({"q": "赵"}, 0), ({"at": "1"}, 1)):  # fmt: skip
         assert text(clerk.get(place, wanted)).count("同一张照片") == count, wanted

@@ -268,8 +268,14 @@
     $$("[data-yg-toast]").forEach(run);
     const first = rows();
     if (first.length && !first.some((r) => r.tabIndex === 0)) first[0].tabIndex = 0;
+    $$(".yg-tabs > .on").forEach(showTab);
     tickLimits();
     mountCharts(false);
+  }
+  // on a narrow screen the tab that is open may lie beyond the edge
+  function showTab(tab) {
+    const bar = tab.parentElement, at = tab.getBoundingClientRect(), room = bar.getBoundingClientRect();
+    if (at.left < room.left || at.right > room.right) bar.scrollLeft += at.left - room.left - (room.width - at.width) / 2;
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mount); else mount();
 })();
