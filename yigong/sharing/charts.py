@@ -42,6 +42,10 @@ def _line(r: records.LabResult) -> tuple[str, str, str, str, str]:
     return day, institution.short_name if institution else r.source.org_code, value, r.unit, limits
 
 
+#: how a time axis tells its moments: a bare number of the day says nothing
+DAYS = {"year": "{yyyy}", "month": "{yyyy}-{MM}", "day": "{MM}-{dd}", "hour": "{HH}:{mm}"}
+
+
 def trend_option(series: Sequence[records.LabResult]) -> dict[str, Any]:
     """What ECharts draws for results of one item, oldest first."""
     points = [r for r in series if r.value is not None]
@@ -52,7 +56,7 @@ def trend_option(series: Sequence[records.LabResult]) -> dict[str, Any]:
     return {
         "grid": {"left": 44, "right": 24, "top": 18, "bottom": 26},
         "tooltip": {"trigger": "item"},
-        "xAxis": {"type": "time", "splitLine": {"show": False}, "splitNumber": 4},
+        "xAxis": {"type": "time", "splitLine": {"show": False}, "splitNumber": 4, "axisLabel": {"formatter": DAYS}},
         "yAxis": {"type": "value", "scale": True, **_extent(points, low, high)},
         "series": [
             {

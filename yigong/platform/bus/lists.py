@@ -68,6 +68,23 @@ class Owner(Inst):
         return super().plain(row) if self.fact(row) else "—"
 
 
+class Provider(Inst):
+    """The mark of who offers a service, in a word where it is the platform itself."""
+
+    def cell(self, row: object) -> object:
+        return super().cell(row) if self.fact(row) else self.plain(row)
+
+    def plain(self, row: object) -> str:
+        return super().plain(row) if self.fact(row) else str(_("平台"))
+
+
+class Quota(Number):
+    """A bound of calls; 0 is none."""
+
+    def plain(self, row: object) -> str:
+        return super().plain(row) if self.fact(row) else str(_("不限"))
+
+
 class Maybe(Text):
     """Words that need not be there."""
 
@@ -179,13 +196,13 @@ class ServiceList(ListPage):
     columns = (
         State("state", _("状态"), words.SERVICES),
         Text("title", _("服务名称"), order="title", lead=True, second="code"),
-        Text("version", _("版本"), order="version"),
+        Code("version", _("版本"), words.EDITIONS, order="version"),
         Code("kind", _("协议"), words.KINDS),
-        Owner("owner_org", _("提供方")),
+        Provider("owner_org", _("提供方")),
         Number("endpoints", _("端点"), order="endpoints"),
         Number("subscribers", _("订阅方"), order="subscribers"),
         Number("requested", _("待审批"), order="requested"),
-        Number("quota_per_minute", _("每分钟配额")),
+        Quota("quota_per_minute", _("每分钟配额")),
     )
     filters = (
         Choice("state", _("状态"), [(k, w) for k, (_t, w) in words.SERVICES.items()]),

@@ -53,7 +53,7 @@ def service(request: HttpRequest, service_id: int) -> HttpResponse:
         for s in register_reads.subscriptions(found)
     ]
     context = {
-        "service": found, "state": words.SERVICES[found.state], "kind": words.KINDS.get(found.kind, found.kind),
+        "service": found, "state": words.SERVICES[found.state], "kind": words.KINDS.get(found.kind, found.kind), "version": words.EDITIONS.get(found.version, found.version),
         "endpoints": [(e, words.ENDPOINTS.get(e.state, ("unk", e.state))) for e in places], "subscribed": subscribed,
         "callers": register_reads.callers(found), "figures": register_reads.figures(out) if out else None,
         "buttons": words.buttons(SERVICE, found.state, ctx, "bus.manage"), "moves": _moves(found),
@@ -170,7 +170,7 @@ def endpoint(request: HttpRequest, endpoint_id: int) -> HttpResponse:
     theirs = selectors.deliveries(ctx, endpoint=found.code)
     context = {
         "endpoint": found, "state": words.ENDPOINTS.get(found.state, ("unk", found.state)), "gate": held,
-        "breaker": words.BREAKERS[held.breaker if held else ""], "kind": words.KINDS.get(found.kind, found.kind),
+        "breaker": words.BREAKERS[held.breaker if held else ""], "kind": words.KINDS.get(found.kind, found.kind), "version": words.EDITIONS.get(found.version, found.version),
         "figures": register_reads.figures([found.pk]) if held else None, "sends": found.direction == SENDS,
         "waiting": theirs.filter(state__in=["waiting", "sending"]).count(), "dead": theirs.filter(state="dead").count(),
         "latest": [(d, words.DELIVERIES[d.state]) for d in theirs.order_by("-pk")[:10]],

@@ -15,6 +15,8 @@ SERVICES = {
     "draft": ("idle", _("草稿")), "published": ("ok", _("已发布")), "suspended": ("hold", _("已暂停")),
     "deprecated": ("warn", _("将退役")), "retired": ("unk", _("已退役")),
 }  # fmt: skip
+#: versions that the standards name by their set of services
+EDITIONS = {"regional": _("区域 EHR-PL"), "newer": _("医院 H02–H09"), "local": _("本平台自定义")}
 SUBSCRIPTIONS = {
     "requested": ("wait", _("待审批")), "active": ("ok", _("已生效")), "suspended": ("hold", _("已暂停")), "ended": ("unk", _("已终止")),
 }  # fmt: skip
