@@ -89,7 +89,7 @@ def view(original: bytes, standards: Any, *, media_type: str = "application/xml"
         author=head.author_name,
         authored_at=head.authored_at,
         sections=tuple(_sections(document, by_section, standards)),
-        signatures=tuple(_signatures(document)),
+        signatures=tuple(_signatures(document, standards)),
         findings=tuple(document.findings),
     )
 
@@ -248,14 +248,15 @@ def _patient(document: ClinicalDocument, standards: Any) -> Iterator[Entry]:
             yield entry
 
 
-def _signatures(document: ClinicalDocument) -> Iterator[Entry]:
+def _signatures(document: ClinicalDocument, standards: Any) -> Iterator[Entry]:
     """Who signed, in which role, and when."""
     for node in [*document.root.findall("legalAuthenticator"), *document.root.findall("authenticator")]:
         own = [read for read in document.reads if node in read.node.iterancestors()]
         name = next((r for r in own if r.node.tag == "name"), None)
         time = next((_dated(r, r.value.text) for r in own if r.node.tag == "time"), "")
         if name is not None:
-            yield Entry(name.label if name.words else "签名", _plain(name.value.text), time)
+            zh, en = _label(name, document, standards) if name.words else ("签名", "Signature")
+            yield Entry(zh, _plain(name.value.text), time, label_en=en)
 
 
 def _message(original: bytes) -> DocumentView:

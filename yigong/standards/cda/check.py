@@ -87,11 +87,15 @@ def _sections(root: etree._Element, tables: Tables, wanted: list[tuple[Any, int]
             body = root.find("component/structuredBody")
             needed = sum(place.section_zh == section.title_zh for place, _ in wanted)
             rule = "section_missing" if needed else "section_absent"
-            called = (section.title_zh, section.title_en)
+            called = (section.title_zh or section.display, section.title_en or section.display)
             yield found(rule, body if body is not None else root, name=called, more=needed)
         for code in others:
             if section.loinc and code.get("code") == section.loinc:
-                yield found("section_code_system", code, name=(section.title_zh, section.title_en))
+                yield found(
+                    "section_code_system",
+                    code,
+                    name=(section.title_zh or section.display, section.title_en or section.display),
+                )
 
 
 def _forms(tables: Tables, hits: Hits, standards: Any) -> Iterator[Found]:

@@ -81,7 +81,7 @@ def _sections(root: etree._Element, declared: Any, wanted: list[Any]) -> Iterato
     codes = list(root.iterfind(".//section/code"))
     given = {code.get("code", "") for code in codes} | {code.get("displayName", "") for code in codes}
     for section in declared.sections:
-        name = (section.title_zh, section.title_en)
+        name = (section.title_zh or section.display, section.title_en or section.display)
         if (section.loinc or section.display) not in given:
             needed = sum(place.section_zh == section.title_zh for place in wanted)
             rule = "section_missing" if needed else "section_absent"
