@@ -16,7 +16,8 @@ from yigong.platform.registry import api as registry
 from yigong.standards.api import load as standards
 from yigong.standards.cda.check import check_document
 from yigong.standards.cda.checks import Report
-from yigong.standards.cda.write import Loss, losses, write_document
+from yigong.standards.cda.loss import Loss, losses
+from yigong.standards.cda.write import write_document
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,8 +129,9 @@ def test_who_may_issue(enter: Enter, cast: Cast) -> None:
 def test_every_data_set_makes_its_documents(cast: Cast, name: str) -> None:
     """每个数据集的一行记录都能生成它的共享文档，写入的值读回来相同，没有写入的逐条列出。"""
     from yigong.platform.documents.domain import as_text, gather
+    from yigong.standards.cda.loss import canonical, losses
     from yigong.standards.cda.plan import probe
-    from yigong.standards.cda.write import canonical, losses, write_document
+    from yigong.standards.cda.write import write_document
 
     data_set = load().data_sets[name]
     kind = next(k for k in load().documents.values() if data_set.key in k.data_sets and k.code.startswith("C"))

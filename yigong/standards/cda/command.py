@@ -15,7 +15,8 @@ from yigong.kit.errors import Refused
 from yigong.standards.api import load
 from yigong.standards.cda.check import check_document
 from yigong.standards.cda.checks import Report
-from yigong.standards.cda.write import losses, placeless, write_document
+from yigong.standards.cda.loss import losses, placeless
+from yigong.standards.cda.write import write_document
 
 COLORS = {"error": "red", "warning": "yellow", "info": "cyan"}
 SAID = {

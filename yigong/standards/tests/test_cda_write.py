@@ -17,8 +17,9 @@ from yigong.standards.api import load
 from yigong.standards.cda.api import open_document
 from yigong.standards.cda.check import check_document
 from yigong.standards.cda.command import main
+from yigong.standards.cda.loss import losses
 from yigong.standards.cda.plan import plan_of, probe
-from yigong.standards.cda.write import losses, write_document
+from yigong.standards.cda.write import write_document
 
 S = load()
 CODES = [code for code in S.documents if code.startswith("C00")]
