@@ -149,10 +149,10 @@ def clusters(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> Linke
     refused = np.zeros(max(1, len(found)), np.uint8)
     guard = model.at(model.guards["two_numbers"]) if "two_numbers" in model.guards else -1
     cluster.grow(
-        order, len(found), found.left, found.right, found.scores, found.levels, rows, model.width, n, guard, model.program,
-        len(model.comparisons), known.alike, known.kin, model.weights, model.relation_program, len(model.relations),
+        order, len(found), found.left, found.right, found.scores, found.levels, rows, model.width, n, guard, model.veto,
+        model.program, len(model.comparisons), known.alike, known.kin, model.weights, model.relation_program, len(model.relations),
         model.clusters["clip"] * UNIT, model.clusters["need"] * UNIT, model.clusters["most"], root, next_of, size,
-        held, best, reason, refused,
+        held, best, reason, refused, np.empty(max(1, n), np.uint8),
     )  # fmt: skip
     return Linked(model, rows, found, refused, root, best, reason)
 
