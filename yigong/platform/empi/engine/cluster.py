@@ -21,6 +21,15 @@ def root_of(root, i):  # type: ignore[no-untyped-def]
 
 
 @inner
+def fetch_edge(e, left, right, scores, levels):  # type: ignore[no-untyped-def]
+    """Has what is known of a pair fetched."""
+    fetch(left, e)
+    fetch(right, e)
+    fetch(scores, e)
+    fetch(levels, e)
+
+
+@inner
 def fetch_node(i, root, next_of, size, held, best, reason, rows, width):  # type: ignore[no-untyped-def]
     """Has what is known of row *i* fetched."""
     fetch(root, i)
@@ -65,32 +74,36 @@ def agree(
 
 
 @kernel
-def grow(
-    order: U32s, edges: I64, left: U32s, right: U32s, scores: I32s, levels: I64s, rows: I64s, width: I64, n: I64, number: I64,
-    veto: I64, program: I64s, count: I64, alike: I64s, kin: I16s, weights: I32s, relations: I64s, related: I64, clip: I64,
-    need: I64, most: I64, root: U32s, next_of: U32s, size: U32s, held: I64s, best: I32s, reason: U32s,
-    refused: U8s, odd: U8s,
+def begin(
+    rows: I64s, width: I64, lo: I64, hi: I64, number: I64, veto: I64, root: U32s, next_of: U32s, size: U32s, held: I64s,
+    odd: U8s,
 ) -> I64:  # fmt: skip
-    """Joins clusters along the edges in *order*; notes the best score and reason of every record.
+    """Every row a cluster of its own, with its trusted number and whether it may meet a veto.
 
     *veto* is the column of a name's newborn bits where only those can lead to a veto, -1 where nothing can, -2 else.
     """
-    for i in range(n):
+    for i in range(lo, hi):
         root[i] = i
         next_of[i] = i
         size[i] = 1
         state = rows[i * width + number + 1] & 7 if number >= 0 else 0
-        trusted = state == 4 or state == 6
-        held[i] = rows[i * width + number] if trusted else 0
+        held[i] = rows[i * width + number] if state == 4 or state == 6 else 0
         odd[i] = (rows[i * width + veto] >> 47) & 1 if veto >= 0 else -1 - veto
+    return 0
+
+
+@kernel
+def grow(
+    order: U32s, edges: I64, left: U32s, right: U32s, scores: I32s, levels: I64s, rows: I64s, width: I64, program: I64s,
+    count: I64, alike: I64s, kin: I16s, weights: I32s, relations: I64s, related: I64, clip: I64, need: I64, most: I64,
+    root: U32s, next_of: U32s, size: U32s, held: I64s, odd: U8s, best: I32s, reason: U32s, refused: U8s,
+) -> I64:  # fmt: skip
+    """Joins clusters along the edges in *order*; notes the best score and reason of every record."""
     joined = 0
     for t in range(edges):
         if t + 32 < edges:
-            far, near = int(order[t + 32]), int(order[t + 16])
-            fetch(left, far)
-            fetch(right, far)
-            fetch(levels, far)
-            fetch(scores, far)
+            fetch_edge(int(order[t + 32]), left, right, scores, levels)
+            near = int(order[t + 16])
             fetch_node(int(left[near]), root, next_of, size, held, best, reason, rows, width)
             fetch_node(int(right[near]), root, next_of, size, held, best, reason, rows, width)
         e = int(order[t])
@@ -126,9 +139,34 @@ def grow(
             if reason[w] == 0 or scores[e] > best[w]:
                 best[w] = scores[e]
                 reason[w] = e + 1
+    return joined
+
+
+@kernel
+def settle(root: U32s, n: I64) -> I64:
+    """Every row pointed at the root of its cluster."""
     for i in range(n):
         root[i] = root_of(root, i)
-    return joined
+    return 0
+
+
+@kernel
+def knots(left: U32s, right: U32s, edges: I64, n: I64, root: U32s) -> I64:
+    """The rows that hang together along any edges: the same root for all of them."""
+    for i in range(n):
+        root[i] = i
+    for e in range(edges):
+        if e + 16 < edges:
+            fetch(root, int(left[e + 16]))
+            fetch(root, int(right[e + 16]))
+        a, b = root_of(root, int(left[e])), root_of(root, int(right[e]))
+        if a < b:
+            root[b] = a
+        else:
+            root[a] = b
+    for i in range(n):
+        root[i] = root_of(root, i)
+    return 0
 
 
 @kernel
@@ -158,3 +196,14 @@ def falling(
     some = order[tied]
     order[tied] = some[np.lexsort((right[some], left[some], key[tied]))]
     return order.astype(np.uint32)
+
+
+def shares(
+    order: NDArray[np.uint32], left: NDArray[np.uint32], knot: NDArray[np.uint32], parts: int
+) -> list[NDArray[np.uint32]]:
+    """The order cut into so many, whole knots in each: what happens in one knot does not depend on any other."""
+    if parts == 1:
+        return [order]
+    share = (knot * np.uint32(2654435769) >> np.uint32(16)) % np.uint32(parts)
+    of = share.astype(np.uint8)[left[order]]
+    return [order[of == part] for part in range(parts)]
