@@ -122,7 +122,7 @@ def run(
         say("学习权重", "learning weights")
         model = learn.train_model(rows, model, runs)
     say("比较记录对", "comparing pairs")
-    found = pairs.make(runs, model, int(np.ceil(threshold_of(model) * UNIT)))
+    found = pairs.make(runs, model, int(np.ceil(threshold_of(model) * UNIT)), spend=True)
     del runs
     say("聚类", "clustering")
     return replace(clusters(rows, model, found), names=called)

@@ -110,13 +110,22 @@ def cut(array: NDArray[Any], size: int) -> NDArray[Any]:
     return array
 
 
-def make(runs: Runs, model: Model, floor: int, *, nth: int = 1) -> Pairs:
-    """The pairs that score at least *floor*, each once, in the order of the rules under which they first meet."""
+def make(runs: Runs, model: Model, floor: int, *, nth: int = 1, spend: bool = False) -> Pairs:
+    """The pairs that score at least *floor*, each once, in the order of the rules under which they first meet.
+
+    *spend*: drop the runs of each rule when its pairs are made.
+    """
     jobs = []
     for space, run in enumerate(runs.spaces):
         edges = _edges(run, THREADS if run.size > 20_000 else 1)
-        jobs += [pool().submit(_make, runs, model, space, a, b, floor, nth) for a, b in edges]
-    return _joined([job.result() for job in jobs])
+        jobs.append([pool().submit(_make, runs, model, space, a, b, floor, nth) for a, b in edges])
+    made: list[Pairs] = []
+    for space in range(len(jobs)):
+        made += [job.result() for job in jobs[space]]
+        jobs[space] = []
+        if spend:
+            runs.spaces[space] = np.empty(0, np.uint32)
+    return _joined(made)
 
 
 def _edges(run: NDArray[np.uint32], parts: int) -> list[tuple[int, int]]:
