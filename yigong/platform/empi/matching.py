@@ -15,8 +15,8 @@ from yigong.platform.empi import alike, rules
 from yigong.platform.empi.bands import AUTO, NONE, PLACEHOLDER, REVIEW, UNKNOWN
 from yigong.platform.empi.clusters import CERTAIN
 from yigong.platform.empi.engine import api as engine
-from yigong.platform.empi.engine import standard
-from yigong.platform.empi.engine.pairs import key_frame, keys_of, score_between
+from yigong.platform.empi.engine import link, standard
+from yigong.platform.empi.engine.pairs import Pairs, key_frame, keys_of, score_between
 from yigong.platform.empi.engine.score import UNIT
 from yigong.platform.empi.identity import one_form, trust_word
 from yigong.platform.empi.rules import model
@@ -105,6 +105,20 @@ class Board:
         a = np.fromiter((self.place[one] for one in left), np.uint32)
         b = np.fromiter((self.place[one] for one in right), np.uint32)
         return score_between(self.rows, model(), a, b).scores / UNIT
+
+    def clusters(self, edges: pl.DataFrame) -> tuple[dict[int, int], list[tuple[float, int, int]]]:
+        """What a bulk run makes of these registrations along *edges* (``left, right, score``): for each registration the one
+        that stands for its cluster, and the best pairs (score, left, right) that joined, the strongest first."""
+        if edges.is_empty():
+            return {one: one for one in self.place}, []
+        ids = list(self.place)
+        a, b = (np.fromiter(map(self.place.__getitem__, edges.get_column(n)), np.uint32) for n in ("left", "right"))
+        scores = np.round(edges.get_column("score").to_numpy() * UNIT).astype(np.int32)
+        made = link.clusters(self.rows, model(), Pairs(a, b, score_between(self.rows, model(), a, b).levels, scores))
+        best = [(float(made.pairs.scores[n] / UNIT), int(made.pairs.left[n]), int(made.pairs.right[n]))
+                for n in np.unique(made.reason[made.reason > 0] - 1).tolist()]  # fmt: skip
+        root = {one: ids[place] for one, place in zip(ids, made.root.tolist(), strict=True)}
+        return root, [(score, ids[x], ids[y]) for score, x, y in sorted(best, reverse=True)]
 
     def agree(self, members: Mapping[int, list[int]]) -> Callable[[int, int], bool]:
         """Whether two groups fit as wholes: the mean over all cross pairs, with the loudest voices clipped."""
