@@ -14,8 +14,6 @@ from yigong.platform.empi.engine import parse
 
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK_SIGNS = "10X98765432"
-#: last digits of numbers of 15 that were kept for people born before 1900
-OF_CENTENARIANS = ["996", "997", "998", "999"]
 #: a number under more different names than this says nothing about anybody
 MANY_NAMES = 5
 #: the engine's states of resident numbers in the index's words; all other numbers are ``bad``, or ``other`` with another paper
@@ -32,19 +30,11 @@ def trust_word(state: int, id_no: str | None, id_type_code: str | None) -> str:
     return _WORDS.get(state, "bad")
 
 
-def check_sign(first17: pl.Expr) -> pl.Expr:
-    """The eighteenth sign that belongs to seventeen digits."""
-    total = pl.sum_horizontal(first17.str.slice(i, 1).cast(pl.Int32, strict=False) * w for i, w in enumerate(WEIGHTS))
-    return pl.lit(CHECK_SIGNS).str.slice(total % 11, 1)
-
-
-def one_form() -> pl.Expr:
+def one_form(numbers: pl.Series) -> pl.Series:
     """``id_no`` in its 18-sign form, null where nothing is left of it; a number of another kind of paper stays as it is."""
-    bare = pl.col("id_no").str.to_uppercase().str.replace_all(r"[^0-9A-Z]", "")
-    tail = bare.str.slice(12, 3).is_in(OF_CENTENARIANS)
-    long = bare.str.slice(0, 6) + pl.when(tail).then(pl.lit("18")).otherwise(pl.lit("19")) + bare.str.slice(6, 9)
-    old = pl.when(bare.str.contains(r"^\d{15}$")).then(long + check_sign(long)).otherwise(bare)
-    return pl.when(bare != "").then(old).alias("id_no")
+    bare = numbers.str.to_uppercase().str.replace_all(r"[^0-9A-Z]", "")
+    made = [number if number and len(number) != 15 else engine.upgrade(number or "") or None for number in bare]
+    return pl.Series("id_no", made, dtype=pl.String)
 
 
 def upgrade(number: str) -> str:

@@ -49,7 +49,7 @@ def standardise(frame: pl.DataFrame) -> pl.DataFrame:
         pl.Series("name_key", [key for key, _ in told], dtype=pl.String),
         pl.Series("name_initials", [letters for _, letters in told], dtype=pl.String),
         digits,
-        one_form(),
+        one_form(frame.get_column("id_no")),
         pl.col("division_code").alias("village_code"),
         pl.lit("").alias("id_trust"),  # the engine sees every number before it is judged
     )
