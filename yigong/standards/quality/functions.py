@@ -12,7 +12,6 @@ import polars as pl
 from yigong.kit import clock
 from yigong.standards.loader import load
 from yigong.standards.quality import leaves
-from yigong.standards.quality.forms import automaton
 from yigong.standards.quality.terms import NUMBERS, ZONE, Term, Wrong, day_of, local, quoted
 
 if TYPE_CHECKING:
@@ -76,16 +75,17 @@ def _literal(term: Argument, kind: type) -> Any:
 
 
 @function("missing(x)", "没有记录（文字为空也算）", "is not recorded (empty text too)")
-def _missing(_scope: Scope, x: Term) -> Term:
+def _missing(scope: Scope, x: Term) -> Term:
     if x.kind == "text":
-        return x.like("flag", leaves.missing(x.expr), f"(coalesce({x.sql}, '') = '')" if x.sql else None)
+        return x.like("flag", ~leaves.test(scope, x, "given"), f"(coalesce({x.sql}, '') = '')" if x.sql else None)
     return x.like("flag", x.expr.is_null(), f"({x.sql} is null)" if x.sql else None)
 
 
 @function("given(x)", "有记录", "is recorded")
 def _given(scope: Scope, x: Term) -> Term:
     gone = _missing(scope, x)
-    return gone.like("flag", ~gone.expr, gone.sql and f"(not {gone.sql})")
+    there = leaves.test(scope, x, "given") if x.kind == "text" else x.expr.is_not_null()
+    return gone.like("flag", there, gone.sql and f"(not {gone.sql})")
 
 
 @function("first_of(x, y)", "第一个有记录的", "the first that is recorded")
@@ -105,11 +105,9 @@ def _length(_scope: Scope, x: Term) -> Term:
 
 
 @function("matches(text, 'pattern')", "合于正则式", "fits the regular expression")
-def _matches(_scope: Scope, x: Term, pattern: Term) -> Term:
+def _matches(scope: Scope, x: Term, pattern: Term) -> Term:
     said = _literal(pattern, str)
-    known = automaton(said)
-    found = leaves.of_form(need(x, "text").expr, said, known) if known else need(x, "text").expr.str.contains(said)
-    return x.like("flag", found, x.sql and f"({x.sql} ~ {quoted(said)})")
+    return x.like("flag", leaves.test(scope, need(x, "text"), "form", said), x.sql and f"({x.sql} ~ {quoted(said)})")
 
 
 @function("starts(text, ['A', 'B'])", "以其中之一开头", "begins with one of these")
@@ -232,13 +230,13 @@ def _years(_scope: Scope, x: Term, y: Term) -> Term:
 
 
 @function("coded(text, 'CV04.30.001')", "在该值域内", "is a code of the value set")
-def _coded(_scope: Scope, x: Term, value_set: Term) -> Term:
+def _coded(scope: Scope, x: Term, value_set: Term) -> Term:
     found = load().value_sets.get(_literal(value_set, str))
     if found is None or not found.codes:
         raise Wrong(f"没有值域 {value_set.literal}", f"there is no value set {value_set.literal}")
     known = sorted({c for code in found.codes.values() for c in (code.code, code.as_found) if c})
     sql = x.sql and f"({x.sql} in ({', '.join(quoted(k) for k in known)}))"
-    return need(x, "text").like("flag", leaves.one_of(x.expr, known), sql)
+    return need(x, "text").like("flag", leaves.test(scope, x, "one_of", *known), sql)
 
 
 @function(
@@ -252,7 +250,7 @@ def _listed(scope: Scope, x: Term, name: Term) -> Term:
         return need(x, "text").like("flag", pl.lit(None, pl.Boolean), None)
     values = sorted(known)
     sql = x.sql and f"({x.sql} in ({', '.join(quoted(k) for k in values)}))" if values else None
-    return need(x, "text").like("flag", x.expr.is_in(values), sql)
+    return need(x, "text").like("flag", leaves.test(scope, x, "one_of", *values), sql)
 
 
 @function("lookup(text, 'table', 'column')", "参照表里的数值", "the number in a table of reference")

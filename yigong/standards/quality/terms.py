@@ -29,6 +29,7 @@ class Term:
     reads: frozenset[str] = frozenset()
     grouped: bool = False
     literal: Any = None
+    column: str = ""  # where the term is nothing but a column
 
     def like(self, kind: str, expr: pl.Expr, sql: str | None) -> Term:
         """Another term that reads the same."""
