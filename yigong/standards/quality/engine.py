@@ -16,7 +16,7 @@ from yigong.standards.quality.language import Scope, Term, compiled
 from yigong.standards.quality.leaves import Alone, Leaf
 from yigong.standards.quality.model import Rule
 from yigong.standards.quality.subjects import DTYPES, Subject, subject
-from yigong.standards.quality.terms import ZONE, day_of
+from yigong.standards.quality.terms import ALWAYS, ZONE, day_of
 
 FAILURES = {
     "row": pl.UInt32, "rule": pl.String, "field": pl.String, "severity": pl.String,
@@ -55,6 +55,11 @@ class Plan:
     def _within(self, condition: pl.Expr) -> pl.Expr:
         said = condition.fill_null(False)
         return said if self.looked is None else said & self.looked.expr.fill_null(False)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The columns without which the rule judges no row."""
+        return self.passes.through if self.looked is None else self.passes.through | self.looked.through
 
     def sql(self) -> str | None:
         """The statement that lists the failing rows; None where SQL cannot say the rule."""
@@ -101,7 +106,7 @@ def _since(day: date, sign: str, scope: Scope) -> Term:
     """Rows of the time in which the rule holds; a row without a time is looked at."""
     at = day_of(compiled("event_at", scope))
     inside = at.expr >= day if sign == ">=" else at.expr <= day
-    return at.like("flag", inside.fill_null(True), f"coalesce({at.sql} {sign} date '{day}', true)")
+    return at.like("flag", inside.fill_null(True), f"coalesce({at.sql} {sign} date '{day}', true)", knows=True)
 
 
 def _keys(rule: Rule, scope: Scope, looked: Term | None) -> list[Term] | None:
@@ -113,6 +118,7 @@ def _keys(rule: Rule, scope: Scope, looked: Term | None) -> list[Term] | None:
 
 
 def _and(a: Term, b: Term) -> Term:
+    """Both; for what is looked at, unknown is as good as no."""
     return Term.joined("flag", a.expr & b.expr, f"({a.sql} and {b.sql})" if a.sql and b.sql else None, a, b)
 
 
@@ -148,7 +154,7 @@ class Checker:
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The failing rows of each rule, in the order of the rules: `row rule field severity value score`."""
-        plans = [p for p in self.plans if not _blind(p, frame)]
+        plans = self._telling(frame)
         if frame.is_empty() or not plans:
             return pl.DataFrame(schema=FAILURES)
         wanted = [p.failed.alias(f"f{i}") for i, p in enumerate(plans)]
@@ -157,11 +163,21 @@ class Checker:
 
     def judge(self, frame: pl.DataFrame) -> Judged:
         """Everything the rules say of the frame: for counts, scores and thresholds."""
-        wanted = []
+        telling = set(map(id, self._telling(frame)))
+        wanted, never = [], pl.repeat(False, pl.len(), dtype=pl.Boolean)
         for i, p in enumerate(self.plans):
-            wanted += [p.failed.alias(f"f{i}"), p.judged.alias(f"j{i}"), p.kept.alias(f"k{i}")]
-            wanted += [p.score.expr.alias(f"s{i}")] if p.score else []
-        return Judged(self.plans, frame, self._ready(frame, self.plans).select(wanted).collect())
+            tells = id(p) in telling
+            for mark, said in (("f", p.failed), ("j", p.judged), ("k", p.kept)):
+                wanted.append((said if tells else never).alias(f"{mark}{i}"))
+            if p.score:
+                wanted.append((p.score.expr if tells else pl.lit(None, pl.Float64)).alias(f"s{i}"))
+        plans = [p for p in self.plans if id(p) in telling]
+        return Judged(self.plans, frame, self._ready(frame, plans).select(wanted).collect())
+
+    def _telling(self, frame: pl.DataFrame) -> list[Plan]:
+        """The rules that have something to say: nothing they cannot do without is missing in all rows."""
+        void = {ALWAYS} | {name for name in self.reads if _is_void(name, frame)}
+        return [p for p in self.plans if not (p.needs & void or _blind(p, frame))]
 
     def _ready(self, frame: pl.DataFrame, plans: Sequence[Plan]) -> pl.LazyFrame:
         """The frame with all that the plans read: columns in their kinds, and the answers of the leaves."""
@@ -176,6 +192,15 @@ class Checker:
         ready = frame.with_columns(made) if made else frame
         marks = scan.marks(ready, leaves.values(), void)
         return pl.DataFrame([*ready.get_columns(), *marks]).lazy().with_columns(void.values())
+
+
+def _is_void(name: str, frame: pl.DataFrame) -> bool:
+    """Whether nothing is recorded in a column."""
+    if name in frame.columns:
+        return frame.get_column(name).null_count() == frame.height
+    if name.startswith("extra."):
+        return "extra" not in frame.columns
+    return name != "patient"
 
 
 def _blind(p: Plan, frame: pl.DataFrame) -> bool:

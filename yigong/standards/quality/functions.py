@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import polars as pl
 from yigong.kit import clock
 from yigong.standards.loader import load
 from yigong.standards.quality import leaves
-from yigong.standards.quality.terms import NUMBERS, ZONE, Term, Wrong, day_of, local, quoted
+from yigong.standards.quality.terms import ALWAYS, NUMBERS, ZONE, Term, Wrong, day_of, local, quoted
 
 if TYPE_CHECKING:
     from yigong.standards.quality.language import Scope
@@ -77,8 +77,10 @@ def _literal(term: Argument, kind: type) -> Any:
 @function("missing(x)", "没有记录（文字为空也算）", "is not recorded (empty text too)")
 def _missing(scope: Scope, x: Term) -> Term:
     if x.kind == "text":
-        return x.like("flag", ~leaves.test(scope, x, "given"), f"(coalesce({x.sql}, '') = '')" if x.sql else None)
-    return x.like("flag", x.expr.is_null(), f"({x.sql} is null)" if x.sql else None)
+        return x.like(
+            "flag", ~leaves.test(scope, x, "given"), f"(coalesce({x.sql}, '') = '')" if x.sql else None, knows=True
+        )
+    return x.like("flag", x.expr.is_null(), f"({x.sql} is null)" if x.sql else None, knows=True)
 
 
 @function("given(x)", "有记录", "is recorded")
@@ -92,7 +94,7 @@ def _given(scope: Scope, x: Term) -> Term:
 def _first_of(_scope: Scope, x: Term, y: Term) -> Term:
     need(y, x.kind)
     sql = f"coalesce({x.sql}, {y.sql})" if x.sql and y.sql else None
-    return Term.joined(x.kind, pl.coalesce(x.expr, y.expr), sql, x, y)
+    return Term.joined(x.kind, pl.coalesce(x.expr, y.expr), sql, x, y, knows=True)
 
 
 # text
@@ -157,7 +159,7 @@ def _last_digit(_scope: Scope, x: Term) -> Term:
 def _sum_of(_scope: Scope, *parts: Term) -> Term:
     exprs = [need(p, "number").expr.fill_null(0.0) for p in parts]
     sql = " + ".join(f"coalesce({p.sql}, 0)" for p in parts) if all(p.sql for p in parts) else None
-    return Term.joined("number", pl.sum_horizontal(exprs), sql and f"({sql})", *parts)
+    return Term.joined("number", pl.sum_horizontal(exprs), sql and f"({sql})", *parts, knows=True)
 
 
 # time
@@ -247,7 +249,7 @@ def _coded(scope: Scope, x: Term, value_set: Term) -> Term:
 def _listed(scope: Scope, x: Term, name: Term) -> Term:
     known = scope.context.get(_literal(name, str))
     if known is None:
-        return need(x, "text").like("flag", pl.lit(None, pl.Boolean), None)
+        return replace(need(x, "text").like("flag", pl.lit(None, pl.Boolean), None), through=frozenset({ALWAYS}))
     values = sorted(known)
     sql = x.sql and f"({x.sql} in ({', '.join(quoted(k) for k in values)}))" if values else None
     return need(x, "text").like("flag", leaves.test(scope, x, "one_of", *values), sql)
@@ -257,7 +259,7 @@ def _listed(scope: Scope, x: Term, name: Term) -> Term:
 def _lookup(scope: Scope, x: Term, table: Term, column: Term) -> Term:
     rows = scope.context.get(_literal(table, str))
     if rows is None:
-        return need(x, "text").like("number", pl.lit(None, pl.Float64), None)
+        return replace(need(x, "text").like("number", pl.lit(None, pl.Float64), None), through=frozenset({ALWAYS}))
     found = {key: row.get(_literal(column, str)) for key, row in rows.items()}
     numbers = {k: float(v) for k, v in found.items() if v is not None}
     if not numbers:
@@ -285,7 +287,7 @@ def _id_no_sound(scope: Scope, x: Term) -> Term:
     total = pl.sum_horizontal(first // 10 ** (16 - at) % 10 * weight for at, weight in enumerate(_WEIGHTS))
     last = said.str.slice(17, 1).str.to_uppercase().replace("X", "10").cast(pl.Int64, strict=False)
     right = ((12 - total % 11) % 11 == last).fill_null(False)
-    return x.like("flag", shape & right & _id_no_birth(scope, x).expr.is_not_null(), None)
+    return x.like("flag", shape & right & _id_no_birth(scope, x).expr.is_not_null(), None, knows=True)
 
 
 @function("id_no_birth(text)", "18 位身份证号里的出生日期", "the birth date in an 18-sign identity number")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -93,7 +93,7 @@ class _Compiler:
                 f"{self.scope.subject.name_zh}没有字段“{name}”",
                 f"{self.scope.subject.identifier} has no field {name!r}",
             )
-        return Term(kind, pl.col(name), column_sql(name), frozenset({name}), column=name)
+        return Term(kind, pl.col(name), column_sql(name), frozenset({name}), column=name, through=frozenset({name}))
 
     def _compare(self, node: ast.Compare) -> Term:
         if (short := self._shortcut(node)) is not None:
@@ -158,7 +158,8 @@ class _Compiler:
                 f"两种结果类型不同：{yes.kind}、{no.kind}", f"both results must be alike: {yes.kind}, {no.kind}"
             )
         sql = f"(case when {test.sql} then {yes.sql} else {no.sql} end)" if test.sql and yes.sql and no.sql else None
-        return Term.joined(yes.kind, pl.when(test.expr).then(yes.expr).otherwise(no.expr), sql, test, yes, no)
+        expr = pl.when(test.expr).then(yes.expr).otherwise(no.expr)
+        return Term.joined(yes.kind, expr, sql, test, yes, no, knows=True)
 
 
 def _constant(value: object) -> Term:
@@ -224,11 +225,17 @@ def _compared(op: ast.cmpop, a: Term, b: Term) -> Term:
 
 
 def _and(a: Term, b: Term) -> Term:
-    return Term.joined("flag", and_(a.expr, b.expr), f"({a.sql} and {b.sql})" if a.sql and b.sql else None, a, b)
+    return _either(a, b, and_(a.expr, b.expr), "and")
 
 
 def _or(a: Term, b: Term) -> Term:
-    return Term.joined("flag", or_(a.expr, b.expr), f"({a.sql} or {b.sql})" if a.sql and b.sql else None, a, b)
+    return _either(a, b, or_(a.expr, b.expr), "or")
+
+
+def _either(a: Term, b: Term, expr: pl.Expr, word: str) -> Term:
+    """One side may be known without the other: it is unknown only without what both need."""
+    found = Term.joined("flag", expr, f"({a.sql} {word} {b.sql})" if a.sql and b.sql else None, a, b, knows=True)
+    return replace(found, through=a.through & b.through)
 
 
 def _not(a: Term) -> Term:
