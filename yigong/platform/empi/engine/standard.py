@@ -181,6 +181,12 @@ def _weigh(rows: Any, height: int, width: int, at: int, born: int, sex: int) -> 
     split(lambda a, b: parse.weigh_identity(rows, a, b, width, at, born, sex), height)
 
 
+def number_states(rows: Rows, model: Model) -> NDArray[np.int64]:
+    """How far each row's identity number may be trusted, as ``parse`` names the states; zeros where the model has none."""
+    at = next((f.at for f in model.fields if f.kind == "identity"), None)
+    return np.zeros(rows.size // model.width, np.int64) if at is None else rows.reshape(-1, model.width)[:, at + 1] & 7
+
+
 def measure_signs(rows: Rows, model: Model) -> dict[str, int]:
     """How many eighths of a bit each sign carries in the names of these records."""
     return bits_of_signs(count_signs(rows, model))
