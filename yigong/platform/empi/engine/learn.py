@@ -15,7 +15,9 @@ from yigong.platform.empi.engine.score import UNIT
 SAMPLE = 400_000
 GAP = 0.02  # weight of a pair repeated with one field blanked
 RIDGE_MAIN, RIDGE_RELATION = 0.3, 1.5  # pull to the weights from which learning starts, when nothing was learnt before
-RIDGE_LEARNT = 1000.0  # the same when it starts from learnt weights: what they know of many counties outweighs a small sample
+RIDGE_LEARNT = (
+    1000.0  # the same when it starts from learnt weights: what they know of many counties outweighs a small sample
+)
 
 
 @dataclass(frozen=True)
