@@ -113,6 +113,7 @@ def run(
     say = progress or (lambda zh, en: None)
     say("读取与标准化", "reading and standardising")
     rows, called = standard.read(records, model, names)
+    pa.default_memory_pool().release_unused()
     learning = not model.learnt if train is None else train
     if learning:
         rows, model = _with_signs(rows, model)
