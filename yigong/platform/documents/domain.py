@@ -36,7 +36,7 @@ def kinds_for(data_sets: Sequence[str], standards: Any) -> list[Any]:
     for document in standards.documents.values():
         own = [by_key[key] for key in document.data_sets if key in by_key]
         at = min((list(data_sets).index(name) for name in own if name in data_sets), default=-1)
-        if at >= 0 and document.code.startswith("C"):
+        if at >= 0 and document.elements:
             found.append((at > 0, document.code, document))
     return [document for _, _, document in sorted(found, key=lambda entry: entry[:2])]
 

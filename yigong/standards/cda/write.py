@@ -74,7 +74,7 @@ def write_document(code: str, facts: Mapping[str, Any], standards: Any) -> bytes
 
     Raises Refused ``cda_kind_unknown``, ``cda_facts_wrong``.
     """
-    if code not in standards.documents or not code.startswith("C"):
+    if code not in standards.documents or not standards.documents[code].elements:
         raise Refused("cda_kind_unknown", document=code[:20])
     rows, head = facts.get("rows", {}), facts.get("head", {})
     if (
@@ -323,6 +323,9 @@ def _at(root: etree._Element, steps: Sequence[Step], line: int = -1, turn: int =
             here = _wrap(here, step, following, mark, name)
         else:
             here = _child(here, step, name)
+    above = here.getparent()
+    if here.tag == "value" and above is not None and above.find("code") is None:
+        add(above, "code").set("displayName", name)  # the facts give no code: the name tells it from its neighbours
     return here
 
 
@@ -337,12 +340,20 @@ def _wrap(here: etree._Element, step: Step, inner: Step, mark: str, name: str) -
     """The wrap that holds the inner step, or a new one."""
     for child in here.iterchildren(step.tag):
         held = next(child.iterchildren(inner.tag), None)
-        if child.get("_mark", "") == mark and held is not None and all(c.holds(held) for c in inner.conditions):
+        if child.get("_mark", "") == mark and held is not None and _is_meant(held, inner, name):
             return child
     child = add(here, step.tag)
     if mark:
         child.set("_mark", mark)
     return child
+
+
+def _is_meant(held: etree._Element, inner: Step, name: str) -> bool:
+    """Whether what a wrap holds answers the step; where the step asks nothing, an observation goes by its name."""
+    if inner.conditions or inner.tag != "observation":
+        return all(condition.holds(held) for condition in inner.conditions)
+    code = held.find("code")
+    return code is None or (code.get("code") is None and code.get("displayName") == name)
 
 
 def _child(here: etree._Element, step: Step, name: str) -> etree._Element:
