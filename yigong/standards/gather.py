@@ -244,7 +244,7 @@ def places(folder: Path, names: Names) -> Iterable[Row]:
         yield {
             "document": r["document_code"], "seq": r["seq"], "part": r["place"], "section_loinc": r["section_loinc"],
             "section_zh": r["section_title_zh"], "element": r["data_element_id"], "inner_id": r["inner_id"],
-            "name_zh": name, "name_en": names.english(r["data_element_id"], name), "xpath": r["xpath"],
+            "name_zh": name, "name_en": names.english(r["data_element_id"], name), "xpath": r["xpath"].replace("/effectiveTime/location/", "/location/"),  # a time holds no place
             "cda_type": r["cda_type_or_element"], "type": r["data_type"], "format": r["format"], "unit": r["unit"],
             "value_set": r["value_set_id"], "code_system": r["code_system_name"], "code_system_oid": r["code_system_oid"],
             "cardinality": r["cardinality"], "group_cardinality": r["group_cardinality"].replace("1.*", "1..*")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -61,6 +61,12 @@ def gather(document: Any, rows: Rows, standards: Any) -> Gathered:
         _borrow(made, data_set, lent)
     made.rows = {name: found for name, found in made.rows.items() if any(found)}
     return made
+
+
+def age(born_on: date, on: date) -> int | None:
+    """Full years on a day; None before birth."""
+    years = on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
+    return years if years >= 0 else None
 
 
 def as_text(value: Any) -> str:
