@@ -28,7 +28,9 @@ def compose(request: HttpRequest, person_id: int, event_id: int) -> HttpResponse
     ctx: Ctx = request.ctx  # type: ignore[attr-defined]
     who = selectors.banner(ctx, person_id)
     if request.method == "POST":
-        document_id = documents.issue(ctx, person_id, event_id, request.POST.get("code", ""), reason=request.POST.get("reason", ""))
+        document_id = documents.issue(
+            ctx, person_id, event_id, request.POST.get("code", ""), reason=request.POST.get("reason", "")
+        )
         there = redirect(reverse("sharing:document", args=[person_id, document_id]))
         return say(request, there, _("已生成并签名"))
     event = documents.event_of(ctx, person_id, event_id)

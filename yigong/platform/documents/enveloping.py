@@ -57,7 +57,9 @@ def holds(data: bytes) -> str | None:
         root.remove(signature)
         if told is None or not isinstance(key, Ed25519PublicKey):
             return None
-        if _canonical(told) != _canonical(_signed_info(root)):  # algorithms, transforms and digest, all as we write them
+        if _canonical(told) != _canonical(
+            _signed_info(root)
+        ):  # algorithms, transforms and digest, all as we write them
             return None
         key.verify(base64.b64decode(value), _canonical(told))
     except (InvalidSignature, ValueError, etree.XMLSyntaxError):

@@ -18,7 +18,6 @@ from yigong.platform.documents.selectors import Draft, compose
 from yigong.platform.records import api as records
 from yigong.security import api as security
 
-
 LEAST_REASON = 4  # signs
 
 

@@ -120,7 +120,10 @@ def _loss(said: argparse.Namespace) -> int:
     standards = load()
     made = [document.code for document in made_kinds(standards)]
     if unknown := [code for code in said.codes if code not in made]:
-        print(f"yigong document: 没有这种文档，或标准事实没有其内容 / no such kind, or its elements are not in the facts: {' '.join(unknown)}", file=sys.stderr)
+        print(
+            f"yigong document: 没有这种文档，或标准事实没有其内容 / no such kind, or its elements are not in the facts: {' '.join(unknown)}",
+            file=sys.stderr,
+        )
         return 2
     codes = said.codes or made
     if said.all:
@@ -149,7 +152,14 @@ def _lost_in_all(codes: list[str], lang: str) -> int:
         name = row.document.name_zh if lang == "zh" else row.document.name_en
         print(row.document.code, name, row.fields, row.without_place, row.not_given_back, sep="\t")
     fields, lost = sum(r.fields for r in rows), sum(r.without_place + r.not_given_back for r in rows)
-    print("", said["sum"], fields, *(sum(getattr(r, part) for r in rows) for part in ("without_place", "not_given_back")), f"{lost / fields:.1%}", sep="\t")
+    print(
+        "",
+        said["sum"],
+        fields,
+        *(sum(getattr(r, part) for r in rows) for part in ("without_place", "not_given_back")),
+        f"{lost / fields:.1%}",
+        sep="\t",
+    )
     return 0
 
 

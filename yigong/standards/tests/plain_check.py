@@ -15,8 +15,8 @@ from yigong.standards.cda.finder import Finder
 from yigong.standards.cda.form import form_of
 from yigong.standards.cda.frame import frame
 from yigong.standards.cda.header import document_code
-from yigong.standards.cda.places import belongs
 from yigong.standards.cda.paths import Step, steps_of
+from yigong.standards.cda.places import belongs
 from yigong.standards.cda.values import value_of
 
 LOINC = "2.16.840.1.113883.6.1"
