@@ -68,7 +68,7 @@ class Branch:
             inner = None
             if following.__class__ is not Branch:
                 inner = children(node)
-                branches = following(node, inner)
+                branches = following(node, inner)  # type: ignore[operator]
                 if not branches:
                     continue
                 following = branches[0] if len(branches) == 1 else self.join(branches)
