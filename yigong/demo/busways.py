@@ -102,18 +102,22 @@ def _reports(ctx: Ctx, folder: Path) -> int:
 
 def _notices(ctx: Ctx) -> int:
     """What the referrals of the county have told their institutions."""
-    sent = 0
-    for case in Referral.everything.exclude(sent_at=None).order_by("-sent_at")[:30]:
-        facts = {
-            "case_no": case.case_no,
-            "patient": _local_id(case.registration_id),
-            "urgency": case.urgency,
-            "to": case.to_org,
-        }
-        sent += _said(ctx, "referral-notice", "referral.notice", case.from_org, facts)
-        if case.replied_at:
-            sent += _said(ctx, "referral-notice", "referral.reply", case.to_org, {**facts, "state": case.state})
-    return sent
+    return sum(_said(ctx, "referral-notice", "referral.notice", c.from_org, _of(c)) for c in _cases())
+
+
+def _replies(ctx: Ctx) -> int:
+    """What their receivers have answered."""
+    replied = (c for c in _cases() if c.replied_at)
+    return sum(_said(ctx, "referral-notice", "referral.reply", c.to_org, {**_of(c), "state": c.state}) for c in replied)
+
+
+def _cases() -> list[Referral]:
+    return list(Referral.everything.exclude(sent_at=None).order_by("-sent_at")[:CASES])
+
+
+def _of(case: Referral) -> dict[str, str]:
+    patient = _local_id(case.registration_id)
+    return {"case_no": case.case_no, "patient": patient, "urgency": case.urgency, "to": case.to_org}
 
 
 def _local_id(registration_id: int) -> str:
