@@ -174,12 +174,12 @@ class Sheet:
         else:
             self.steps = [StepForm(prefix=f"s{n}", initial=initial_of(s)) for n, s in enumerate(kept)]
         if self.act == "add" or not self.steps:
-            self.steps.append(StepForm(prefix=f"s{1 + max((int(s.prefix[1:]) for s in self.steps), default=-1)}"))
+            self.steps.append(StepForm(prefix=f"s{1 + max((int(str(s.prefix)[1:]) for s in self.steps), default=-1)}"))
 
     @property
     def order(self) -> str:
         """The steps by the numbers of their fields, to be sent back."""
-        return ",".join(s.prefix[1:] for s in self.steps)
+        return ",".join(str(s.prefix)[1:] for s in self.steps)
 
     def is_valid(self) -> bool:
         """Whether everything is written well."""
