@@ -110,6 +110,8 @@ _PLACING = frozenset({"confirm", "merge", "split", "mark", "reject"})
 def decided_by_people(person_ids: Collection[int]) -> set[int]:
     """Those of these persons, or of what was joined to them, about whom somebody has decided who is who, and it stands."""
     schema = {"person": pl.Int64, "line": pl.Int64, "verb": pl.String, "undoes": pl.Int64, "parted": pl.Boolean}
+    if not person_ids:
+        return set()
     void, out = set[int](), set[int]()
     for person, line, verb, undoes, parted in ask(_BY_PEOPLE, [list(person_ids)], schema).rows():
         if line in void:
@@ -156,10 +158,13 @@ _LINE = {
 }  # fmt: skip
 
 
-def log_many(ctx: Ctx, rows: Iterable[dict[str, Any]], *, act: int) -> None:
-    """Many lines in the log at once; each row gives some of: verb, registration_ids, pairs, changed (JSON text),
-    from_person, to_person, score, anchor_id, moved."""
-    frame = pl.DataFrame(list(rows), schema=_LINE).with_columns(
+def log_many(ctx: Ctx, rows: Iterable[dict[str, Any]] | dict[str, list[Any]], *, act: int) -> None:
+    """Many lines in the log at once, as rows or as columns; each gives some of: verb, registration_ids, pairs, changed
+    (JSON text), from_person, to_person, score, anchor_id, moved."""
+    told = rows if isinstance(rows, dict) else list(rows)
+    frame = pl.DataFrame(told, schema_overrides=_LINE, infer_schema_length=None)
+    missing = [pl.lit(None, kind).alias(name) for name, kind in _LINE.items() if name not in frame.columns]
+    frame = frame.with_columns(missing).with_columns(
         pl.col("pairs").fill_null("[]"),
         pl.col("moved").fill_null(value=False),
         pl.lit("[]").alias("states"),
