@@ -170,7 +170,7 @@ def _postgres_cpu() -> float:
 
     with connection.cursor() as cursor:
         cursor.execute("select pg_read_file('postmaster.pid')")
-        chief = int(cursor.fetchone()[0].split()[0])
+        chief = int(str(cursor.fetchone()[0]).split()[0])
     with contextlib.suppress(OSError):
         facts = Path(f"/proc/{chief}/stat").read_text().rpartition(")")[2].split()
         ended = (int(facts[13]) + int(facts[14])) / os.sysconf("SC_CLK_TCK")

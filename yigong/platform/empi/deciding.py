@@ -151,9 +151,9 @@ def _likenesses(scored: pl.DataFrame, facts: pl.DataFrame, free: set[int]) -> li
     made = []
     columns = ("score", "left", "right", "band", "person_id", "person_id_right")
     for score, left, right, band, *before in scored.select(columns).rows():
-        decided = all(one is None or one in free for one in before)
-        ends = (person[one] or -one for one in (left, right))
-        made.append(Likeness(*ends, score, left, right, REVIEW if decided else band))
+        decided = all(held is None or held in free for held in before)
+        one, other = person[left] or -left, person[right] or -right
+        made.append(Likeness(one, other, score, left, right, REVIEW if decided else band))
     return made
 
 

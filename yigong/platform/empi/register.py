@@ -285,7 +285,7 @@ def _log(ctx: Ctx, intake: Intake) -> None:
         why.get(one, (None, None)) if not first else (None, None)
         for one, first in zip(intake.persons, founded, strict=True)
     ]
-    lines = {
+    lines: dict[str, list[Any]] = {
         "verb": ["new" if first else "link" for first in founded],
         "registration_ids": [f"[{registration}]" for registration in intake.persons],
         "to_person": list(intake.persons.values()),
