@@ -32,14 +32,15 @@ def main() -> None:
     sides: dict[str, tuple[Callable[[], Any], Callable[[Any], Found]]] = {
         "yigong": peers.ours(rows),
         "pandera": peers.pandera(rows),
-        "great_expectations": peers.great_expectations(rows),
     }
+    if os.environ.get("GX") != "off":  # for development only: it takes minutes
+        sides["great_expectations"] = peers.great_expectations(rows)
     best, told = {}, {}
     for name, (run, read) in sides.items():
         best[name], told[name] = _measured(name, run, read, 1 if name == "great_expectations" else ROUNDS)
     _same(told)
     seconds = {k: round(v, 3) for k, v in best.items()}
-    ratios = {k: round(best[k] / best["yigong"], 2) for k in ("pandera", "great_expectations")}
+    ratios = {k: round(best[k] / best["yigong"], 2) for k in best if k != "yigong"}
     violations = sum(len(rows) for rows in told["yigong"].values())
     figures = {"rows": ROWS, "columns": rows.width, "rules": len(RULES), "violations": violations, "seconds": seconds}
     print(json.dumps({"name": "quality", "ratios": ratios, "figures": figures}))

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from yigong.standards.quality import functions
+from yigong.standards.quality import functions, scan
 from yigong.standards.quality.language import Scope, Term, compiled
+from yigong.standards.quality.leaves import Alone, Leaf
 from yigong.standards.quality.model import Rule
 from yigong.standards.quality.subjects import DTYPES, Subject, subject
-from yigong.standards.quality.terms import ZONE, day_of
+from yigong.standards.quality.terms import ALWAYS, ZONE, day_of
 
 FAILURES = {
     "row": pl.UInt32, "rule": pl.String, "field": pl.String, "severity": pl.String,
@@ -33,6 +35,7 @@ class Plan:
     score: Term | None
     strict: pl.Expr | None  # what passes under the strictest thresholds the rule allows
     reads: frozenset[str]
+    leaves: Mapping[str, Leaf | Alone]
 
     @property
     def failed(self) -> pl.Expr:
@@ -53,6 +56,11 @@ class Plan:
         said = condition.fill_null(False)
         return said if self.looked is None else said & self.looked.expr.fill_null(False)
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The columns without which the rule judges no row."""
+        return self.passes.through if self.looked is None else self.passes.through | self.looked.through
+
     def sql(self) -> str | None:
         """The statement that lists the failing rows; None where SQL cannot say the rule."""
         if self.passes.sql is None or (self.looked is not None and self.looked.sql is None):
@@ -67,16 +75,18 @@ def plan(rule: Rule, data_set: str, context: Mapping[str, Any]) -> Plan:
     plain = Scope(about, context)
     looked = _looked(rule, plain)
     keys = _keys(rule, plain, looked)
-    scope = Scope(about, context, keys)
+    scope = Scope(about, context, keys, plain.leaves)
     if rule.needs:
         enough = compiled(f"rows() >= {rule.needs}", scope)
         looked = enough if looked is None else _and(looked, enough)
     if not rule.measure:
         passes = functions.need(compiled(rule.holds, scope), "flag")
-        return Plan(rule, looked, passes, None, None, _reads(passes, looked, keys))
+        return Plan(rule, looked, passes, None, None, _reads(passes, looked, keys), scope.leaves)
     score = functions.need(compiled(rule.measure, scope), "number")
     passes = score.like("flag", _bounded(score.expr, rule, strict=False), _bounded_sql(score.sql, rule))
-    return Plan(rule, looked, passes, score, _bounded(score.expr, rule, strict=True), _reads(passes, looked, keys))
+    return Plan(
+        rule, looked, passes, score, _bounded(score.expr, rule, strict=True), _reads(passes, looked, keys), scope.leaves
+    )
 
 
 def _looked(rule: Rule, scope: Scope) -> Term | None:
@@ -96,7 +106,7 @@ def _since(day: date, sign: str, scope: Scope) -> Term:
     """Rows of the time in which the rule holds; a row without a time is looked at."""
     at = day_of(compiled("event_at", scope))
     inside = at.expr >= day if sign == ">=" else at.expr <= day
-    return at.like("flag", inside.fill_null(True), f"coalesce({at.sql} {sign} date '{day}', true)")
+    return at.like("flag", inside.fill_null(True), f"coalesce({at.sql} {sign} date '{day}', true)", knows=True)
 
 
 def _keys(rule: Rule, scope: Scope, looked: Term | None) -> list[Term] | None:
@@ -108,6 +118,7 @@ def _keys(rule: Rule, scope: Scope, looked: Term | None) -> list[Term] | None:
 
 
 def _and(a: Term, b: Term) -> Term:
+    """Both; for what is looked at, unknown is as good as no."""
     return Term.joined("flag", a.expr & b.expr, f"({a.sql} and {b.sql})" if a.sql and b.sql else None, a, b)
 
 
@@ -143,25 +154,53 @@ class Checker:
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The failing rows of each rule, in the order of the rules: `row rule field severity value score`."""
-        plans = [p for p in self.plans if not _blind(p, frame)]
+        plans = self._telling(frame)
         if frame.is_empty() or not plans:
             return pl.DataFrame(schema=FAILURES)
         wanted = [p.failed.alias(f"f{i}") for i, p in enumerate(plans)]
         wanted += [p.score.expr.alias(f"s{i}") for i, p in enumerate(plans) if p.score]
-        marks = self._ready(frame, frozenset().union(*(p.reads for p in plans))).select(wanted).collect()
-        return _listed(plans, frame, marks, "f")
+        return _listed(plans, frame, self._ready(frame, plans).select(wanted).collect(), "f")
 
     def judge(self, frame: pl.DataFrame) -> Judged:
         """Everything the rules say of the frame: for counts, scores and thresholds."""
-        wanted = []
+        telling = set(map(id, self._telling(frame)))
+        wanted, never = [], pl.repeat(False, pl.len(), dtype=pl.Boolean)
         for i, p in enumerate(self.plans):
-            wanted += [p.failed.alias(f"f{i}"), p.judged.alias(f"j{i}"), p.kept.alias(f"k{i}")]
-            wanted += [p.score.expr.alias(f"s{i}")] if p.score else []
-        return Judged(self.plans, frame, self._ready(frame, self.reads).select(wanted).collect())
+            tells = id(p) in telling
+            for mark, said in (("f", p.failed), ("j", p.judged), ("k", p.kept)):
+                wanted.append((said if tells else never).alias(f"{mark}{i}"))
+            if p.score:
+                wanted.append((p.score.expr if tells else pl.lit(None, pl.Float64)).alias(f"s{i}"))
+        plans = [p for p in self.plans if id(p) in telling]
+        return Judged(self.plans, frame, self._ready(frame, plans).select(wanted).collect())
 
-    def _ready(self, frame: pl.DataFrame, reads: Iterable[str]) -> pl.LazyFrame:
-        given = [e for name in sorted(reads) if (e := _column(name, self.subject, frame)) is not None]
-        return frame.lazy().with_columns(given)
+    def _telling(self, frame: pl.DataFrame) -> list[Plan]:
+        """The rules that have something to say: nothing they cannot do without is missing in all rows."""
+        void = {ALWAYS} | {name for name in self.reads if _is_void(name, frame)}
+        return [p for p in self.plans if not (p.needs & void or _blind(p, frame))]
+
+    def _ready(self, frame: pl.DataFrame, plans: Sequence[Plan]) -> pl.LazyFrame:
+        """The frame with all that the plans read: columns in their kinds, and the answers of the leaves."""
+        reads = frozenset[str]().union(*(p.reads for p in plans))
+        leaves = {name: leaf for p in plans for name, leaf in p.leaves.items()}
+        given = {n: e for n in sorted(reads) if (e := _column(n, self.subject, frame)) is not None}
+        if not scan.is_many(frame.height):
+            tests = [leaf.slow().alias(n) for n, leaf in leaves.items()]
+            return frame.lazy().with_columns(given.values()).with_columns(tests)
+        void = {n: e for n, e in given.items() if e.meta.is_literal(allow_aliasing=True)}  # nothing is recorded there
+        made = [e for n, e in given.items() if n not in void]
+        ready = frame.with_columns(made) if made else frame
+        marks = scan.marks(ready, leaves.values(), void)
+        return pl.DataFrame([*ready.get_columns(), *marks]).lazy().with_columns(void.values())
+
+
+def _is_void(name: str, frame: pl.DataFrame) -> bool:
+    """Whether nothing is recorded in a column."""
+    if name in frame.columns:
+        return frame.get_column(name).null_count() == frame.height
+    if name.startswith("extra."):
+        return "extra" not in frame.columns
+    return name != "patient"
 
 
 def _blind(p: Plan, frame: pl.DataFrame) -> bool:
@@ -201,24 +240,36 @@ def _patient(frame: pl.DataFrame) -> pl.Expr:
 
 
 def _listed(plans: Sequence[Plan], frame: pl.DataFrame, marks: pl.DataFrame, mark: str) -> pl.DataFrame:
-    hits = marks.select(pl.col(f"{mark}{i}").sum() for i in range(len(plans))).row(0)
-    parts = [_failing(p, frame, marks, f"{mark}{i}", f"s{i}") for i, p in enumerate(plans) if hits[i]]
-    return pl.concat(parts) if parts else pl.DataFrame(schema=FAILURES)
-
-
-def _failing(p: Plan, frame: pl.DataFrame, marks: pl.DataFrame, mark: str, score: str) -> pl.DataFrame:
-    rows = marks.get_column(mark).arg_true().cast(pl.UInt32)
-    shown = p.rule.fields[0]
-    value = frame.get_column(shown).gather(rows).cast(pl.String) if shown in frame.columns else None
-    measured = marks.get_column(score).gather(rows) if p.score else None
-    return pl.DataFrame({"row": rows}).select(
-        "row",
-        pl.lit(p.rule.code).alias("rule"),
-        pl.lit(shown).alias("field"),
-        pl.lit(p.rule.severity.value).alias("severity"),
-        (pl.lit(None, pl.String) if value is None else value).alias("value"),
-        (pl.lit(None, pl.Float64) if measured is None else measured).alias("score"),
+    """The failing rows of all rules: positions first, then what is shown of them, a column at a time."""
+    rows = [scan.rows_of(marks.get_column(f"{mark}{i}")) for i in range(len(plans))]
+    hit = [(p, r, f"s{i}") for i, (p, r) in enumerate(zip(plans, rows, strict=True)) if len(r)]
+    if not hit:
+        return pl.DataFrame(schema=FAILURES)
+    which = pl.Series(np.repeat(np.arange(len(hit), dtype=np.uint32), [len(r) for _, r, _ in hit]))
+    said = {
+        "rule": [p.rule.code for p, _, _ in hit], "field": [p.rule.fields[0] for p, _, _ in hit],
+        "severity": [p.rule.severity.value for p, _, _ in hit],
+    }  # fmt: skip
+    return pl.DataFrame(
+        {
+            "row": pl.concat([r for _, r, _ in hit]),
+            **{name: pl.Series(texts).gather(which) for name, texts in said.items()},
+            "value": pl.concat([_shown(frame, p.rule.fields[0], r) for p, r, _ in hit]),
+            "score": pl.concat([_measured(marks, p, r, score) for p, r, score in hit]),
+        }
     )
+
+
+def _shown(frame: pl.DataFrame, name: str, rows: pl.Series) -> pl.Series:
+    if name not in frame.columns:
+        return pl.Series("value", [None], pl.String).new_from_index(0, len(rows))
+    return frame.get_column(name)[rows].cast(pl.String).alias("value")
+
+
+def _measured(marks: pl.DataFrame, p: Plan, rows: pl.Series, score: str) -> pl.Series:
+    if p.score is None:
+        return pl.Series("score", [None], pl.Float64).new_from_index(0, len(rows))
+    return marks.get_column(score)[rows].cast(pl.Float64).alias("score")
 
 
 @dataclass(frozen=True)

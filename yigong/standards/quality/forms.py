@@ -16,11 +16,24 @@ MOST_PLACES, MOST_STATES = 120, 250
 
 @dataclass(frozen=True)
 class Automaton:
-    """``steps[state, byte]`` is the next state; 0 is dead, 1 the start. *shape*: the bytes at each place, if they are fixed."""
+    """``steps[state, byte]`` is the next state; 0 is dead, 1 the start."""
 
     steps: np.ndarray
     accepts: np.ndarray
-    shape: np.ndarray | None = None
+
+    def shapes(self, longest: int, most: int) -> list[list[frozenset[int]]] | None:
+        """Everything it accepts as at most *most* shapes, the bytes allowed at each place; None when that cannot be."""
+        found: list[list[frozenset[int]]] = []
+        open_: list[tuple[int, list[frozenset[int]]]] = [(1, [])]
+        while open_:
+            state, way = open_.pop()
+            if self.accepts[state]:
+                found.append(way)
+            after = [(int(to), np.flatnonzero(self.steps[state] == to)) for to in np.unique(self.steps[state]) if to]
+            if len(found) > most or len(open_) > most * longest or (after and len(way) == longest):
+                return None
+            open_ += [(to, [*way, frozenset(some.tolist())]) for to, some in after]
+        return found
 
 
 class _NotSimple(Exception):  # noqa: N818
@@ -72,20 +85,34 @@ class _Places:
             case "LITERAL":
                 return self.all(self.one({b}) for b in chr(value).encode())
             case "IN":
-                return self.one(_members(value))
+                return self._in(value)
+            case "ANY":
+                return self._any()
             case "SUBPATTERN":
                 return self.read(value[3])
             case "BRANCH":
-                some = [self.read(b) for b in value[1]]
-                union = frozenset[int]()
-                return _Part(
-                    any(s.empty for s in some),
-                    union.union(*(s.first for s in some)),
-                    union.union(*(s.last for s in some)),
-                )
+                return self._either([self.read(b) for b in value[1]])
             case "MAX_REPEAT":
                 return self._repeat(*value)
         raise _NotSimple
+
+    def _either(self, some: list[_Part]) -> _Part:
+        union = frozenset[int]()
+        return _Part(
+            any(s.empty for s in some), union.union(*(s.first for s in some)), union.union(*(s.last for s in some))
+        )
+
+    def _in(self, value: Any) -> _Part:
+        """One of some signs; those of several bytes one after the other."""
+        found, wide = _members(value)
+        some = [self.all(self.one({b}) for b in chr(c).encode()) for c in sorted(wide)]
+        return self._either([*([self.one(found)] if found else []), *some])
+
+    def _any(self) -> _Part:
+        """Any sign but the end of a line, as UTF-8 writes it."""
+        on, heads = range(0x80, 0xC0), (range(0xC2, 0xE0), range(0xE0, 0xF0), range(0xF0, 0xF5))
+        wide = [self.all([self.one(head), *(self.one(on) for _ in range(n))]) for n, head in enumerate(heads, 1)]
+        return self._either([self.one(set(range(0x80)) - {0x0A}), *wide])
 
     def _repeat(self, least: int, most: Any, tokens: Any) -> _Part:
         if str(most) == "MAXREPEAT":
@@ -98,21 +125,18 @@ class _Places:
         return self.all(part if at < least else _Part(True, part.first, part.last) for at, part in enumerate(parts))
 
 
-def _members(value: Any) -> set[int]:
+def _members(value: Any) -> tuple[set[int], set[int]]:
+    """The signs of a class: those of one byte, and others."""
     found: set[int] = set()
     for op, said in value:
         match str(op):
             case "LITERAL":
                 found.add(said)
-            case "RANGE":
+            case "RANGE" if said[1] < 128:
                 found |= set(range(said[0], said[1] + 1))
-            case "CATEGORY" if str(said) == "CATEGORY_DIGIT":
-                raise _NotSimple  # digits of every script, which bytes do not decide
-            case _:
+            case _:  # \d too: digits of every script, which bytes do not decide
                 raise _NotSimple
-    if any(c > 127 for c in found):
-        raise _NotSimple
-    return found
+    return {c for c in found if c < 128}, {c for c in found if c > 127}
 
 
 @cache
@@ -151,16 +175,4 @@ def _states(places: _Places, whole: _Part) -> Automaton:
             row[byte] = known[after]
         rows[known[state]] = row
     accepts = np.array([bool(s & whole.last) or (s == start and whole.empty) for s in known], dtype=np.bool_)
-    return Automaton(np.stack([rows[i] for i in range(len(known))]), accepts, _shape(places, whole))
-
-
-def _shape(places: _Places, whole: _Part) -> np.ndarray | None:
-    """Place after place without choice, short enough to lie inside a view; None for other forms."""
-    size = len(places.bytes)
-    chained = all(places.follow[p] == ({p + 1} if p + 1 < size else set()) for p in range(size))
-    if not (chained and whole.first == {0} and whole.last == {size - 1} and 0 < size <= 12):
-        return None
-    allowed = np.zeros((size, 256), dtype=np.bool_)
-    for place, some in enumerate(places.bytes):
-        allowed[place, list(some)] = True
-    return allowed
+    return Automaton(np.stack([rows[i] for i in range(len(known))]), accepts)

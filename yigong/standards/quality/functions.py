@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,7 @@ import polars as pl
 from yigong.kit import clock
 from yigong.standards.loader import load
 from yigong.standards.quality import leaves
-from yigong.standards.quality.forms import automaton
-from yigong.standards.quality.terms import NUMBERS, ZONE, Term, Wrong, day_of, local, quoted
+from yigong.standards.quality.terms import ALWAYS, NUMBERS, ZONE, Term, Wrong, day_of, local, quoted
 
 if TYPE_CHECKING:
     from yigong.standards.quality.language import Scope
@@ -76,23 +75,26 @@ def _literal(term: Argument, kind: type) -> Any:
 
 
 @function("missing(x)", "没有记录（文字为空也算）", "is not recorded (empty text too)")
-def _missing(_scope: Scope, x: Term) -> Term:
+def _missing(scope: Scope, x: Term) -> Term:
     if x.kind == "text":
-        return x.like("flag", leaves.missing(x.expr), f"(coalesce({x.sql}, '') = '')" if x.sql else None)
-    return x.like("flag", x.expr.is_null(), f"({x.sql} is null)" if x.sql else None)
+        return x.like(
+            "flag", ~leaves.test(scope, x, "given"), f"(coalesce({x.sql}, '') = '')" if x.sql else None, knows=True
+        )
+    return x.like("flag", x.expr.is_null(), f"({x.sql} is null)" if x.sql else None, knows=True)
 
 
 @function("given(x)", "有记录", "is recorded")
 def _given(scope: Scope, x: Term) -> Term:
     gone = _missing(scope, x)
-    return gone.like("flag", ~gone.expr, gone.sql and f"(not {gone.sql})")
+    there = leaves.test(scope, x, "given") if x.kind == "text" else x.expr.is_not_null()
+    return gone.like("flag", there, gone.sql and f"(not {gone.sql})")
 
 
 @function("first_of(x, y)", "第一个有记录的", "the first that is recorded")
 def _first_of(_scope: Scope, x: Term, y: Term) -> Term:
     need(y, x.kind)
     sql = f"coalesce({x.sql}, {y.sql})" if x.sql and y.sql else None
-    return Term.joined(x.kind, pl.coalesce(x.expr, y.expr), sql, x, y)
+    return Term.joined(x.kind, pl.coalesce(x.expr, y.expr), sql, x, y, knows=True)
 
 
 # text
@@ -105,11 +107,9 @@ def _length(_scope: Scope, x: Term) -> Term:
 
 
 @function("matches(text, 'pattern')", "合于正则式", "fits the regular expression")
-def _matches(_scope: Scope, x: Term, pattern: Term) -> Term:
+def _matches(scope: Scope, x: Term, pattern: Term) -> Term:
     said = _literal(pattern, str)
-    known = automaton(said)
-    found = leaves.of_form(need(x, "text").expr, said, known) if known else need(x, "text").expr.str.contains(said)
-    return x.like("flag", found, x.sql and f"({x.sql} ~ {quoted(said)})")
+    return x.like("flag", leaves.test(scope, need(x, "text"), "form", said), x.sql and f"({x.sql} ~ {quoted(said)})")
 
 
 @function("starts(text, ['A', 'B'])", "以其中之一开头", "begins with one of these")
@@ -159,7 +159,7 @@ def _last_digit(_scope: Scope, x: Term) -> Term:
 def _sum_of(_scope: Scope, *parts: Term) -> Term:
     exprs = [need(p, "number").expr.fill_null(0.0) for p in parts]
     sql = " + ".join(f"coalesce({p.sql}, 0)" for p in parts) if all(p.sql for p in parts) else None
-    return Term.joined("number", pl.sum_horizontal(exprs), sql and f"({sql})", *parts)
+    return Term.joined("number", pl.sum_horizontal(exprs), sql and f"({sql})", *parts, knows=True)
 
 
 # time
@@ -232,13 +232,13 @@ def _years(_scope: Scope, x: Term, y: Term) -> Term:
 
 
 @function("coded(text, 'CV04.30.001')", "在该值域内", "is a code of the value set")
-def _coded(_scope: Scope, x: Term, value_set: Term) -> Term:
+def _coded(scope: Scope, x: Term, value_set: Term) -> Term:
     found = load().value_sets.get(_literal(value_set, str))
     if found is None or not found.codes:
         raise Wrong(f"没有值域 {value_set.literal}", f"there is no value set {value_set.literal}")
     known = sorted({c for code in found.codes.values() for c in (code.code, code.as_found) if c})
     sql = x.sql and f"({x.sql} in ({', '.join(quoted(k) for k in known)}))"
-    return need(x, "text").like("flag", leaves.one_of(x.expr, known), sql)
+    return need(x, "text").like("flag", leaves.test(scope, x, "one_of", *known), sql)
 
 
 @function(
@@ -249,17 +249,17 @@ def _coded(_scope: Scope, x: Term, value_set: Term) -> Term:
 def _listed(scope: Scope, x: Term, name: Term) -> Term:
     known = scope.context.get(_literal(name, str))
     if known is None:
-        return need(x, "text").like("flag", pl.lit(None, pl.Boolean), None)
+        return replace(need(x, "text").like("flag", pl.lit(None, pl.Boolean), None), through=frozenset({ALWAYS}))
     values = sorted(known)
     sql = x.sql and f"({x.sql} in ({', '.join(quoted(k) for k in values)}))" if values else None
-    return need(x, "text").like("flag", x.expr.is_in(values), sql)
+    return need(x, "text").like("flag", leaves.test(scope, x, "one_of", *values), sql)
 
 
 @function("lookup(text, 'table', 'column')", "参照表里的数值", "the number in a table of reference")
 def _lookup(scope: Scope, x: Term, table: Term, column: Term) -> Term:
     rows = scope.context.get(_literal(table, str))
     if rows is None:
-        return need(x, "text").like("number", pl.lit(None, pl.Float64), None)
+        return replace(need(x, "text").like("number", pl.lit(None, pl.Float64), None), through=frozenset({ALWAYS}))
     found = {key: row.get(_literal(column, str)) for key, row in rows.items()}
     numbers = {k: float(v) for k, v in found.items() if v is not None}
     if not numbers:
@@ -287,7 +287,7 @@ def _id_no_sound(scope: Scope, x: Term) -> Term:
     total = pl.sum_horizontal(first // 10 ** (16 - at) % 10 * weight for at, weight in enumerate(_WEIGHTS))
     last = said.str.slice(17, 1).str.to_uppercase().replace("X", "10").cast(pl.Int64, strict=False)
     right = ((12 - total % 11) % 11 == last).fill_null(False)
-    return x.like("flag", shape & right & _id_no_birth(scope, x).expr.is_not_null(), None)
+    return x.like("flag", shape & right & _id_no_birth(scope, x).expr.is_not_null(), None, knows=True)
 
 
 @function("id_no_birth(text)", "18 位身份证号里的出生日期", "the birth date in an 18-sign identity number")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from yigong.standards.quality import leaves
+from yigong.standards.quality import scan
 from yigong.standards.quality.functions import function, need
+from yigong.standards.quality.leaves import Alone
 from yigong.standards.quality.terms import Term, Wrong
 
 if TYPE_CHECKING:
@@ -58,9 +59,13 @@ def alone(scope: Scope) -> Term:
     """`rows() == 1` as one test: no other row agrees in the keys."""
     keys, window = _keys(scope), over(scope)
     reads = frozenset().union(*(k.reads for k in keys))
-    return Term(
-        "flag", leaves.alone([k.expr for k in keys]), f"(count(*) {window} = 1)" if window else None, reads, True
-    )
+    if all(k.column for k in keys):
+        leaf = Alone(tuple(k.column for k in keys))
+        scope.leaves[leaf.name] = leaf
+        test = pl.col(leaf.name)
+    else:
+        test = pl.map_batches([k.expr for k in keys], scan.alone, return_dtype=pl.Boolean)
+    return Term("flag", test, f"(count(*) {window} = 1)" if window else None, reads, True)
 
 
 @function("distinct(x)", "组内不同值的个数", "different values in the group")

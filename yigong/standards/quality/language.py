@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from yigong.standards.quality import functions, groups, leaves
+from yigong.standards.quality.leaves import Alone, Leaf
 from yigong.standards.quality.subjects import Subject
 from yigong.standards.quality.terms import NUMBERS, Term, Wrong, day_of, quoted
 
@@ -44,6 +45,7 @@ class Scope:
     subject: Subject
     context: Mapping[str, Any]
     keys: Sequence[Term] | None = None
+    leaves: dict[str, Leaf | Alone] = field(default_factory=dict)  # tests on text columns met so far, by name
 
 
 def compiled(text: str, scope: Scope) -> Term:
@@ -91,7 +93,7 @@ class _Compiler:
                 f"{self.scope.subject.name_zh}没有字段“{name}”",
                 f"{self.scope.subject.identifier} has no field {name!r}",
             )
-        return Term(kind, pl.col(name), column_sql(name), frozenset({name}))
+        return Term(kind, pl.col(name), column_sql(name), frozenset({name}), column=name, through=frozenset({name}))
 
     def _compare(self, node: ast.Compare) -> Term:
         if (short := self._shortcut(node)) is not None:
@@ -99,7 +101,7 @@ class _Compiler:
         parts, left = [], self.term(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
-                found = _within(left, _listed(right_node))
+                found = _within(self.scope, left, _listed(right_node))
                 parts.append(found if isinstance(op, ast.In) else _not(found))
                 continue
             right = self.term(right_node)
@@ -116,7 +118,7 @@ class _Compiler:
             ):  # fmt: skip
                 x = functions.need(self.term(inner), "text")
                 sql = x.sql and f"(char_length({x.sql}) between {least!r} and {most!r})"
-                return x.like("flag", leaves.length_between(x.expr, least, most), sql)
+                return x.like("flag", leaves.test(self.scope, x, "length", least, most), sql)
             case ast.Compare(
                 left=ast.Call(func=ast.Name(id="rows"), args=[]), ops=[ast.Eq()], comparators=[ast.Constant(value=1)]
             ):
@@ -156,7 +158,8 @@ class _Compiler:
                 f"两种结果类型不同：{yes.kind}、{no.kind}", f"both results must be alike: {yes.kind}, {no.kind}"
             )
         sql = f"(case when {test.sql} then {yes.sql} else {no.sql} end)" if test.sql and yes.sql and no.sql else None
-        return Term.joined(yes.kind, pl.when(test.expr).then(yes.expr).otherwise(no.expr), sql, test, yes, no)
+        expr = pl.when(test.expr).then(yes.expr).otherwise(no.expr)
+        return Term.joined(yes.kind, expr, sql, test, yes, no, knows=True)
 
 
 def _constant(value: object) -> Term:
@@ -199,11 +202,13 @@ def _listed(node: ast.expr) -> list[Any]:
     raise Wrong(f"“{said}”应是一列文字或数字，如 ['1', '2']", f"{said!r} should list texts or numbers, as ['1', '2']")
 
 
-def _within(term: Term, values: list[Any]) -> Term:
+def _within(scope: Scope, term: Term, values: list[Any]) -> Term:
     wanted = "text" if isinstance(values[0], str) else "number"
     functions.need(term, wanted)
     shown = ", ".join(quoted(v) if isinstance(v, str) else repr(v) for v in values)
-    found = leaves.one_of(term.expr, values) if wanted == "text" else term.expr.is_in([float(v) for v in values])
+    found = (
+        leaves.test(scope, term, "one_of", *values) if wanted == "text" else term.expr.is_in([float(v) for v in values])
+    )
     return term.like("flag", found, term.sql and f"({term.sql} in ({shown}))")
 
 
@@ -220,11 +225,17 @@ def _compared(op: ast.cmpop, a: Term, b: Term) -> Term:
 
 
 def _and(a: Term, b: Term) -> Term:
-    return Term.joined("flag", and_(a.expr, b.expr), f"({a.sql} and {b.sql})" if a.sql and b.sql else None, a, b)
+    return _either(a, b, and_(a.expr, b.expr), "and")
 
 
 def _or(a: Term, b: Term) -> Term:
-    return Term.joined("flag", or_(a.expr, b.expr), f"({a.sql} or {b.sql})" if a.sql and b.sql else None, a, b)
+    return _either(a, b, or_(a.expr, b.expr), "or")
+
+
+def _either(a: Term, b: Term, expr: pl.Expr, word: str) -> Term:
+    """One side may be known without the other: it is unknown only without what both need."""
+    found = Term.joined("flag", expr, f"({a.sql} {word} {b.sql})" if a.sql and b.sql else None, a, b, knows=True)
+    return replace(found, through=a.through & b.through)
 
 
 def _not(a: Term) -> Term:

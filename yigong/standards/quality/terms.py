@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 ZONE = "Asia/Shanghai"
+ALWAYS = "*"  # stands for a column that is never there
 NUMBERS = r"^[+-]?(?:\d+\.?\d*|\.\d+)$"
 
 
@@ -29,15 +30,22 @@ class Term:
     reads: frozenset[str] = frozenset()
     grouped: bool = False
     literal: Any = None
+    column: str = ""  # where the term is nothing but a column
+    through: frozenset[str] = (
+        frozenset()
+    )  # columns without which nothing is known of the term; ALWAYS: nothing is anyway
 
-    def like(self, kind: str, expr: pl.Expr, sql: str | None) -> Term:
-        """Another term that reads the same."""
-        return Term(kind, expr, sql or None, self.reads, self.grouped)
+    def like(self, kind: str, expr: pl.Expr, sql: str | None, *, knows: bool = False) -> Term:
+        """Another term that reads the same; one that *knows* has an answer where this one is unknown."""
+        through = frozenset[str]() if knows else self.through
+        return Term(kind, expr, sql or None, self.reads, self.grouped, through=through)
 
     @classmethod
-    def joined(cls, kind: str, expr: pl.Expr, sql: str | None, *parts: Term) -> Term:
-        """A term made of several."""
-        return cls(kind, expr, sql, frozenset().union(*(p.reads for p in parts)), any(p.grouped for p in parts))
+    def joined(cls, kind: str, expr: pl.Expr, sql: str | None, *parts: Term, knows: bool = False) -> Term:
+        """A term made of several, unknown where one of them is, unless it *knows* better."""
+        through = frozenset[str]() if knows else frozenset[str]().union(*(p.through for p in parts))
+        reads = frozenset[str]().union(*(p.reads for p in parts))
+        return cls(kind, expr, sql, reads, any(p.grouped for p in parts), through=through)
 
 
 def quoted(text: str) -> str:

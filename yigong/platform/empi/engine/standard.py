@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from yigong.platform.empi.engine import address, dates, names, parse, tables
 from yigong.platform.empi.engine.kernels import THREADS, pool, split
 from yigong.platform.empi.engine.model import Field, Model
-from yigong.platform.empi.engine.reading import Batch, Files, Frame, days_of, side_by_side, text_of
+from yigong.platform.empi.engine.reading import BATCH, Batch, Files, Frame, days_of, side_by_side, text_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,6 +117,10 @@ def _read_all(
             yield partial(_read, columns, batch, part, count, model)
 
     side_by_side(jobs(), pool().submit, THREADS + 1)
+    if height > BATCH:
+        for _ in pool().map(lambda _: pa.default_memory_pool().release_unused(), range(THREADS)):
+            continue
+        pa.default_memory_pool().release_unused()
     return height
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from yigong.standards.quality import api, leaves
+from yigong.standards.quality import api, scan
 from yigong.standards.quality.engine import bin_of
 from yigong.standards.quality.forms import automaton
 from yigong.standards.quality.language import Scope, compiled
+from yigong.standards.quality.leaves import Alone, Leaf
 from yigong.standards.quality.terms import Wrong
 from yigong.standards.tables import Misdeclared
 
@@ -130,7 +131,7 @@ def test_measures_keep_the_value_from_which_any_threshold_is_counted() -> None:
     ("pattern", "simple"),
     [
         (r"^JY[0-9]{3}$", True), (r"^[A-Z][0-9]{2}(\.[0-9x]{1,3})?$", True), (r"^(1[3-9][0-9]{3}|0[0-9]{2,3}-?[0-9]{2})$", True),
-        (r"^[A-Z]+-[0-9]*$", True), (r"^县[A-B]$", True), (r"JY[0-9]{3}", False), (r"^\d{3}$", False), (r"^[^A]$", False), (r"^a(?=b)b$", False),
+        (r"^[A-Z]+-[0-9]*$", True), (r"^县[A-B]$", True), (r"^[AB†县](0.*x)?$", True), (r"JY[0-9]{3}", False), (r"^\d{3}$", False), (r"^[^A]$", False), (r"^a(?=b)b$", False),
     ],
 )  # fmt: skip
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
@@ -148,39 +149,56 @@ def test_an_automaton_accepts_what_the_pattern_accepts(pattern: str, simple: boo
         assert bool(found.accepts[state]) == bool(re.search(pattern, text)), text
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+TESTS = [
+    ("given", ()),
+    ("one_of", ("K", "", "JY01", "县县")),
+    ("one_of", tuple(f"{a}{n}" for a in ("JY", "K", "", "县") for n in range(12))),
+    ("length", (2, 5)),
+    ("length", (13, 40)),
+    ("form", (r"^JY[0-9]{1,3}$",)),
+    ("form", (r"^[JY]Y[0-9]$",)),
+    ("form", (r"^[A-JY0-4.][K县][019]$",)),
+    ("form", (r"^(J|Y)*[0-9]*[A-K](县.*)?$",)),
+]
+
+
+@pytest.mark.feature("C26")
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
 @given(
-    st.lists(st.one_of(st.none(), st.text("JYAK0139.县\U00020000", max_size=16)), min_size=1, max_size=60),
+    st.lists(st.one_of(st.none(), st.text("JYAK0139.县\U00020000", max_size=24)), min_size=1, max_size=60),
     st.integers(0, 9),
 )
 def test_leaves_say_the_same_in_machine_code_as_in_polars(texts: list[str | None], skipped: int) -> None:
-    """Present, one of some codes, of a length, of a form, alone: many rows (machine code) agree with few rows (Polars)."""
-    many = (texts * (1 + (leaves.MANY + 100) // len(texts)))[skipped:]
-    tests: dict[str, Any] = {
-        "missing": leaves.missing(pl.col("x")),
-        "one_of": leaves.one_of(pl.col("x"), ["K", "", "JY01", "县县"]),
-        "length": leaves.length_between(pl.col("x"), 2, 5),
-        "form": leaves.of_form(pl.col("x"), r"^JY[0-9]{1,3}$", automaton(r"^JY[0-9]{1,3}$")),
-        "shape": leaves.of_form(pl.col("x"), r"^[JY]Y[0-9]$", automaton(r"^[JY]Y[0-9]$")),
-    }
-    long = pl.DataFrame({"x": many}, schema={"x": pl.String}).slice(skipped % 3).select(**tests)
-    short = pl.DataFrame({"x": many[skipped % 3 : skipped % 3 + len(texts)]}, schema={"x": pl.String}).select(**tests)
-    assert long.height >= leaves.MANY > short.height
-    assert long.head(short.height).equals(short)
+    """Given, one of few or many codes, of a length, of a form: machine code agrees with Polars, for long texts and unknowns too."""
+    many = (texts * (1 + (scan.MANY + 100) // len(texts)))[skipped:]
+    frame = pl.DataFrame({"x": many}, schema={"x": pl.String}).slice(skipped % 3)
+    leaves = [Leaf("x", kind, facts) for kind, facts in TESTS]
+    said = pl.DataFrame(scan.marks(frame, leaves))
+    assert frame.height >= scan.MANY
+    assert said.equals(frame.select(leaf.slow().alias(leaf.name) for leaf in leaves))
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 2**32), st.integers(0, 130), st.sampled_from([0.0, 0.01, 0.5, 1.0]))
+def test_the_rows_of_flags_are_listed_to_the_last(seed: int, skipped: int, share: float) -> None:
+    """Rows listed from packed bits are those that Polars lists, wherever the column begins and ends."""
+    flags = pl.Series(np.random.default_rng(seed).random(scan.MANY + 200) < share).slice(skipped, scan.MANY + skipped)
+    assert scan.rows_of(flags).to_list() == flags.arg_true().to_list()
 
 
 def test_alone_finds_exactly_the_rows_that_stand_once() -> None:
-    """Machine code with candidates by hash, verified, agrees with Polars over several keys and unknowns."""
-    size = leaves.MANY * 2
+    """Machine code with candidates by hash, verified, agrees with Polars over several keys, long texts and unknowns."""
+    size = scan.MANY * 2
     frame = pl.DataFrame(
         {
             "a": [str(i // 3) if i % 7 else None for i in range(size)],
             "b": [i % 5 for i in range(size)],
             "k": [str(i) for i in range(size)],
+            "l": [f"LIS2026-{i // 2 * 7919 % 15013:09d}" for i in range(size)],
         }
     )
-    for keys in (["a", "b"], ["a"], ["k"], ["b"]):
-        said = frame.select(leaves.alone([pl.col(k) for k in keys])).to_series()
+    for keys in (["a", "b"], ["a"], ["k"], ["b"], ["l"], ["l", "b"]):
+        said = scan.marks(frame, [Alone(tuple(keys))])[0]
         assert said.to_list() == frame.select(keys).is_unique().to_list()
 
 
