@@ -268,7 +268,7 @@ def _fill(frame: pl.DataFrame) -> None:
         )
         for (name,) in cursor.fetchall():  # search by text is not measured here
             cursor.execute(f'drop index "{name}"')
-        persons = frame["person_id"].max()
+        persons = int(str(frame["person_id"].max()))
         cursor.execute(
             "insert into empi_person (id, state, origin, golden, created_at)"
             f" select n, 'verified', 'register', '{{}}', now() from generate_series(1, {persons}) n"
