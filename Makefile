@@ -59,7 +59,7 @@ messages: setup ## collect the sentences of every module into its catalogues
 	.venv/bin/python -m yigong.portal.messages collect
 
 bench-%: setup ## one benchmark, ours and the peer side by side; closes with one line of JSON
-	$(UV) sync --locked --quiet --python $(PYTHON) --group bench
+	UV_COMPILE_BYTECODE=1 $(UV) sync --locked --quiet --python $(PYTHON) --group bench
 	@.venv/bin/python -m benchmarks.bench_$*
 
 clean: stop ## remove environment and data of this installation

@@ -1,7 +1,8 @@
 """The real server under load: search, person views and referrals by 8 and by 64 clients who are logged in.
 
-``make bench-load``; SECONDS (180) is how long 64 clients ask, a third of it how long 8 do. They take turns in ROUNDS (3),
-so that a machine that becomes slower or faster does so for both. A client asks again the moment it has its answer: the
+``make bench-load``; SECONDS (180) is how long 64 clients ask, a third of it how long 8 do. They take turns in ROUNDS (4),
+now the few first and now the many, so that a machine that becomes slower or faster does so for both. Answered per second
+is what came within the time: the answers to the last requests come later, when fewer and fewer clients ask. A client asks again the moment it has its answer: the
 harsh case, whose throughput and p99 count. A last run lets the 64 look at each page for a second, as people do at the
 least. It needs the demonstration data (``make demo ONCE=1``).
 The clients are threads of another process; its share of the processor is printed, for it is taken from the server.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
 import multiprocessing
 import operator
@@ -31,8 +33,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 SECONDS = int(os.environ.get("SECONDS", "180"))
-ROUNDS = 3
+ROUNDS = 4
 CLIENTS = (8, 64)
+_seeds = itertools.count(1)  # no two runs ask for the same
+SHARE = {8: 1 / 3, 64: 1}  # of the seconds
 THINK_SECONDS = 1.0
 TARGET_P99_MS = 1000.0
 WORDS = ("王", "李", "张", "wang", "li", "zhang", "wxl", "lj", "王秀", "赵", "陈", "chen", "yang", "周", "刘")
@@ -53,11 +57,18 @@ class Tally:
     spent: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: Counter[str] = field(default_factory=Counter)
     refused: int = 0
+    late: int = 0  # answered when the time of the run was over
     think: float = 0.0  # seconds between an answer and the next request
+
+
+class TimeOverError(Exception):
+    """The time of the run is over: how long the last answer took counts, but not as one answered within the time."""
 
 
 class Browser:
     """A logged-in client on one kept connection."""
+
+    until = float("inf")
 
     def __init__(self, port: int, login: str, password: str) -> None:
         self.port, self.cookies, self.tally = port, {}, Tally()  # type: dict[str, str]
@@ -102,12 +113,21 @@ class Browser:
             self.tally.refused += 1
         elif status >= 400:
             self.tally.errors[f"{kind} {status}"] += 1
+        if time.monotonic() > self.until:
+            self.tally.late += 1
+            raise TimeOverError
         return text if status == 200 else ""
 
 
 def use(browser: Browser, dice: random.Random, until: float) -> None:
     """Search, open somebody, now and then look after a referral, until the moment."""
-    while time.monotonic() < until:
+    browser.until = until
+    with contextlib.suppress(TimeOverError):
+        _use(browser, dice)
+
+
+def _use(browser: Browser, dice: random.Random) -> None:
+    while True:
         people = _PERSON.findall(browser.timed("search", "GET", f"/persons/?q={quote(dice.choice(WORDS))}"))
         for path in dice.sample(people, min(2, len(people))):
             browser.timed("person", "GET", path + dice.choice(("", "", "", "?tab=laboratory", "?tab=medication")))
@@ -127,7 +147,9 @@ def _move_a_referral(browser: Browser, dice: random.Random) -> None:
         browser.timed("move", "POST", path, dict(_HIDDEN.findall(inner)))
 
 
-def clients(port: int, number: int, seconds: float, think: float, logins: list[tuple[str, str]], out: Any) -> None:
+def clients(
+    port: int, seed: int, number: int, seconds: float, think: float, logins: list[tuple[str, str]], out: Any
+) -> None:
     """The process of the clients: log in, begin together, send what was measured."""
     browsers = [Browser(port, *logins[n % len(logins)]) for n in range(number)]
     for browser in browsers:
@@ -135,7 +157,8 @@ def clients(port: int, number: int, seconds: float, think: float, logins: list[t
     worked = time.process_time()
     until = time.monotonic() + seconds
     threads = [
-        threading.Thread(target=use, args=(b, random.Random(n), until), daemon=True) for n, b in enumerate(browsers)
+        threading.Thread(target=use, args=(b, random.Random(seed * 1000 + n), until), daemon=True)
+        for n, b in enumerate(browsers)
     ]
     begun = time.monotonic()
     for thread in threads:
@@ -148,20 +171,20 @@ def clients(port: int, number: int, seconds: float, think: float, logins: list[t
         errors.update(b.tally.errors)
         for kind, values in b.tally.spent.items():
             spent[kind] += values
-    took = time.monotonic() - begun
-    share = (time.process_time() - worked) / took
-    out.put((dict(spent), dict(errors), sum(b.tally.refused for b in browsers), took, share))
+    share = (time.process_time() - worked) / (time.monotonic() - begun)
+    refused, late = (sum(getattr(b.tally, name) for b in browsers) for name in ("refused", "late"))
+    out.put((dict(spent), dict(errors), refused, late, seconds, share))
 
 
 def run(port: int, number: int, seconds: float, logins: list[tuple[str, str]], think: float = 0.0) -> Measured:
     """One run; what was measured."""
     spawn = multiprocessing.get_context("spawn")
     out: Any = spawn.Queue()
-    process = spawn.Process(target=clients, args=(port, number, seconds, think, logins, out))
+    process = spawn.Process(target=clients, args=(port, next(_seeds), number, seconds, think, logins, out))
     process.start()
-    spent, errors, refused, took, share = out.get(timeout=seconds + 300)
+    spent, errors, refused, late, took, share = out.get(timeout=seconds + 300)
     process.join()
-    found = Measured(number, think, spent, Counter(errors), refused, took, share * took)
+    found = Measured(number, think, spent, Counter(errors), refused, late, took, share * took)
     print(f"{number} clients, {took:.0f} s: {found.count / took:.1f} requests a second", flush=True)
     return found
 
@@ -175,19 +198,20 @@ class Measured:
     spent: dict[str, list[float]]
     errors: Counter[str]
     refused: int
+    late: int
     took: float  # seconds
     client_seconds: float  # of the processor
 
     @property
     def count(self) -> int:
-        """Requests answered."""
-        return sum(map(len, self.spent.values()))
+        """Requests answered within the time."""
+        return sum(map(len, self.spent.values())) - self.late
 
     def __add__(self, other: Measured) -> Measured:
         spent = {k: self.spent.get(k, []) + other.spent.get(k, []) for k in {*self.spent, *other.spent}}
         return Measured(
             self.clients, self.think, spent, self.errors + other.errors, self.refused + other.refused,
-            self.took + other.took, self.client_seconds + other.client_seconds,
+            self.late + other.late, self.took + other.took, self.client_seconds + other.client_seconds,
         )  # fmt: skip
 
     def told(self) -> dict[str, Any]:
@@ -243,6 +267,10 @@ def _wait(port: int) -> None:
     raise RuntimeError("the server did not come up")
 
 
+def _turns() -> list[int]:
+    return [n for turn in range(ROUNDS) for n in (CLIENTS[::-1] if turn % 2 else CLIENTS)]
+
+
 def main() -> None:
     """All runs against one server, and what they say."""
     from yigong.portal.env import env
@@ -255,15 +283,9 @@ def main() -> None:
     logins = [(name, known[name]) for name in staff if name in known]
     with server() as port:
         run(port, 4, 5, logins)  # the workers load their modules
-        rounds = [
-            [
-                run(port, number, max(SECONDS * share / ROUNDS, 5), logins)
-                for number, share in zip(CLIENTS, (1 / 3, 1), strict=True)
-            ]
-            for _ in range(ROUNDS)
-        ]
+        runs = [run(port, n, max(SECONDS * SHARE[n] / ROUNDS, 5), logins) for n in _turns()]
         thinking = run(port, CLIENTS[1], max(SECONDS / 3, 5), logins, THINK_SECONDS)
-    few, many = (reduce(operator.add, runs).told() for runs in zip(*rounds, strict=True))
+    few, many = (reduce(operator.add, [r for r in runs if r.clients == n]).told() for n in CLIENTS)
     people = thinking.told()
     ratio = round(many["per_second"] / max(few["per_second"], 0.1), 2)
     print(

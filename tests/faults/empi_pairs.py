@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from multiprocessing.synchronize import Barrier
 from typing import Any
@@ -23,8 +24,22 @@ def facts(n: int, org_code: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+#: persons registered by one shot, in turn: one alone, as at a desk, and several at once, as a system sends them
+AT_ONCE = (1, 4, 16)
+
+
+def shots(numbers: list[int]) -> list[list[int]]:
+    """The persons of each shot."""
+    out, sizes = list[list[int]](), itertools.cycle(AT_ONCE)
+    while numbers:
+        size = next(sizes)
+        out.append(numbers[:size])
+        numbers = numbers[size:]
+    return out
+
+
 def run(url: str, org_code: str, numbers: list[int], together: Barrier, failures: Any) -> None:
-    """Register each person when the twin is ready to do the same."""
+    """Register the persons of each shot when the twin is ready to do the same; the twin may name them in another order."""
     os.environ["DATABASE_URL"] = url
     os.environ["DJANGO_SETTINGS_MODULE"] = "yigong.portal.settings"
     import django
@@ -35,10 +50,10 @@ def run(url: str, org_code: str, numbers: list[int], together: Barrier, failures
     from yigong.platform.empi import api
 
     api.match(system(), facts(0, "-"))  # everything is loaded before the first shot
-    for n in numbers:
-        frame = pl.DataFrame([facts(n, org_code)])
+    for some in shots(numbers):
+        frame = pl.DataFrame([facts(n, org_code) for n in (some if org_code < "E" else some[::-1])])
         together.wait(timeout=120)
         try:
             api.register(system(), frame)
         except Exception as error:
-            failures.put(f"{org_code} {n}: {error!r}")
+            failures.put(f"{org_code} {some}: {error!r}")

@@ -37,7 +37,8 @@ def _url() -> str:
 @pytest.mark.fault
 @pytest.mark.feature("A23")
 def test_two_registrations_of_one_person_at_one_instant_are_one_person() -> None:
-    """Four processes, two by two, register each person at two institutions at the same instant: always one person."""
+    """Four processes, two by two, register each person at two institutions at the same instant, alone or among several:
+    always one person."""
     start = multiprocessing.get_context("spawn")
     failures, barriers = start.Queue(), [start.Barrier(2), start.Barrier(2)]
     workers = [

@@ -21,6 +21,7 @@ CRITICAL = {
     "K": (2.8, 6.2), "Na": (120.0, 160.0), "Ca": (1.6, 3.5), "FBG": (2.8, 16.7), "Hb": (60.0, 200.0), "WBC": (1.5, 30.0), "PLT": (50.0, 1000.0),
     "Cr": (None, 530.0), "cTnI": (None, 0.1), "INR": (None, 4.5), "PCT": (None, 10.0),
 }  # fmt: skip
+MISTAKE_EVERY = 499  # reports
 LOCAL_PANELS = ("血常规", "尿常规")  # what a township centre measures itself; the rest goes to the regional laboratory
 
 
@@ -67,7 +68,13 @@ def results(rng: np.random.Generator, reports: pl.DataFrame, people: pl.DataFram
     value = _filtration(lines, value)
     floor = np.where(np.isnan(lines["mean"].to_numpy()), 0, lines["mean"].to_numpy() * 0.18)
     value = np.maximum(value, floor)
-    return flagged(lines.with_columns(pl.Series("value", value).fill_nan(None)))
+    return with_mistakes(flagged(lines.with_columns(pl.Series("value", value).fill_nan(None))))
+
+
+def with_mistakes(lines: pl.DataFrame) -> pl.DataFrame:
+    """Now and then a number is reported wrong first, as ``first_value``, and put right afterwards."""
+    slip = (pl.col("report") % MISTAKE_EVERY == 7) & (pl.int_range(pl.len()).over("report") == 0)
+    return lines.with_columns(pl.when(slip).then((pl.col("value") * 1.25).round(2)).alias("first_value"))
 
 
 def _shifts(rng: np.random.Generator, lines: pl.DataFrame, people: pl.DataFrame, person: np.ndarray) -> np.ndarray:

@@ -119,6 +119,12 @@ class Told:
             laboratory.items(), on=["panel", "code"], maintain_order="left"
         )
         lines = lines.join(self.visits, on="visit", maintain_order="left")
+        slips = [(v, code, float(value)) for v, d in zip(self.visits["visit"], self.details, strict=True)
+                 for code, value in d.get("reported_first", {}).items()]  # fmt: skip
+        slipped = pl.DataFrame(
+            slips, schema={"visit": pl.Int64, "code": pl.String, "first_value": pl.Float64}, orient="row"
+        )
+        lines = lines.join(slipped, on=["visit", "code"], how="left", maintain_order="left")
         number = pl.struct("visit", "panel").rank("dense").cast(pl.UInt32) - 1 + first
         return laboratory.flagged(lines.with_columns(
             number.alias("report"), (pl.col("at") + timedelta(minutes=20)).alias("sampled_at"), (pl.col("at") + timedelta(hours=3)).alias("reported_at"),

@@ -15,8 +15,13 @@ def valid(number: str) -> bool:
         return born_on(f"{number[:6]}19{number[6:]}") is not None
     if not re.fullmatch(r"[1-9]\d{16}[\dX]", number) or born_on(number) is None:
         return False
-    total = sum(int(sign) * weight for sign, weight in zip(number[:17], WEIGHTS, strict=True))
-    return SIGNS[total % 11] == number[17]
+    return complete(number[:17]) == number
+
+
+def complete(body: str) -> str:
+    """The number of eighteen signs whose first seventeen are *body*: its check sign at the end."""
+    total = sum(int(sign) * weight for sign, weight in zip(body, WEIGHTS, strict=True))
+    return body + SIGNS[total % 11]
 
 
 def born_on(number: str) -> date | None:

@@ -29,6 +29,8 @@ DEFAULT_NAMESPACE = re.compile(
     rb"""(<[\w.-]+(?:%b)*)(\s+xmlns\s*=\s*(["'])(?!http://www.w3.org/)[\w:/.-]*\3)(?=(?:%b)*\s*/?>)"""
     % (ATTRIBUTE, ATTRIBUTE)
 )
+XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+UTF_8 = ("", "utf-8", "utf8")
 BAD_REFERENCE = re.compile(r"&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F])|0*(?:[0-8]|1[124-9]|2\d|3[01]));")
 
 
@@ -42,11 +44,10 @@ class Parsed:
     root: etree._Element
     encoding: str
     notes: tuple[str, ...]  # xml_encoding_wrong, xml_signs_lost, xml_signs_forbidden
-    elements: list[etree._Element]  # all of them, in the order of the document: what is kept need not be made again
 
 
-def parse(data: bytes, *, limit: int = LIMIT) -> Parsed:
-    """The tree of *data*.
+def parse(data: bytes, *, limit: int = LIMIT, blanks: bool = True) -> Parsed:
+    """The tree of *data*; without *blanks* the white space between elements is left out, which is quicker.
 
     Raises Refused xml_empty, xml_too_large, xml_doctype, xml_broken (with line and column).
     """
@@ -55,21 +56,25 @@ def parse(data: bytes, *, limit: int = LIMIT) -> Parsed:
     if not data or data.isspace():
         raise Refused("xml_empty")
     found = DECLARED_ENCODING.match(data[:400])
-    decoded = decode(data, found.group(1).decode("ascii") if found else "")
-    root, notes = _quickly(data, decoded) or _read(decoded.text)
+    declared = found.group(1).decode("ascii") if found else ""
+    if declared.lower() in UTF_8 and (read := _quickly(data, blanks)):
+        return Parsed(read[0], "utf-8", read[1])
+    decoded = decode(data, declared)
+    is_plain = decoded.encoding == "utf-8" and not decoded.lossy
+    root, notes = (_quickly(data, blanks) if is_plain else None) or _without_namespaces(*_read(decoded.text, blanks))
     if decoded.wrong and not decoded.lossy:
         notes = ("xml_encoding_wrong", *notes)
     if decoded.lossy:
         notes = ("xml_signs_lost", *notes)
-    return Parsed(root, decoded.encoding, notes, _without_namespaces(root))
+    return Parsed(root, decoded.encoding, notes)
 
 
 Read = tuple[etree._Element, tuple[str, ...]]
 
 
-def _quickly(data: bytes, decoded: Decoded) -> Read | None:
-    """The tree of plain UTF-8 as it came; None where anything about it is unusual."""
-    if decoded.encoding != "utf-8" or decoded.lossy or b"&" in data:
+def _quickly(data: bytes, blanks: bool) -> Read | None:
+    """The tree of plain UTF-8 as it came; None where anything about it is unusual, or it is no UTF-8 (libxml2 looks)."""
+    if b"&" in data:
         return None
     coded = data.removeprefix(codecs.BOM_UTF8)
     declaration = DECLARATION_CODED.match(coded)
@@ -78,13 +83,24 @@ def _quickly(data: bytes, decoded: Decoded) -> Read | None:
     start = PROLOG_CODED.match(coded).end()  # type: ignore[union-attr]
     if coded[start : start + 9].upper() == b"<!DOCTYPE":
         return None
+    coded = _bared(coded, start)
     try:
-        return _tree(_bared(coded, start)), ()
+        root = _tree(coded, blanks)
     except Refused:
         return None
+    return (root, ()) if _is_bare(root, coded) else _without_namespaces(root, ())
 
 
-def _read(text: str) -> Read:
+def _is_bare(root: etree._Element, coded: bytes) -> bool:
+    """Whether surely no element has a namespace: only the root declares some, and no element is in one of them."""
+    declared = root.nsmap
+    if None in declared or len(declared) != coded.count(b"xmlns"):
+        return False
+    named = [f"{{{uri}}}*" for uri in (*declared.values(), "http://www.w3.org/XML/1998/namespace")]
+    return next(root.iter(*named), None) is None
+
+
+def _read(text: str, blanks: bool) -> Read:
     """The tree of any text, without signs that XML forbids; lines keep their number."""
     declaration = DECLARATION.match(text)
     if declaration:
@@ -93,7 +109,7 @@ def _read(text: str) -> Read:
     cleaned, references = BAD_REFERENCE.subn("", cleaned)
     if cleaned[PROLOG.match(cleaned).end() :][:9].upper() == "<!DOCTYPE":  # type: ignore[union-attr]
         raise Refused("xml_doctype")
-    tree = _tree(cleaned.encode("utf-8", "replace"))
+    tree = _tree(cleaned.encode("utf-8", "replace"), blanks)
     return tree, ("xml_signs_forbidden",) if count + references else ()
 
 
@@ -105,11 +121,12 @@ def _bared(coded: bytes, start: int) -> bytes:
     return b"%b%b%b" % (coded[: found.end(1)], re.sub(rb"\S", b" ", found.group(2)), coded[found.end() :])
 
 
-def _parser() -> etree.XMLParser:
+def _parser(blanks: bool) -> etree.XMLParser:
     """The parser of this thread: made once, for making one costs as much as a tenth of a document."""
-    parser: etree.XMLParser | None = getattr(_OWN, "parser", None)
+    name = "parser" if blanks else "brief"
+    parser: etree.XMLParser | None = getattr(_OWN, name, None)
     if parser is None:
-        parser = _OWN.parser = etree.XMLParser(
+        parser = etree.XMLParser(
             resolve_entities=False,
             no_network=True,
             load_dtd=False,
@@ -117,14 +134,16 @@ def _parser() -> etree.XMLParser:
             huge_tree=False,
             remove_comments=True,
             remove_pis=True,
+            remove_blank_text=not blanks,
             encoding="utf-8",
         )
+        setattr(_OWN, name, parser)
     return parser
 
 
-def _tree(coded: bytes) -> etree._Element:
+def _tree(coded: bytes, blanks: bool) -> etree._Element:
     try:
-        return etree.fromstring(coded, _parser())
+        return etree.fromstring(coded, _parser(blanks))
     except etree.XMLSyntaxError as error:
         line, column = error.position if error.position else (0, 0)
         raise Refused("xml_broken", line=line, column=column, because=_reason(error)) from None
@@ -135,17 +154,18 @@ def _reason(error: etree.XMLSyntaxError) -> str:
     return (error.msg or "").split(", line ", 1)[0].split(":", 1)[0][:120]
 
 
-def _without_namespaces(root: etree._Element) -> list[etree._Element]:
+def _without_namespaces(root: etree._Element, notes: tuple[str, ...]) -> Read:
     """Gives every element its bare name: senders leave namespaces out, or invent their own."""
-    elements = list(root.iter(etree.Element))
-    for element in elements:
+    for element in root.iter(etree.Element):
         if "}" in element.tag:
             element.tag = element.tag.rpartition("}")[2]
-    return elements
+    return root, notes
 
 
 def xsi_type(element: etree._Element) -> str:
-    """The declared type of a value without its prefix, empty where it is not said."""
+    """The declared type of a value without its prefix, empty where it is not said; xsi:type before any other ``type``."""
+    if given := element.get(XSI_TYPE):
+        return given.rpartition(":")[2].strip()
     for name, value in ((str(n), str(v)) for n, v in element.attrib.items()):
         if name == "type" or name.endswith("}type"):
             return value.rpartition(":")[2].strip()

@@ -56,7 +56,13 @@ def trend_option(series: Sequence[records.LabResult]) -> dict[str, Any]:
     return {
         "grid": {"left": 44, "right": 24, "top": 18, "bottom": 26},
         "tooltip": {"trigger": "item"},
-        "xAxis": {"type": "time", "splitLine": {"show": False}, "splitNumber": 4, "axisLabel": {"formatter": DAYS}},
+        "xAxis": {
+            "type": "time",
+            "boundaryGap": ["4%", "4%"],
+            "splitLine": {"show": False},
+            "splitNumber": 4,
+            "axisLabel": {"formatter": DAYS},
+        },
         "yAxis": {"type": "value", "scale": True, **_extent(points, low, high)},
         "series": [
             {

@@ -74,6 +74,8 @@ def _documents(county: County, folder: Path, today: date) -> list[Declared]:
 
 def _laboratory(county: County, folder: Path, today: date) -> list[Declared]:
     """区域检验中心的 HL7 消息"""
-    written, told = dirt.strange(messages.files(messages.results(county)), "laboratory")
+    results = messages.results(county)
+    written, told = dirt.strange(messages.files(messages.printed_first(results)), "laboratory")
     messages.write(folder / "laboratory", written)
+    messages.write(folder / "laboratory-corrected", messages.files(messages.corrections(results), corrected=True))
     return told

@@ -95,7 +95,11 @@ def _documents(folder: Path) -> list[FeedPlan]:
 
 
 def _laboratory(folder: Path) -> list[FeedPlan]:
-    return [FeedPlan("青禾县区域检验中心 检验报告", "", "hl7v2", {"paths": _files(folder / "laboratory")})]
+    kinds = {"检验报告": "laboratory", "更正报告": "laboratory-corrected"}
+    return [
+        FeedPlan(f"青禾县区域检验中心 {kind}", "", "hl7v2", {"paths": _files(folder / home)})
+        for kind, home in kinds.items()
+    ]
 
 
 def _files(folder: Path) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from yigong.demo import laboratory
 from yigong.demo.county import County
 from yigong.demo.illness import COMMUNITY, homes_of_care
 from yigong.demo.laboratory import LOCAL_PANELS
@@ -32,14 +34,26 @@ def results(county: County) -> pl.DataFrame:
     )
 
 
-def files(frame: pl.DataFrame) -> dict[str, bytes]:
-    """File name -> content: one file for each centre and month."""
+def printed_first(frame: pl.DataFrame) -> pl.DataFrame:
+    """The results as the laboratory reported them before it noticed its mistakes."""
+    first = pl.coalesce("first_value", "value").alias("value")
+    return laboratory.flagged(frame.with_columns(first)).select(frame.columns)
+
+
+def corrections(frame: pl.DataFrame) -> pl.DataFrame:
+    """The reports with a mistake, whole and right, as they are sent again."""
+    wrong = frame.filter(pl.col("first_value").is_not_null()).select("org", "report").unique()
+    return frame.join(wrong, on=["org", "report"], how="semi", maintain_order="left")
+
+
+def files(frame: pl.DataFrame, *, corrected: bool = False) -> dict[str, bytes]:
+    """File name -> content: one file for each centre and month; *corrected*: the reports replace those sent before."""
     out: dict[str, list[bytes]] = {}
     for _report, items in groupby(frame.iter_rows(named=True), key=lambda r: (r["org"], r["report"])):
         rows = list(items)
         org = homes_of_care()[rows[0]["org"]]
         name, charset = f"{org.code[:8]}-{rows[0]['reported_at']:%Y%m}.hl7", CHARSETS[rows[0]["org"] % 2]
-        out.setdefault(name, []).append(message(rows, charset[0]).encode(charset[1]))
+        out.setdefault(name, []).append(message(rows, charset[0], corrected=corrected).encode(charset[1]))
     return {name: b"".join(parts) for name, parts in out.items()}
 
 
@@ -51,35 +65,39 @@ def escape(text: object) -> str:
     return said
 
 
-def message(items: list[dict[str, Any]], charset: str) -> str:
-    """One report as a message."""
+def message(items: list[dict[str, Any]], charset: str, *, corrected: bool = False) -> str:
+    """One report as a message; a corrected one comes two hours later and marks what differs (OBX-11, table 0085)."""
     first = items[0]
     org, at = homes_of_care()[first["org"]], f"{first['reported_at']:%Y%m%d%H%M%S}"
     number = f"L{first['report']:09d}"
+    sent, control, status = at, number, "F"
+    if corrected:
+        sent, control, status = f"{first['reported_at'] + timedelta(hours=2):%Y%m%d%H%M%S}", f"{number}C", "C"
     ids = (
         f"{first['local_id']}^^^{org.code}^PI"
         + (f"~{first['id_no']}^^^^NI" if first["id_no"] else "")
         + (f"~{first['card_no']}^^^^HC" if first["card_no"] else "")
     )
     lines = [
-        f"MSH|^~\\&|LIS-QY|{org.code}|YGT|QH000001-X|{at}||ORU^R01^ORU_R01|{number}|P|2.5|||AL|NE|CHN|{charset}",
+        f"MSH|^~\\&|LIS-QY|{org.code}|YGT|QH000001-X|{sent}||ORU^R01^ORU_R01|{control}|P|2.5|||AL|NE|CHN|{charset}",
         f"PID|1||{ids}||{escape(first['name'])}||{first['born_on']:%Y%m%d}|{_SEX[first['sex']]}|||{escape(first['address'])}||{first['phone']}",
         f"PV1|1|O|{escape(first['department'])}||||^{escape(first['doctor'])}||||||||||||V{first['visit']:08d}",
         f"ORC|RE|V{first['visit']:08d}|{number}",
         f"OBR|1|V{first['visit']:08d}|{number}|{escape(first['panel'])}^{escape(first['panel'])}^L|||{first['sampled_at']:%Y%m%d%H%M%S}|||||||||"
-        f"^{escape(first['doctor'])}||||||{at}|||F",
+        f"^{escape(first['doctor'])}||||||{at}|||{status}",
         f"DG1|1|I10|{first['dx_code']}^{escape(first['dx_name'])}^ICD10",
-        *(_item(n, item, at) for n, item in enumerate(items, start=1)),
+        *(_item(n, item, at, corrected=corrected) for n, item in enumerate(items, start=1)),
     ]
     return "".join(f"{line}\r" for line in lines)
 
 
-def _item(number: int, item: dict[str, Any], at: str) -> str:
+def _item(number: int, item: dict[str, Any], at: str, *, corrected: bool) -> str:
+    status = "C" if corrected and item["first_value"] is not None else "F"
     kind = "NM" if item["value"] is not None else "ST"
     flag = item["flag"] or "N"
     return (
         f"OBX|{number}|{kind}|{escape(item['code'])}^{escape(item['item_name'])}^L^{item['loinc']}^^LN||{escape(item['text'])}|"
-        f"{escape(item['unit'])}|{escape(item['range'])}|{flag}|||F|||{at}"
+        f"{escape(item['unit'])}|{escape(item['range'])}|{flag}|||{status}|||{at}"
     )
 
 

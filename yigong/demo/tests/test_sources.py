@@ -165,6 +165,22 @@ def test_messages_come_in_both_charsets(sources, county):
     assert items == len(messages.results(county)) + dirt.STRANGE_MESSAGES
 
 
+@pytest.mark.feature("C07")
+def test_laboratory_corrects_what_it_reported_wrong(sources, county):
+    """A report with a mistake comes twice: first with the wrong number, then corrected, marked C where it differs."""
+    wrong = messages.corrections(messages.results(county))
+    mistakes = wrong.filter(pl.col("first_value").is_not_null())
+    text = "".join(
+        path.read_bytes().decode("gb18030" if b"GB18030" in path.read_bytes() else "utf-8")
+        for path in (sources / "laboratory-corrected").glob("*.hl7")
+    )
+    assert text.count("\rOBX|") == len(wrong) > len(mistakes) > 0
+    assert text.count("|||C|||") == len(mistakes)
+    potassium = messages.printed_first(wrong).filter(pl.col("code") == "K", pl.col("first_value") == 4.6)
+    assert potassium["text"].to_list() == ["4.6"]
+    assert potassium["flag"].to_list() == [""]
+
+
 def test_message_escapes_what_means_something():
     """A sign that separates fields is written as its escape sequence."""
     assert messages.escape("a|b^c&d~e\\f") == "a\\F\\b\\S\\c\\T\\d\\R\\e\\E\\f"

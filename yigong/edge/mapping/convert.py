@@ -98,12 +98,24 @@ def looked_up(value: pl.Expr, table: Mapping[str, str]) -> pl.Expr:
     return code if other is None else pl.when(value.is_not_null()).then(code.fill_null(other))
 
 
+#: columns of the waist that a mapping fills, as people call them
+WAIST = {
+    "event_at": ("发生时间", "time of the event"),
+    "source_key": ("来源主键", "key of the source"),
+    "local_id": ("患者号", "patient number"),
+    "org_code": ("机构代码", "institution"),
+    "encounter_key": ("就诊号", "encounter"),
+    "group_key": ("单号", "report or prescription"),
+}
+
+
 def failure(output: Output) -> Reason:
     """The sentence for a value that could not be converted."""
-    name = output.label or output.name.removeprefix("own ")
+    own = output.label or output.name.removeprefix("own ")
+    name, name_en = WAIST.get(output.name, (own, own))
     if output.coded:
         return Reason(
-            "code_unmapped", output.name, f"{name}：源代码没有对照", f"{name}: no mapping for the source's code"
+            "code_unmapped", output.name, f"{name}：源代码没有对照", f"{name_en}: no mapping for the source's code"
         )
     words = {
         "number": ("不是数字", "not a number"),
@@ -114,4 +126,4 @@ def failure(output: Output) -> Reason:
     }
     zh, en = words.get(output.kind, ("无法转换", "cannot be converted"))
     form = f"（{'、'.join(output.parse)}）" if output.parse else ""
-    return Reason(f"{output.kind}_unreadable", output.name, f"{name}：{zh}{form}", f"{name}: {en}")
+    return Reason(f"{output.kind}_unreadable", output.name, f"{name}：{zh}{form}", f"{name_en}: {en}")

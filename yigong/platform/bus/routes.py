@@ -10,7 +10,7 @@ from django.db import transaction
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.bus import routing, selectors, steps
+from yigong.platform.bus import golden, routing, selectors, steps
 from yigong.platform.bus.conditions import compile_condition
 from yigong.platform.bus.content import Content
 from yigong.platform.bus.delivery import facts_of
@@ -25,11 +25,12 @@ AIMS = ("endpoint", "service", "process")
 @transaction.atomic
 def save_route(
     ctx: Ctx, code: str, *, name: str, condition: str, targets: Sequence[Mapping[str, Any]], position: int = 100,
-    priority: int = Priority.ROUTINE, is_last: bool = False,
+    priority: int = Priority.ROUTINE, is_last: bool = False, accepted: str = "",
 ) -> Route:  # fmt: skip
     """Declare a route or bring it to these facts; *targets*: ``{endpoint | service | process: code, steps: […]}``.
 
-    Messages that were decided before keep their ways. Raises Refused bus.bad_condition, bus.bad_target and what steps raise.
+    Messages that were decided before keep their ways. A version under which golden messages come out otherwise is saved with
+    *accepted*, the reason. Raises Refused bus.bad_condition, bus.bad_target, bus.golden_differs and what steps raise.
     """
     ctx.must("bus.manage")
     compile_condition(condition)
@@ -37,6 +38,8 @@ def save_route(
     if not aims:
         raise Refused("bus.no_target")
     before = Route.objects.filter(code=code).values("name", "position", "condition", "priority", "is_last").first()
+    same = Route.objects.filter(code=code).first()
+    changed = golden.guard(same, golden.proposed(condition, targets), accepted) if same else 0
     facts = {
         "name": name, "position": position, "condition": condition.strip(), "priority": priority, "is_last": is_last,
     }  # fmt: skip
@@ -45,6 +48,7 @@ def save_route(
     )
     _replace(found, aims)
     after = {**facts, "targets": [dict(t) for t in targets]}
+    after |= {"golden_changed": changed, "accepted": accepted[:300]} if changed else {}
     audit(ctx, "bus.manage", "bus_route", found.pk, before=before, after=after)
     return found
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from django.db import DatabaseError, connection
 
 from yigong.kit.ctx import system
-from yigong.platform.bus import delivery, register, retention, routing, runs
+from yigong.platform.bus import delivery, golden, register, retention, routing, runs
+from yigong.platform.bus.models import Golden
 
 log = logging.getLogger("yigong.bus")
 EVERY_SECONDS = 3600.0
@@ -48,11 +49,26 @@ def run(stopped: Callable[[], bool], *, pause: float = 0.2) -> None:
     connection.close()
 
 
+def _golden() -> int:
+    """``yigong bus golden``: every golden message against its route; 1 when one comes out otherwise."""
+    found = golden.check(system())
+    for route, one in found:
+        kinds = ", ".join(f"{d.kind} {d.aim}".strip() for d in one.differences)
+        print(f"✗ {route.code}: {one.golden}: {kinds}")
+    print(f"{Golden.objects.count()} · ✗ {len(found)}")
+    return 1 if found else 0
+
+
 def main(arguments: list[str]) -> int:
     """``yigong bus work``: a worker of its own for deliveries; any number of them may run, on any machine."""
-    parser = argparse.ArgumentParser(prog="yigong bus", description="服务总线的投递进程 / deliveries of the bus")
-    parser.add_argument("what", choices=["work"])
-    parser.parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="yigong bus", description="服务总线 / the service bus")
+    parser.add_argument(
+        "what",
+        choices=["work", "golden"],
+        help="work 投递进程 / deliveries; golden 核对金样消息 / golden messages checked",
+    )
+    if parser.parse_args(arguments).what == "golden":
+        return _golden()
     ended = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: ended.set())

@@ -14,14 +14,14 @@ from django.views.decorators.http import require_http_methods
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.kit.expression import FUNCTIONS
-from yigong.platform.bus import lists, register_reads, routes, runs, selectors, steps, words
+from yigong.platform.bus import golden, lists, register_reads, routes, runs, selectors, shadow, steps, words
 from yigong.platform.bus import services as acts
 from yigong.platform.bus.conditions import FACTS
 from yigong.platform.bus.domain import DELIVERY, ROUTE, RUN
 from yigong.platform.bus.forms import ProcessForm, RouteForm
 from yigong.platform.bus.models import Route, Run
 from yigong.platform.bus.register_pages import asked_reason, form_page
-from yigong.security.api import action, audit
+from yigong.security.api import action, audit, revealed
 from yigong.web.http import page, say, sentence
 
 route_list = action("bus.view")(lists.RouteList().view)
@@ -56,7 +56,7 @@ def route(request: HttpRequest, code: str) -> HttpResponse:
         "targets": [(t, *_aim(t)) for t in found.targets.filter(is_active=True).select_related("endpoint", "service", "process")],
         "buttons": words.buttons(ROUTE, found.state, ctx, "bus.manage"), "looked": looked, "hits": hits,
         "tried": [(t, _aim(t.target)[0], sentence(t.refused) if t.refused else "") for t in tried],
-        "may_manage": ctx.may("bus.manage") and found.state != "retired",
+        "may_manage": ctx.may("bus.manage") and found.state != "retired", "golden": _golden_rows(found),
     }  # fmt: skip
     return page(request, "bus/route.html", context)
 
@@ -92,7 +92,9 @@ def route_edit(request: HttpRequest, code: str = "") -> HttpResponse:
     back = reverse("bus:route", args=[row.code]) if row else reverse("bus:routes")
     if request.method == "POST" and form.is_valid():
         try:
-            found = _route_saved(_ctx(request), form, new=row is None)
+            if row is not None and (answer := _shadow(request, row, form, back)):
+                return answer
+            found = _route_saved(_ctx(request), form, new=row is None, accepted=request.POST.get("accepted", ""))
         except Refused as refused:
             form.add_error(None, told({"code": refused.code, "facts": refused.facts}))
         else:
@@ -102,13 +104,85 @@ def route_edit(request: HttpRequest, code: str = "") -> HttpResponse:
     return form_page(request, form, _("修改路由") if row else _("新建路由"), back, **_help())
 
 
-def _route_saved(ctx: Ctx, form: RouteForm, *, new: bool) -> Route:
+def _shadow(request: HttpRequest, row: Route, form: RouteForm, back: str) -> HttpResponse | None:
+    """The page that shows what the new version does otherwise with recorded messages; nothing where it does the same, or was seen."""
+    new = golden.proposed(form.cleaned_data["condition"], form.targets())
+    found = golden.replay(_ctx(request), row, new)
+    seen = f"{len(found.differing)}-{found.golden}"
+    reasoned = not found.broken or request.POST.get("accepted", "").strip()
+    if not found.differing or (request.POST.get("seen") == seen and reasoned):
+        return None
+    audit(_ctx(request), "bus.view", "bus_route", row.pk, after={"replayed": found.recorded, "golden": found.golden})
+    context = {
+        "route": row, "found": found, "rows": _told_differences(found), "back": back, "seen": seen, "hidden": _given(request),
+        "unreasoned": request.POST.get("seen") == seen,
+    }  # fmt: skip
+    return page(request, "bus/shadow.html", context, status=422 if context["unreasoned"] else 200)
+
+
+def _given(request: HttpRequest) -> list[tuple[str, str]]:
+    """What the form was sent with, to be sent again."""
+    own = ("csrfmiddlewaretoken", "seen", "accepted")
+    return [(name, value) for name, values in request.POST.lists() for value in values if name not in own]
+
+
+def _told_differences(found: golden.Replayed) -> list[dict[str, Any]]:
+    """The first differing messages, golden ones before others, each with its changed places as everybody may see them."""
+    return [
+        {"kind": d.kind, "golden": d.golden, "differences": [_told_difference(x) for x in d.differences]}
+        for d in found.differing[: golden.SHOWN]
+    ]
+
+
+def _told_difference(one: Any) -> dict[str, Any]:
+    parts = [selectors.payload(body, reveal=reveal) for reveal in (True, False) for body in (one.before, one.after)]
+    both = bool(one.before and one.after)
+    return {
+        "word": words.DIFFERENCES[one.kind], "aim": one.aim.partition(":")[2], "places": shadow.places(*parts) if both else [],
+        "why": sentence(Refused(one.why)) if one.why else "",
+    }  # fmt: skip
+
+
+@action("bus.manage")
+@require_http_methods(["POST"])
+def golden_pin(request: HttpRequest, code: str) -> HttpResponse:
+    """Set a recorded message down as golden."""
+    found = register_reads.route(_ctx(request), code)
+    name = request.POST.get("name", "").strip()[:100]
+    if not name:
+        raise Refused("missing", fields=[gettext("名称")])
+    try:
+        message_id = revealed(request.POST.get("message", ""))
+    except ValueError as error:
+        raise Refused("no_such_message") from error
+    golden.pin(_ctx(request), found, message_id, name)
+    return say(request, redirect("bus:route", code=code), gettext("已设为金样消息：%(name)s") % {"name": name})
+
+
+@action("bus.manage")
+@require_http_methods(["POST"])
+def golden_unpin(request: HttpRequest, code: str, golden_id: int) -> HttpResponse:
+    """Take a golden message away."""
+    golden.unpin(_ctx(request), register_reads.route(_ctx(request), code), golden_id)
+    return say(request, redirect("bus:route", code=code), gettext("已移除金样消息"))
+
+
+def _golden_rows(found: Route) -> list[tuple[Any, list[dict[str, Any]]]]:
+    """The golden messages of a route, each with what has become of it since."""
+    differing = {d.golden: d for d in golden.of_route(found)}
+    return [
+        (g, [_told_difference(x) for x in differing[g.name].differences] if g.name in differing else [])
+        for g in found.golden.order_by("name")
+    ]
+
+
+def _route_saved(ctx: Ctx, form: RouteForm, *, new: bool, accepted: str = "") -> Route:
     given = form.cleaned_data
     if new and Route.objects.filter(code=given["code"]).exists():
         raise Refused("bus.route_taken", route=given["code"])
     return routes.save_route(
         ctx, given["code"], name=given["name"], condition=given["condition"], targets=form.targets(),
-        position=given["position"], priority=int(given["priority"]), is_last=given["is_last"],
+        position=given["position"], priority=int(given["priority"]), is_last=given["is_last"], accepted=accepted,
     )  # fmt: skip
 
 

@@ -41,6 +41,11 @@ RESULTS = {
     "delivered": ("ok", _("已送达")), "refused": ("bad", _("被拒绝")), "failed": ("warn", _("未接受")), "away": ("warn", _("无应答")),
     "": ("unk", _("结果未知")),
 }  # fmt: skip
+#: what a new version of a route does otherwise with a message
+DIFFERENCES = {
+    "taken": ("warn", _("改为经过这条路由")), "left": ("warn", _("不再经过这条路由")), "added": ("warn", _("多发一处")),
+    "dropped": ("warn", _("少发一处")), "changed": ("warn", _("内容改变")), "refused": ("bad", _("不能转换")), "mended": ("ok", _("改为可以转换")),
+}  # fmt: skip
 OUTCOMES = {
     "done": ("ok", _("完成")), "refused": ("bad", _("被拒绝")), "unknown": ("warn", _("结果未知")), "": ("run", _("进行中")),
 }  # fmt: skip

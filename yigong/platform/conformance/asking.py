@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,9 +12,12 @@ from pathlib import Path
 import httpx
 from lxml import etree
 
+from yigong.kit.clock import now
+from yigong.kit.errors import Refused
+from yigong.kit.ids import new_request_id
 from yigong.platform.conformance.cases import Case
-from yigong.platform.conformance.judging import Heard, Schema, Verdict, judge
-from yigong.platform.hl7v3.api import MEDIA, NAMESPACE, OPERATION, call
+from yigong.platform.conformance.judging import ACCEPTED, Heard, Schema, Verdict, detail, judge, reply_of, type_code
+from yigong.platform.hl7v3.api import MEDIA, NAMESPACE, OPERATION, Rows, call, example, specs
 
 SECONDS = 30.0
 ANSWER_BYTES = 32 << 20
@@ -45,6 +49,29 @@ def ask(target: Target, cases: Iterable[Case], *, schema: Schema | None = None, 
             if progress:
                 progress(len(verdicts), verdicts[-1])
     return verdicts
+
+
+def fetched(target: Target, id_no: str) -> Iterator[tuple[str, bytes]]:
+    """The documents of a person as the services give them out: listed by EHR-PL-19, fetched one by one by EHR-PL-20."""
+    with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
+        listed = _reply_of(client, target, "EHR-PL-19", {"IDCardNo": id_no}, {})
+        for entry in listed.iter("{*}DocumentSet"):
+            names = {n: entry.findtext(f"{{*}}{n}", "") for n in ("DocumentUniqueId", "RepositoryUniqueId")}
+            given = _reply_of(client, target, "EHR-PL-20", {}, {"DocumentRequest": [names]})
+            title = entry.findtext("{*}DocumentTitle", "")
+            for document in given.iter("{*}Document"):
+                yield f"{title} {names['DocumentUniqueId']}.xml", base64.b64decode(document.text or "")
+
+
+def _reply_of(client: httpx.Client, target: Target, key: str, said: Mapping[str, str], groups: Mapping[str, Rows]) -> etree._Element:  # fmt: skip
+    """The reply of a service. Raises Refused conformance.no_reply with what came instead."""
+    spec = specs()[key]
+    message = example(spec, new_request_id(), now(), said, groups)
+    heard = _send(client, target, Case(key, key, "", "", "accept", "accept", spec.action, message))
+    reply = reply_of(heard)
+    if reply is None or type_code(reply) not in ACCEPTED:
+        raise Refused("conformance.no_reply", service=key, why=detail(reply) if reply is not None else heard.failure or heard.status)  # fmt: skip
+    return reply
 
 
 def _send(client: httpx.Client, target: Target, case: Case) -> Heard:

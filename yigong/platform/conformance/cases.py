@@ -11,9 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
+from yigong.kit.idcard import complete
+from yigong.platform.conformance import preparing
 from yigong.platform.hl7v3.api import Spec, example, groups_of, invented, specs
 
 #: what comes first in a run, since later cases ask for it
@@ -29,7 +32,7 @@ ESSENTIAL = (
     "PatientID", "ProviderWorkNo", "DeptCode", "TermSetCode", "DocumentUniqueId", "DocumentId", "SourcePatientID", "AdmID",
     "OrderId", "AppInfoID", "ExamAppInfoID",
 )  # fmt: skip
-_FILE = re.compile(r"^(EHR-PL-\d\d|H\d{4}).*?(?:-([TF])\d*)?[^.]*\.xml$")
+_FILE = re.compile(r"^(EHR-PL-\d\d|H\d{4})(?:(?!-[TF]\d).)*(?:-([TF])\d+)?.*\.xml$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Case:
     title_zh: str
     title_en: str
     must: str  # accept refuse
-    kind: str  # accept missing wrong_message no_xml unknown_action no_secret wrong_secret entity expansion repeated wsdl file
+    kind: str  # accept before declared missing wrong_message no_xml unknown_action no_secret wrong_secret entity expansion repeated wsdl file
     action: str = ""
     message: str = ""
     root: str = ""  # of the reply that must come back; empty when any acknowledgement will do
@@ -58,16 +61,30 @@ class Case:
 def of_services(mark: str, at: datetime, *, only: Sequence[str] = ()) -> Iterator[Case]:
     """The cases of the services, those first on which others build. *mark* tells the runs apart."""
     chosen = [s for s in specs().values() if not only or s.key in only]
-    for spec in sorted(chosen, key=lambda s: ORDER.index(s.verb)):
+    for spec in sorted(chosen, key=_rank):
         yield from _before(spec, mark, at)
-        yield _accepted(spec, mark, at)
+        yield _kept_by_us(spec, mark, at) if spec.action.endswith("Custody") else _accepted(spec, mark, at)
         yield from _refused(spec, mark, at)
+
+
+def _rank(spec: Spec) -> int:
+    """Adding first; what ends a record last, for nothing can be asked of it afterwards."""
+    return len(ORDER) if spec.action.endswith("Cancel") else ORDER.index(spec.verb)
 
 
 def _said(spec: Spec, mark: str, at: datetime) -> dict[str, str]:
     """What a request of this run says: the two sets of services have persons and documents of their own."""
-    own = f"{mark}{spec.edition[:1].upper()}"
-    return {k: f"{v}-{own}" if k in MARKED else v for k, v in invented(spec, at).items()}
+    own = f"{mark}{'N' if spec.edition == 'newer' else 'R'}"
+    said = {k: f"{v}-{own}" if k in MARKED else v for k, v in invented(spec, at).items()}
+    born, number = _numbered(own)
+    return said | {k: v for k, v in (("IDCardNo", number), ("BirthTime", f"{born:%Y%m%d}")) if k in said}
+
+
+def _numbered(own: str) -> tuple[date, str]:
+    """A birth date and a resident number with its check sign, of no division that exists, for the persons of one run."""
+    seed = int.from_bytes(sha256(own.encode()).digest()[:4])
+    born = date(1940, 1, 1) + timedelta(days=seed % 20_000)
+    return born, complete(f"532998{born:%Y%m%d}{2 * (seed // 20_000 % 500):03d}")
 
 
 def _written(spec: Spec, message_id: str, at: datetime, said: Mapping[str, str]) -> str:
@@ -98,8 +115,16 @@ def _accepted(spec: Spec, mark: str, at: datetime) -> Case:
     )  # fmt: skip
 
 
+def _kept_by_us(spec: Spec, mark: str, at: datetime) -> Case:
+    """Custody changes between institutions, and a run speaks for one: what it keeps already it cannot take over."""
+    return Case(
+        f"{spec.key}-1", spec.key, "本机构已管理的档案不能再变更到本机构", "what the institution keeps already cannot be taken over",
+        "refuse", "declared", spec.action, _written(spec, f"{spec.key}-1-{mark}", at, _said(spec, mark, at)),
+    )  # fmt: skip
+
+
 def _refused(spec: Spec, mark: str, at: datetime) -> Iterator[Case]:
-    said = _said(spec, mark, at)
+    said = _said(spec, f"{mark}m" if spec.verb == "add" else mark, at)  # nothing else may be the reason
     lacking = next((n for n in ESSENTIAL if n in said), "")
     if lacking and spec.verb in ("add", "update"):
         rest = {k: v for k, v in said.items() if k != lacking}
@@ -155,22 +180,28 @@ def _expansion(spec: Spec) -> str:
     return f'<!DOCTYPE a [{"".join(names)}]><{spec.root} xmlns="urn:hl7-org:v3"><id extension="&e8;"/></{spec.root}>'
 
 
-def of_folder(folder: Path) -> Iterator[Case]:
-    """The messages of an evaluation that lie in a folder, in the order of their names."""
+def of_folder(folder: Path, at: datetime) -> Iterator[Case]:
+    """The messages of an evaluation that lie in a folder, in the order of their names, each after what it builds on."""
     for file in sorted(folder.rglob("*.xml")):
         found = _FILE.match(file.name)
         spec = specs().get(found.group(1)) if found else None
         if found is None or spec is None:
             continue
         must = {"T": "accept", "F": "refuse"}.get(found.group(2) or "", "answer")
+        message = file.read_text("utf-8-sig")
+        for number, (service, before) in enumerate(preparing.before(spec, message, must, at)):
+            yield Case(
+                f"P-{file.stem}-{number}"[:80], spec.key, f"预备：用 {service.key} 登记评测消息所指的对象",
+                f"to begin with: what the message is about, by {service.key}", "answer", "before", service.action, before,
+                service.answer(True), (), file.name, service.key,
+            )  # fmt: skip
         words = {
             "accept": ("评测消息，应当成功", "a message of the evaluation that must succeed"),
             "refuse": ("评测消息，应当拒绝", "a message of the evaluation that must be refused"),
             "answer": ("评测消息，应当应答", "a message of the evaluation that must be answered"),
         }[must]
         yield Case(
-            f"F-{file.stem}"[:80], spec.key, *words, must, "file", spec.action, file.read_text("utf-8-sig"),
-            spec.answer(must != "refuse"), (), file.name,
+            f"F-{file.stem}"[:80], spec.key, *words, must, "file", spec.action, message, spec.answer(must != "refuse"), (), file.name,
         )  # fmt: skip
 
 

@@ -10,15 +10,18 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
 
 from yigong.kit.ctx import system
-from yigong.platform.conformance import papers, reporting, services
+from yigong.kit.errors import Refused
+from yigong.platform.conformance import asking, papers, reporting, services
 from yigong.platform.conformance.asking import Target
 from yigong.platform.conformance.models import Run
+from yigong.web.http import sentence
 
 WRITERS = {
     ".html": lambda f, h: reporting.as_html(f, h).encode(),
@@ -37,12 +40,23 @@ def main(arguments: list[str]) -> int:
     return _services(given) if given.part == "services" else _documents(given)
 
 
-def _services(given: argparse.Namespace) -> int:
+def _target(given: argparse.Namespace) -> Target:
     secret = (
         given.secret_file.read_text("utf-8").strip() if given.secret_file else os.environ.get("YIGONG_APP_SECRET", "")
     )
     url = given.url.rstrip("/") + ("" if given.exact else "/ws/{service}")
-    target = Target(url, given.app, secret, given.soap)
+    return Target(url, given.app, secret, given.soap)
+
+
+def _fetched(given: argparse.Namespace) -> Iterator[tuple[str, bytes]]:
+    """The documents of the persons named, as the endpoint's own services give them out."""
+    for id_no in given.person or ():
+        yield from asking.fetched(_target(given), id_no)
+
+
+def _services(given: argparse.Namespace) -> int:
+    target = _target(given)
+    url = target.url
     listed = services.plan(only=given.only or (), folder=given.cases)
     run = services.ask(services.begin(system(), "services", url, len(listed)), target, listed, schemas=given.schemas)
     for item in run.result["items"]:
@@ -54,7 +68,11 @@ def _services(given: argparse.Namespace) -> int:
 
 
 def _documents(given: argparse.Namespace) -> int:
-    files = list(papers.read(given.paths))
+    try:
+        files = [*papers.read(given.paths), *_fetched(given)]
+    except Refused as refused:
+        print(sentence(refused), file=sys.stderr)
+        return 1
     if not files:
         print("没有 XML 文件 / no XML files", file=sys.stderr)
         return 2
@@ -87,20 +105,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yigong conformance", description="互联互通符合性测试 / conformance desk")
     parts = parser.add_subparsers(dest="part", required=True)
     asked = parts.add_parser("services", help="交互服务 / services of an endpoint")
-    asked.add_argument("--url", default="http://127.0.0.1:8000", help="平台地址 / address of the platform")
-    asked.add_argument(
-        "--exact", action="store_true", help="地址即端点，{service} 代表服务编号 / the address is the endpoint itself"
-    )
-    asked.add_argument("--app", default=os.environ.get("YIGONG_APP", ""), help="应用名（YIGONG_APP）/ application")
-    asked.add_argument("--secret-file", type=Path, help="密钥文件，缺省取 YIGONG_APP_SECRET / file with the secret")
     asked.add_argument("--only", nargs="+", metavar="KEY", help="只测这些服务 / only these services")
     asked.add_argument(
         "--cases", type=Path, metavar="DIR", help="另加目录中的评测消息 / messages of an evaluation besides"
     )
     asked.add_argument("--schemas", type=Path, metavar="DIR", help="应答架构（.xsd）目录 / schemas of replies")
-    asked.add_argument("--soap", choices=("1.2", "1.1"), default="1.2")
     checked = parts.add_parser("documents", help="共享文档 / shared documents")
-    checked.add_argument("paths", nargs="+", type=Path)
+    checked.add_argument("paths", nargs="*", type=Path)
+    checked.add_argument(
+        "--person", nargs="+", metavar="ID_NO", help="经 EHR-PL-19、20 取这些人的文档 / documents of these persons, fetched by the services"
+    )  # fmt: skip
     for part in (asked, checked):
+        part.add_argument("--url", default="http://127.0.0.1:8000", help="平台地址 / address of the platform")
+        part.add_argument(
+            "--exact",
+            action="store_true",
+            help="地址即端点，{service} 代表服务编号 / the address is the endpoint itself",
+        )
+        part.add_argument("--app", default=os.environ.get("YIGONG_APP", ""), help="应用名（YIGONG_APP）/ application")
+        part.add_argument("--secret-file", type=Path, help="密钥文件，缺省取 YIGONG_APP_SECRET / file with the secret")
+        part.add_argument("--soap", choices=("1.2", "1.1"), default="1.2")
         part.add_argument("--out", type=Path, nargs="*", default=[], metavar="FILE", help=".html .pdf .json")
     return parser

@@ -74,7 +74,7 @@ def judge(case: Case, heard: Heard, *, again: Heard | None = None, schema: Schem
         return _wsdl(verdict, heard).close()
     if case.kind in ("entity", "expansion"):
         _hostile(verdict, heard)
-    reply = _reply(heard)
+    reply = reply_of(heard)
     if case.must == "refuse":
         return _refusal(verdict, heard, reply).close()
     if not verdict.look(
@@ -85,7 +85,7 @@ def judge(case: Case, heard: Heard, *, again: Heard | None = None, schema: Schem
     verdict.reply = etree.tostring(reply, encoding="unicode")[:20_000]
     _content(verdict, reply, schema)
     if again is not None:
-        _same(verdict, reply, _reply(again))
+        _same(verdict, reply, reply_of(again))
     return verdict.close()
 
 
@@ -104,7 +104,7 @@ def _hostile(verdict: Verdict, heard: Heard) -> None:
     verdict.look("bounded", quick, f"{HOSTILE_SECONDS:.0f} 秒内应答", f"answered within {HOSTILE_SECONDS:.0f} s")
 
 
-def _reply(heard: Heard) -> etree._Element | None:
+def reply_of(heard: Heard) -> etree._Element | None:
     """The message inside the envelope; None when there is none."""
     try:
         root = parse(heard.body).root
@@ -179,7 +179,7 @@ def _message_id(message: str) -> str:
         root = parse(message.encode()).root
     except Refused:
         return ""
-    found = root.find("id")
+    found = next((e for name in ("id", "ID", "Id") if (e := root.find(name)) is not None), None)
     return found.get("extension", "") if found is not None else ""
 
 

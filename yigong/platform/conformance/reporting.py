@@ -11,10 +11,13 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from yigong.kit.errors import Refused
 from yigong.platform.conformance.judging import Verdict, tally
 from yigong.platform.conformance.papers import Paper, by_kind
+from yigong.platform.conformance.remedies import remedies
 from yigong.platform.hl7v3.api import specs
 from yigong.web import pdf
+from yigong.web.http import sentence
 
 TEMPLATE = Path(__file__).with_name("templates") / "conformance" / "report.typ"
 
@@ -41,11 +44,12 @@ def _item(key: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def _case(v: Verdict) -> dict[str, Any]:
-    case = v.case
+    case, wrong = v.case, [n.rule for n in v.notes if not n.ok]
     return {
         "id": case.id, "title_zh": case.title_zh, "title_en": case.title_en, "must": case.must, "note": case.note, "word": v.word,
         "type_code": v.type_code, "said": v.said, "seconds": v.seconds, "notes": [asdict(n) for n in v.notes],
         "message": case.message[:20_000], "reply": v.reply,
+        "todo_zh": remedies(wrong, english=False), "todo_en": remedies(wrong, english=True),
     }  # fmt: skip
 
 
@@ -82,7 +86,7 @@ def as_pdf(facts: Mapping[str, Any], head: Mapping[str, Any]) -> bytes:
         "item_head": [_("项"), _("名称"), _("结论"), _("说明")],
         "items": [_row(i, english) for i in facts["items"]],
         "failure_title": _("未通过的用例及原因"),
-        "failure_head": [_("用例"), _("要求"), _("原因")],
+        "failure_head": [_("用例"), _("要求"), _("原因"), _("怎么办") if facts["kind"] == "services" else _("位置")],
         "failures": _failures(facts, english),
     }
     return pdf.pdf(TEMPLATE, told, title=_("互联互通符合性测试报告"), scope=str(head["scope"]), mark=str(head["mark"]))
@@ -109,14 +113,15 @@ def _failures(facts: Mapping[str, Any], english: bool) -> list[list[str]]:
             for case in item["cases"]:
                 why = "；".join(n["en" if english else "zh"] for n in case["notes"] if not n["ok"])
                 if case["word"] == "fail":
-                    rows.append(
-                        [case["id"], case["title_en" if english else "title_zh"], f"{why} {case['said']}".strip()]
-                    )
+                    todo = (" " if english else "").join(case.get("todo_en" if english else "todo_zh", ()))
+                    title = case["title_en" if english else "title_zh"]
+                    rows.append([case["id"], title, f"{why} {case['said']}".strip(), todo])
     else:
         for file in facts["files"]:
             for f in file["findings"]:
                 if f["severity"] == "error":
-                    rows.append([file["name"][:40], f"{f['rule']} @{f['line']}", f["en" if english else "zh"]])
+                    place = _("第 %(line)s 行 %(path)s") % {"line": f["line"], "path": str(f["xpath"])[-90:]}
+                    rows.append([file["name"][:40], str(f["rule"]), f["en" if english else "zh"], place])
             if file["refused"]:
-                rows.append([file["name"][:40], "—", file["refused"]])
+                rows.append([file["name"][:40], "—", sentence(Refused(file["refused"])), "—"])
     return rows[:400]

@@ -32,7 +32,7 @@ def plan(*, only: Sequence[str] = (), folder: Path | None = None) -> list[Case]:
     listed = [] if only else list(cases.of_endpoint(mark, moment))
     listed += cases.of_services(mark, moment, only=only)
     if folder is not None:
-        listed += [c for c in cases.of_folder(folder) if not only or c.item in only]
+        listed += [c for c in cases.of_folder(folder, moment) if not only or c.item in only]
     return listed
 
 

@@ -14,14 +14,16 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 
 from yigong.kit.text import pinyin
+from yigong.platform.empi.bands import AUTO, NONE, PLACEHOLDER, REVIEW, UNKNOWN
 from yigong.platform.empi.clusters import CERTAIN
 from yigong.platform.empi.engine import pairs, standard
 from yigong.platform.empi.engine.model import Model
 from yigong.platform.empi.engine.score import UNIT
-from yigong.platform.empi.identity import trust_of, upgrade
-from yigong.platform.empi.matching import AUTO, NONE, PLACEHOLDER, REVIEW, UNKNOWN
+from yigong.platform.empi.engine.standard import Rows
+from yigong.platform.empi.identity import trust_word, upgrade
 
 _COUNTY = ZoneInfo("Asia/Shanghai")
 _PLACEHOLDER, _UNKNOWN = re.compile(PLACEHOLDER), re.compile(UNKNOWN)
@@ -55,24 +57,39 @@ class Key(NamedTuple):
     key: int
 
 
-def facts_of(given: Mapping[str, Any]) -> Facts:
-    """Facts as a caller gives them, in the form in which registrations are kept."""
+class Question(NamedTuple):
+    """One set of facts, ready to be compared."""
+
+    facts: Facts
+    row: Rows  # the engine's form
+    keys: list[Key]  # the blocks in which registrations worth comparing stand
+
+
+def question(given: Mapping[str, Any], model: Model) -> Question:
+    """Facts as a caller gives them, in the form in which registrations are kept and compared."""
     text = {name: _narrow(given.get(name)) for name in _TEXT}
     bare = re.sub(r"[^0-9A-Z]", "", (text["id_no"] or "").upper())
-    number, born, name = upgrade(bare) or None, _day(given.get("born_on")), text["full_name"]
-    return Facts(
+    number, name = upgrade(bare) or None, text["full_name"]
+    facts = Facts(
         full_name=name,
         name_key=(pinyin(name).replace(" ", "") or None) if name else None,
         sex_code=text["sex_code"],
-        born_on=born,
+        born_on=_day(given.get("born_on")),
         id_no=number,
-        id_trust=trust_of(number, born, text["sex_code"], text["id_type_code"]),
         phone=_MOBILE.sub(r"\1", re.sub(r"\D", "", text["phone"])) if text["phone"] else None,
         address=text["address"],
         health_card_no=text["health_card_no"],
         contact_name=text["contact_name"],
         registered_at=_moment(given.get("registered_at")),
     )
+    row = rows_of([facts], model)
+    trust = trust_word(int(standard.number_states(row, model)[0]), number, text["id_type_code"])
+    return Question(facts._replace(id_trust=trust), row, [Key(*one) for one in pairs.keys_of(row, model)])
+
+
+def of_frame(frame: pl.DataFrame, ending: str = "") -> list[Facts]:
+    """The facts of a frame that has all columns of Facts, each name with this *ending*."""
+    return list(map(Facts, *(frame.get_column(name + ending).to_list() for name in Facts._fields)))
 
 
 def _narrow(value: object) -> str | None:
@@ -123,22 +140,25 @@ def _columns(all_facts: Sequence[Facts]) -> dict[str, list[str]]:
     }
 
 
-def keys(facts: Facts, model: Model) -> list[Key]:
-    """The blocks in which registrations worth comparing stand."""
-    return [Key(*one) for one in pairs.keys_of(standard.rows_of_texts(_columns([facts]), model), model)]
+def rows_of(all_facts: Sequence[Facts], model: Model) -> Rows:
+    """The engine's form of a few registrations."""
+    return standard.rows_of_texts(_columns(all_facts), model)
 
 
-def scores(asked: Facts, known: Sequence[Facts], model: Model, bounds: tuple[float, float]) -> list[tuple[float, str]]:
+def scores(
+    asked: Question, known: Sequence[Facts], model: Model, bounds: tuple[float, float]
+) -> list[tuple[float, str]]:
     """Bits and band (``auto review none``) of each known registration; *bounds* are those of auto and of review."""
     if not known:
         return []
-    rows = standard.rows_of_texts(_columns([asked, *known]), model)
+    rows = np.concatenate([asked.row, rows_of(known, model)])
     count = len(known)
     bits = pairs.score_between(rows, model, np.zeros(count, np.uint32), np.arange(1, count + 1, dtype=np.uint32)).scores
-    return [_judged(asked, other, bit / UNIT, bounds) for other, bit in zip(known, bits.tolist(), strict=True)]
+    return [judged(asked.facts, other, bit / UNIT, bounds) for other, bit in zip(known, bits.tolist(), strict=True)]
 
 
-def _judged(a: Facts, b: Facts, bits: float, bounds: tuple[float, float]) -> tuple[float, str]:
+def judged(a: Facts, b: Facts, bits: float, bounds: tuple[float, float]) -> tuple[float, str]:
+    """Bits and band of a pair that scores *bits*: the rules that need no weights come first."""
     auto, review = bounds
     if a.id_trust == b.id_trust == "trusted" and a.id_no != b.id_no:  # two sound numbers are two people
         return bits, REVIEW if _twin_like(a, b) else NONE

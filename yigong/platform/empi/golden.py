@@ -10,11 +10,14 @@ from yigong.platform.empi.bulk import do
 _TRUST = "array_position(array['missing','other','shared','bad','doubtful','trusted'], r.id_trust)"
 _RECENT = "r.registered_at desc nulls last, r.id desc"
 _PLACEHOLDER = "(r.full_name ~ '(之[子女]|无名|不详|未知|待查|未取名)')::int"
+#: a sound number may stand beside a date or sex written wrongly: what the number itself says comes first
+_SAYS_BORN = "(r.id_trust = 'trusted' and substr(r.id_no, 7, 8) = to_char(r.born_on, 'YYYYMMDD'))"
+_SAYS_SEX = "(r.id_trust = 'trusted' and substr(r.id_no, 17, 1) ~ '[13579]' = (r.sex_code = '1'))"
 #: field -> which registration's value is taken, best first
 SURVIVORSHIP = {
     "full_name": f"{_PLACEHOLDER}, {_TRUST} desc, {_RECENT}",
-    "sex_code": f"(r.sex_code in ('1', '2')) desc, {_TRUST} desc, {_RECENT}",
-    "born_on": f"{_TRUST} desc, {_RECENT}",
+    "sex_code": f"{_SAYS_SEX} desc, (r.sex_code in ('1', '2')) desc, {_TRUST} desc, {_RECENT}",
+    "born_on": f"{_SAYS_BORN} desc, {_TRUST} desc, {_RECENT}",
     "id_type_code": f"{_TRUST} desc, {_RECENT}",
     "id_no": f"{_TRUST} desc, {_RECENT}",
     "phone": _RECENT,

@@ -10,7 +10,7 @@ from django.db import connection
 
 from yigong.kit.ctx import Ctx
 from yigong.platform.empi import alike, matching, rules, stored
-from yigong.platform.empi.alike import Facts, Key
+from yigong.platform.empi.alike import Facts, Key, Question
 from yigong.security.api import persons_in_reach
 
 #: the columns of a neighbour before its facts
@@ -36,11 +36,11 @@ def match(ctx: Ctx, facts: Mapping[str, Any], *, count: int = 10, least: str = "
 
     *least* is the lowest band answered (``auto review none``). Names that are no facts are passed over.
     """
-    asked = alike.facts_of(facts)
+    asked = alike.question(facts, rules.model())
     reach = persons_in_reach(ctx, "r.person_id")
     sql = neighbours_sql("unnest(%(n)s::int[], %(rule)s::smallint[], %(key)s::bigint[]) u (n, rule, key)", reach.sql)
     with connection.cursor() as cursor:
-        cursor.execute(sql, {**key_arrays([(0, alike.keys(asked, rules.model()))]), **reach.params})
+        cursor.execute(sql, {**key_arrays([(0, asked.keys)]), **reach.params})
         found = cursor.fetchall()
     return judge(asked, found, matching.thresholds(), count=count, least=least)
 
@@ -71,7 +71,7 @@ def neighbours_sql(asked: str, reach: str) -> str:
 
 
 def judge(
-    asked: Facts,
+    asked: Question,
     found: Sequence[tuple[Any, ...]],
     bounds: tuple[float, float],
     *,

@@ -11,19 +11,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from yigong.kit.text import initials, pinyin
-from yigong.platform.empi import rules
+from yigong.platform.empi import alike, rules
+from yigong.platform.empi.bands import AUTO, NONE, PLACEHOLDER, REVIEW, UNKNOWN
 from yigong.platform.empi.clusters import CERTAIN
 from yigong.platform.empi.engine import api as engine
-from yigong.platform.empi.engine import standard
-from yigong.platform.empi.engine.pairs import score_between
+from yigong.platform.empi.engine import link, standard
+from yigong.platform.empi.engine.pairs import Pairs, key_frame, keys_of, score_between
 from yigong.platform.empi.engine.score import UNIT
-from yigong.platform.empi.identity import with_numbers
+from yigong.platform.empi.identity import one_form, trust_word
 from yigong.platform.empi.rules import model
 
-AUTO, REVIEW, NONE = "auto", "review", "none"
-PLACEHOLDER = r"(之[大小]?[子女婴]|[男女]婴|无名|不详|未知|待查|未取名)"
-#: names that are no names: nothing may be compared by them
-UNKNOWN = r"^(无名氏?.*|不详|未知.*|待查|未取名|[男女]婴)$"
+#: so many registrations are read and compared one by one sooner than by columns
+_FEW = 50
 #: groups larger than this are not compared as wholes in every pair
 _CROSS = 400
 _CLIP = 14.0
@@ -46,14 +45,28 @@ def standardise(frame: pl.DataFrame) -> pl.DataFrame:
     sounds = {n: (pinyin(n).replace(" ", "") or None, initials(n) or None) for n in set(names) if n is not None}
     told = [sounds.get(n, (None, None)) for n in names]
     digits = pl.col("phone", "contact_phone").str.replace_all(r"\D", "").str.replace(r"^(0086|86)(1\d{10})$", "$2")
-    return with_numbers(
-        frame.with_columns(
-            pl.Series("name_key", [key for key, _ in told], dtype=pl.String),
-            pl.Series("name_initials", [letters for _, letters in told], dtype=pl.String),
-            digits,
-            pl.col("division_code").alias("village_code"),
-        )
+    made = frame.with_columns(
+        pl.Series("name_key", [key for key, _ in told], dtype=pl.String),
+        pl.Series("name_initials", [letters for _, letters in told], dtype=pl.String),
+        digits,
+        one_form(frame.get_column("id_no")),
+        pl.col("division_code").alias("village_code"),
+        pl.lit("").alias("id_trust"),  # the engine sees every number before it is judged
     )
+    return made.with_columns(_trust(made))
+
+
+def _trust(frame: pl.DataFrame) -> pl.Series:
+    states = standard.number_states(rows_of(frame), model()).tolist()
+    numbers, kinds = frame.get_column("id_no"), frame.get_column("id_type_code")
+    return pl.Series("id_trust", list(map(trust_word, states, numbers, kinds)), dtype=pl.String)
+
+
+def rows_of(frame: pl.DataFrame) -> NDArray[np.int64]:
+    """Registrations in the engine's form."""
+    if frame.height > _FEW:
+        return standard.rows_of(comparable(frame), model())
+    return alike.rows_of(alike.of_frame(frame), model())
 
 
 def comparable(frame: pl.DataFrame) -> pl.DataFrame:
@@ -68,8 +81,16 @@ def comparable(frame: pl.DataFrame) -> pl.DataFrame:
 
 def block_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """``row, rule, key``: registrations that share a rule and key are compared."""
-    made = engine.block_keys(comparable(frame), model())
+    if frame.height <= _FEW:
+        return _few_block_keys(frame)
+    made = key_frame(rows_of(frame), model())
     return made.select(pl.col("row").cast(pl.UInt32), pl.col("rule").cast(pl.Int16), "key").unique()
+
+
+def _few_block_keys(frame: pl.DataFrame) -> pl.DataFrame:
+    rows = rows_of(frame).reshape(-1, model().width)
+    found = [(n, *key) for n, row in enumerate(rows) for key in keys_of(row, model())]
+    return pl.DataFrame(found, schema={"row": pl.UInt32, "rule": pl.Int16, "key": pl.Int64}, orient="row")
 
 
 class Board:
@@ -77,13 +98,27 @@ class Board:
 
     def __init__(self, facts: pl.DataFrame) -> None:
         self.place = {one: n for n, one in enumerate(facts.get_column("registration_id"))}
-        self.rows = standard.rows_of(comparable(facts), model())
+        self.rows = rows_of(facts)
 
     def scores(self, left: Iterable[int], right: Iterable[int]) -> NDArray[np.float64]:
         """Bits for pairs of registrations."""
         a = np.fromiter((self.place[one] for one in left), np.uint32)
         b = np.fromiter((self.place[one] for one in right), np.uint32)
         return score_between(self.rows, model(), a, b).scores / UNIT
+
+    def clusters(self, edges: pl.DataFrame) -> tuple[dict[int, int], list[tuple[float, int, int]]]:
+        """What a bulk run makes of these registrations along *edges* (``left, right, score``): for each registration the one
+        that stands for its cluster, and the best pairs (score, left, right) that joined, the strongest first."""
+        if edges.is_empty():
+            return {one: one for one in self.place}, []
+        ids = list(self.place)
+        a, b = (np.fromiter(map(self.place.__getitem__, edges.get_column(n)), np.uint32) for n in ("left", "right"))
+        scores = np.round(edges.get_column("score").to_numpy() * UNIT).astype(np.int32)
+        made = link.clusters(self.rows, model(), Pairs(a, b, score_between(self.rows, model(), a, b).levels, scores))
+        best = [(float(made.pairs.scores[n] / UNIT), int(made.pairs.left[n]), int(made.pairs.right[n]))
+                for n in np.unique(made.reason[made.reason > 0] - 1).tolist()]  # fmt: skip
+        root = {one: ids[place] for one, place in zip(ids, made.root.tolist(), strict=True)}
+        return root, [(score, ids[x], ids[y]) for score, x, y in sorted(best, reverse=True)]
 
     def agree(self, members: Mapping[int, list[int]]) -> Callable[[int, int], bool]:
         """Whether two groups fit as wholes: the mean over all cross pairs, with the loudest voices clipped."""
@@ -103,6 +138,8 @@ def score(pairs: pl.DataFrame, board: Board) -> pl.DataFrame:
     """Adds ``score`` and ``band`` to pairs whose columns stand twice, the second time with the ending ``_right``."""
     auto, review = thresholds()
     bits = board.scores(pairs.get_column("left"), pairs.get_column("right"))
+    if pairs.height <= _FEW:
+        return _few_scored(pairs, bits.tolist(), (auto, review))
     scored = pairs.with_columns(pl.Series("score", bits, dtype=pl.Float64))
     certain = _certain() & ~_clash()
     scored = scored.with_columns(
@@ -115,6 +152,15 @@ def score(pairs: pl.DataFrame, board: Board) -> pl.DataFrame:
         .otherwise(pl.lit(NONE))
     )  # fmt: skip
     return scored.with_columns(band.alias("band"))
+
+
+def _few_scored(pairs: pl.DataFrame, bits: list[float], bounds: tuple[float, float]) -> pl.DataFrame:
+    ones, others = alike.of_frame(pairs), alike.of_frame(pairs, "_right")
+    told = [alike.judged(a, b, bit, bounds) for a, b, bit in zip(ones, others, bits, strict=True)]
+    return pairs.with_columns(
+        pl.Series("score", [score for score, _ in told], dtype=pl.Float64),
+        pl.Series("band", [band for _, band in told], dtype=pl.String),
+    )
 
 
 def _same(name: str) -> pl.Expr:

@@ -91,6 +91,36 @@ def tell(decision: int, registration_ids: list[int], source: int, target: int, *
     say(kind(decision, registration_ids, source, target))
 
 
+_BY_PEOPLE = """
+    with recursive met (person, top) as (
+        select p, p from unnest(%s::bigint[]) p
+        union select d.from_person, m.top from met m join empi_decision d on d.to_person = m.person
+            and d.verb in ('join', 'part') and d.from_person is not null),
+    lines as (
+        select m.top, d.* from met m join empi_decision d on d.to_person = m.person
+            where d.verb not in ('new', 'link', 'change', 'ask', 'join', 'part')
+        union all select m.top, d.* from met m join empi_decision d on d.from_person = m.person
+            where d.verb not in ('new', 'link', 'change', 'ask', 'join', 'part'))
+    select l.top, l.id, l.verb, l.undoes, coalesce(u.verb in ('link', 'join'), false)
+        and jsonb_path_exists(l.pairs, '$[*][3] ? (@.state == "rejected")')
+    from lines l left join empi_decision u on u.id = l.undoes order by l.id desc"""
+_PLACING = frozenset({"confirm", "merge", "split", "mark", "reject"})
+
+
+def decided_by_people(person_ids: Collection[int]) -> set[int]:
+    """Those of these persons, or of what was joined to them, about whom somebody has decided who is who, and it stands."""
+    schema = {"person": pl.Int64, "line": pl.Int64, "verb": pl.String, "undoes": pl.Int64, "parted": pl.Boolean}
+    void, out = set[int](), set[int]()
+    for person, line, verb, undoes, parted in ask(_BY_PEOPLE, [list(person_ids)], schema).rows():
+        if line in void:
+            continue
+        if undoes:
+            void.add(undoes)
+        if verb in _PLACING or parted:
+            out.add(person)
+    return out
+
+
 def absorb(ctx: Ctx, source: int, target: int, *, act: int, why: Likeness | None = None, quiet: bool = False) -> int:
     """All registrations of *source* go to *target*, because of a likeness that decides by itself."""
     facts: dict[str, Any] = {"score": why.score, "anchor_id": why.left} if why else {}

@@ -13,7 +13,8 @@ from django.db import transaction
 from yigong.kit.ctx import Ctx
 from yigong.outbox.api import say
 from yigong.platform.empi import bulk, golden, matching, moves, pairs, stored
-from yigong.platform.empi.clusters import Groups, Likeness, Settlement, one_for_each, settle
+from yigong.platform.empi.clusters import Likeness, Settlement, one_for_each
+from yigong.platform.empi.deciding import Act, Decided, decide
 from yigong.platform.empi.events import PersonRegistered
 from yigong.platform.empi.frames import IDENTITY, KEY, arrange, fingerprint, stable_hash
 from yigong.security.api import audit
@@ -64,6 +65,7 @@ class Intake:
     reviews: list[Likeness]
     act: int
     changed: dict[int, str]  # known registrations whose identity changed -> what changed, as JSON text
+    touched: set[int]  # persons that known registrations left or came to
     quiet: bool = False
     homes: dict[int, int] | None = None  # when this is done once more: the persons that stand ready
 
@@ -100,7 +102,7 @@ def _take_in(ctx: Ctx, fresh: pl.DataFrame) -> pl.DataFrame:
     _write_changes(ready.filter(pl.col("person_id").is_not_null()))
     ready = _part_ways(ctx, ready, changed, act)
     same = ready.height == height and not shared
-    intake = _decide(ready, changed, act, keys=keys if same else None)
+    intake = _decide(Act(ctx, act), ready, changed, keys=keys if same else None)
     _write(ctx, intake, touched | set(ready.get_column("person_id").drop_nulls().to_list()))
     _tell(ctx, intake)
     return _outcomes(intake)
@@ -120,7 +122,7 @@ def again(ctx: Ctx, act: int, new: Collection[int], changed: Collection[int], *,
     same = dict.fromkeys(changed, "{}")
     bulk.do("delete from empi_block where registration_id = any(%s)", [list(changed)])
     ready = _part_ways(ctx, ready, same, act, quiet=quiet)
-    intake = _decide(ready, same, act, homes)
+    intake = _decide(Act(ctx, act, quiet), ready, same, homes)
     intake.quiet = quiet
     if not quiet:  # nothing of these changed: they are only looked at again
         intake.changed.clear()
@@ -208,65 +210,24 @@ def _part_ways(
 
 
 def _decide(
+    act: Act,
     ready: pl.DataFrame,
     changed: dict[int, str],
-    act: int,
     homes: dict[int, int] | None = None,
     *,
     keys: pl.DataFrame | None = None,
 ) -> Intake:
     """Who is whom; *keys* are the blocks of *ready* where they are known already."""
     keys = matching.block_keys(ready) if keys is None else keys
-    asked = pl.col("person_id").is_null() | pl.col("registration_id").is_in(list(changed))
-    fresh = ready.filter(asked)
-    couples = pairs.candidates(fresh, keys if fresh.height == ready.height else matching.block_keys(fresh))
-    _hold(couples, fresh)
-    mine = ready.select(list(stored.FACTS))
-    around = stored.facts_around(couples.get_column("right").unique().to_list())
-    facts = pl.concat([mine, around.join(mine, on="registration_id", how="anti")])
-    board = matching.Board(facts)
-    likenesses = _likenesses(matching.score(pairs.side_by_side(couples, facts), board))
-    groups = _groups(ready, likenesses, facts)
-    settlement = settle(groups, likenesses, agree=board.agree(groups.members))
+    made = decide(act, ready, changed, keys)
     ids = ready.select("registration_id").with_row_index("row")
     blocks = keys.join(ids, on="row").select("rule", "key", "registration_id")
     bulk.add("empi_block", blocks.sort("key", "rule", "registration_id"))  # an index grows fastest in its own order
-    return _intake(ready, settlement, act, changed, homes)
+    return _intake(act.number, made, changed, homes)
 
 
-def _hold(couples: pl.DataFrame, fresh: pl.DataFrame) -> None:
-    """Lock the persons this may touch; again, when one of them was moved before the lock was had."""
-    if fresh.height > stored.SMALL:
-        return  # the whole index is held
-    ids = [*couples.get_column("right").to_list(), *fresh.get_column("registration_id").to_list()]
-    held: set[int] = set()
-    while (found := set(stored.facts(ids).get_column("person_id").to_list())) - held:
-        held |= found
-        stored.lock_persons(held)
-
-
-def _likenesses(scored: pl.DataFrame) -> list[Likeness]:
-    group = [
-        pl.coalesce(pl.col(f"person_id{end}"), -pl.col(side)).alias(f"group_{side}")
-        for side, end in (("left", ""), ("right", "_right"))
-    ]
-    kept = scored.filter(pl.col("band") != "none").with_columns(group)
-    return [Likeness(*row) for row in kept.select("group_left", "group_right", "score", "left", "right", "band").rows()]
-
-
-def _groups(ready: pl.DataFrame, likenesses: list[Likeness], facts: pl.DataFrame) -> Groups:
-    persons = {g for one in likenesses for g in (one.left_group, one.right_group) if g > 0}
-    numbers = stored.numbers(persons)
-    new = ready.filter(pl.col("person_id").is_null() & (pl.col("id_trust") == "trusted"))
-    numbers |= {-r: frozenset([n]) for r, n in new.select("registration_id", "id_no").rows()}
-    held = facts.drop_nulls("person_id").group_by("person_id").agg("registration_id")
-    return Groups(numbers, stored.apart(persons), members=dict(held.rows()))
-
-
-def _intake(
-    ready: pl.DataFrame, settlement: Settlement, act: int, changed: dict[int, str], homes: dict[int, int] | None
-) -> Intake:
-    groups = settlement.groups
+def _intake(act: int, made: Decided, changed: dict[int, str], homes: dict[int, int] | None) -> Intake:
+    ready, settlement, groups = made.ready, made.settlement, made.settlement.groups
     new = ready.filter(pl.col("person_id").is_null()).get_column("registration_id").to_list()
     roots = {registration: groups.root(-registration) for registration in new}
     unborn = sorted({root for root in roots.values() if root < 0}, reverse=True)
@@ -275,7 +236,7 @@ def _intake(
     persons = {registration: born.get(root, root) for registration, root in roots.items()}
     reviews = one_for_each(settlement.reviews, groups)
     founders = {-root for root in unborn}
-    return Intake(ready, settlement, persons, founders, reviews, act, changed, homes=homes)
+    return Intake(ready, settlement, persons, founders, reviews, act, changed, made.touched, homes=homes)
 
 
 def _write(ctx: Ctx, intake: Intake, touched: set[int]) -> None:
@@ -285,7 +246,7 @@ def _write(ctx: Ctx, intake: Intake, touched: set[int]) -> None:
         _write_new(intake)
     _log(ctx, intake)
     merged = _merge(ctx, intake)
-    touched |= {*intake.persons.values(), *merged}
+    touched |= {*intake.persons.values(), *merged, *intake.touched}
     if intake.reviews:
         moves.offer(ctx, _questions(intake), act=intake.act)
     golden.refresh(touched if intake.homes is not None else touched - intake.born)

@@ -137,6 +137,16 @@ def in_blocks(keys: pl.DataFrame) -> pl.DataFrame:
     return keys.join(kept, on=["rule", "key"]).select("row", "registration_id").unique()
 
 
+def persons_of(registration_ids: Collection[int]) -> set[int]:
+    """The persons of stored registrations."""
+    found = ask(
+        "select distinct person_id from empi_registration where id = any(%s)",
+        [list(registration_ids)],
+        {"person": pl.Int64},
+    )
+    return set(found.get_column("person").to_list())
+
+
 def facts(registration_ids: Collection[int]) -> pl.DataFrame:
     """The comparable facts of stored registrations."""
     names = ", ".join(name for name in FACTS if name != "registration_id")

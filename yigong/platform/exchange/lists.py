@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from yigong.kit.ctx import Ctx
@@ -16,8 +17,10 @@ from yigong.platform.exchange.models import FeedState, Quarantined, RowState
 from yigong.platform.registry import api as registry
 from yigong.security.api import opaque_id
 from yigong.standards.api import load as standards
+from yigong.web import marks
 from yigong.web.lists import Choice, Column, Inst, ListPage, Moment, Number, State, Text
 
+_FIELD = re.compile(r"^[^：:]{1,30}[：:]\s*")  # the field that a sentence begins with
 FEED_STATES = {
     FeedState.IDLE: ("idle", _("空闲")),
     FeedState.WAITING: ("wait", _("等待")),
@@ -52,8 +55,31 @@ class Sentence(Column):
 
     def plain(self, row: object) -> str:
         reasons = self.fact(row) or [{}]
-        more = f" +{len(reasons) - 1}" if len(reasons) > 1 else ""
-        return str(reasons[0].get("en" if get_language() == "en" else "zh", "")) + more
+        first = _said(reasons[0])
+        if len(reasons) == 1:
+            return first
+        return gettext("{first}；另有 {n} 处").format(first=first, n=len(reasons) - 1)
+
+
+def _said(reason: Mapping[str, Any]) -> str:
+    return str(reason.get("en" if get_language() == "en" else "zh", ""))
+
+
+class Place(Text):
+    """Where a row stood: the file without the folders that hold it."""
+
+    def plain(self, row: object) -> str:
+        return str(self.fact(row)).rpartition("/")[2]
+
+
+class Node(Inst):
+    """The institution of a feed; a feed whose rows name it themselves is of several."""
+
+    def cell(self, row: object) -> object:
+        return marks.institution(self.fact(row)) if self.fact(row) else marks.tag(_("多家"))
+
+    def plain(self, row: object) -> str:
+        return super().plain(row) if self.fact(row) else str(_("多家"))
 
 
 class FeedList(ListPage):
@@ -63,7 +89,7 @@ class FeedList(ListPage):
     template = "exchange/feeds.html"
     columns = (
         State("state", _("状态"), FEED_STATES),
-        Inst("org_code", _("节点")),
+        Node("org_code", _("节点")),
         Text("name", _("任务"), lead=True, order="name"),
         DataSet("data_set", _("数据集")),
         Text("reader", _("来源")),
@@ -99,7 +125,7 @@ class JobList(ListPage):
     name, title = "jobs", _("运行记录")
     columns = (
         State("state", _("状态"), FEED_STATES),
-        Inst("feed.org_code", _("节点")),
+        Node("feed.org_code", _("节点")),
         Text("feed.name", _("任务"), lead=True),
         DataSet("feed.data_set", _("数据集")),
         Number("read", _("读取"), order="read"),
@@ -133,14 +159,13 @@ class QuarantineList(ListPage):
         Inst("org_code", _("机构")),
         DataSet("data_set", _("数据集")),
         Sentence("reasons", _("原因"), lead=True),
-        Text("rule", _("规则"), order="rule"),
-        Text("place", _("位置"), wide=True),
+        Place("place", _("位置"), wide=True),
         Moment("created_at", _("进入时间"), order="created_at"),
     )
     filters = (
         Choice("state", _("状态"), RowState.choices),
         Choice("org_code", _("机构"), lambda _c: [(c, _short(c)) for c in _known("org_code")]),
-        Choice("rule", _("规则"), lambda _c: [(r, r) for r in _known("rule")]),
+        Choice("rule", _("规则"), lambda _c: _rules()),
         Choice("data_set", _("数据集"), lambda _c: [(d, _name(d)) for d in _known("data_set")]),
     )
     order = ("-id",)
@@ -173,6 +198,14 @@ class QuarantineList(ListPage):
 def _known(column: str) -> list[str]:
     values = Quarantined.objects.order_by(column).values_list(column, flat=True).distinct()
     return [v for v in values if v]
+
+
+def _rules() -> list[tuple[str, str]]:
+    """The rules that hold rows back, in the words of one such row; where those speak of one place only, by code."""
+    some = Quarantined.objects.exclude(rule="").order_by("rule", "-id").distinct("rule")
+    words = {r.rule: next((_said(x) for x in r.reasons if x.get("rule") == r.rule), "") for r in some}
+    plain = {rule: _FIELD.sub("", said) for rule, said in words.items()}
+    return [(rule, rule if not said or any(map(str.isdigit, said)) else said[:40]) for rule, said in plain.items()]
 
 
 def _short(code: str) -> str:

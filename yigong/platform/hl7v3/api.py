@@ -2,13 +2,16 @@
 
 from yigong.platform.hl7v3.clearing import clear, work
 from yigong.platform.hl7v3.declared import Spec, by_name, specs
-from yigong.platform.hl7v3.examples import example, groups_of, invented
+from yigong.platform.hl7v3.examples import Rows, example, groups_of, invented
+from yigong.platform.hl7v3.message import Request, open_request, open_tree
 from yigong.platform.hl7v3.soap import MEDIA, NAMESPACE, OPERATION, call
 
 __all__ = [
     "MEDIA",
     "NAMESPACE",
     "OPERATION",
+    "Request",
+    "Rows",
     "Spec",
     "by_name",
     "call",
@@ -16,6 +19,8 @@ __all__ = [
     "example",
     "groups_of",
     "invented",
+    "open_request",
+    "open_tree",
     "specs",
     "work",
 ]

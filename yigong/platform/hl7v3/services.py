@@ -86,7 +86,8 @@ def _service(application: Application, action: str, data: bytes, service: str) -
     """The service that is meant, by address, action or message; and why it is not served."""
     by_address, by_action = declared.by_name(service), declared.by_name(action)
     head = carrying.head_of(data)
-    spec = by_address or by_action or declared.by_root(head.root, newer=head.newer)
+    by_root = None if action.strip() else declared.by_root(head.root, newer=head.newer)
+    spec = by_address or by_action or by_root
     none: declared.Spec = None  # type: ignore[assignment]
     if spec is None or (service and by_address is None):
         return none, Refused("v3.no_service", action=(service or action or head.root or "—")[:60])

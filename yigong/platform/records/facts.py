@@ -206,6 +206,7 @@ class Correction:
     """One version of a record beside the one before it."""
 
     source_key: str
+    named: str  # what the row is about in the group it belongs to: the item, the drug; empty where nothing says
     version: int
     at: datetime
     changes: tuple[Change, ...]

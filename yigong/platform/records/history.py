@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from yigong.kit.ctx import Ctx
+from yigong.platform.records.event_rules import rule
 from yigong.platform.records.facts import Change, Correction, RecordVersion, Row
 from yigong.platform.records.selectors import fetch
 from yigong.platform.records.words import row
@@ -36,7 +37,10 @@ def as_known_on(ctx: Ctx, data_set: str, record_id: int, moment: datetime) -> Re
 
 
 def corrections(ctx: Ctx, data_set: str, rows: Sequence[Row]) -> list[Correction]:
-    """What was corrected in rows of one data set, the latest first: the fields with what they said before and after."""
+    """What was corrected in rows of one data set, the latest first: the fields with what they said before and after.
+
+    A version that says the same in every field (sent again with another document) is no correction.
+    """
     ids = [r.id for r in rows if r.version > 1][:SHOWN]
     if not ids:
         return []
@@ -45,10 +49,19 @@ def corrections(ctx: Ctx, data_set: str, rows: Sequence[Row]) -> list[Correction
         line = [version for _, version in group]
         pairs = pairwise(line)
         found += [
-            Correction(after.row.source_key, after.version, after.known_from, _changes(before.row, after.row))
+            Correction(after.row.source_key, _named(after.row), after.version, after.known_from, changes)
             for after, before in pairs
+            if (changes := _changes(before.row, after.row))
         ]
     return sorted(found, key=lambda c: c.at, reverse=True)
+
+
+def _named(found: Row) -> str:
+    by = rule(found.data_set)
+    name = by.line[0] if by and by.line else ""
+    if name.startswith("extra."):
+        return str(found.extra.get(name.removeprefix("extra."), ""))
+    return next((c.value for c in found.cells if c.field == name), "")
 
 
 def _changes(before: Row, after: Row) -> tuple[Change, ...]:

@@ -11,7 +11,6 @@ from lxml import etree
 
 from yigong.kit import clock
 from yigong.kit.moments import NotAMoment, day
-from yigong.kit.xml import children
 from yigong.standards.cda.checks import Found, found
 from yigong.standards.cda.finder import Finder
 from yigong.standards.cda.header import moment_of
@@ -56,7 +55,7 @@ def _made(find: Finder) -> datetime | None:
 
 def _part(node: etree._Element | None, tag: str) -> etree._Element | None:
     """The first part of a name."""
-    return next((part for part in children(node) if part.tag == tag), None) if node is not None else None
+    return next(node.iterchildren(tag), None) if node is not None else None
 
 
 def _discharge(find: Finder) -> Iterator[Found]:

@@ -7,11 +7,10 @@ from typing import Any
 
 from lxml import etree
 
-from yigong.kit.xml import children
 from yigong.standards.cda.checks import Found, found
 from yigong.standards.cda.finder import Finder
 from yigong.standards.cda.header import CODE, ROOT
-from yigong.standards.cda.values import value_of
+from yigong.standards.cda.values import BLANK, value_of
 
 PATIENT = "recordTarget/patientRole"
 CUSTODIAN = "custodian/assignedCustodian/representedCustodianOrganization"
@@ -26,8 +25,12 @@ def _words(find: Finder, path: str) -> str:
 def _number(find: Finder, path: str, roots: frozenset[str]) -> str:
     """A number under one of the roots that the standard names."""
     for node in find.all(path):
-        if node.get("root") in roots and (value := value_of(node)):
-            return value.text
+        if node.get("root") in roots:
+            number = (node.get("extension") or "").strip()
+            if number not in BLANK and node.get("value") is None:
+                return number
+            if value := value_of(node):
+                return value.text
     return ""
 
 
@@ -87,10 +90,18 @@ def title_of(find: Finder) -> str:
     return ((node.text if node is not None else "") or "").strip()
 
 
+#: where the head and its agreements look: found on the walk that finds the declared places
+PATHS = (
+    "recordTarget", PATIENT, f"{PATIENT}/patient", f"{PATIENT}/patient/birthTime", f"{PATIENT}/patient/age", f"{PATIENT}/patient/administrativeGenderCode",
+    "author/time", "author/assignedAuthor/assignedPerson/name", CUSTODIAN, "component/structuredBody",
+    "componentOf/encompassingEncounter/effectiveTime",
+)  # fmt: skip
+
+
 def frame(find: Finder, declared: Any | None) -> Iterator[Found]:
     """What the head of a document lacks or says otherwise."""
-    for rule in HEAD:
-        if (path := _broken(rule, find)) is not None:
+    for rule, path, keeps in RULES:
+        if not keeps(find):
             node = find(path)
             yield found(rule, node if node is not None else find.root, value=_words(find, path))
     yield from _kind(find, declared)
@@ -100,25 +111,27 @@ def frame(find: Finder, declared: Any | None) -> Iterator[Found]:
                 yield found("signature_name", signer)
 
 
-def _broken(rule: str, find: Finder) -> str | None:
-    """The path where the head breaks a rule, None where it keeps it."""
-    if plain := PLAIN.get(rule):
-        path, attribute, allowed = plain
-        node = find.first.get(path)
-        said = node.get(attribute, "").strip() if node is not None else ""
-        return None if said and (not allowed or said in allowed) else path
-    path, keeps = OTHERS[rule]
-    return None if keeps(find) else path
+def _plain(path: str, attribute: str, allowed: frozenset[str]) -> Callable[[Finder], bool]:
+    """Whether a part of the root says what it may."""
+    if allowed:
+        return lambda find: find.said(path, attribute) in allowed
+    return lambda find: find.said(path, attribute) != ""
+
+
+#: rule, where it stands, whether the head keeps it
+RULES = [
+    (rule, PLAIN[rule][0], _plain(*PLAIN[rule])) if rule in PLAIN else (rule, *OTHERS[rule]) for rule in HEAD
+]
 
 
 def _signs(signer: etree._Element) -> bool:
     """Whether the person who signs has a name."""
-    here: etree._Element | None = signer
-    for tag in ("assignedEntity", "assignedPerson", "name"):
-        here = next((part for part in children(here) if part.tag == tag), None) if here is not None else None
-    if here is None:
-        here = signer.find("assignedEntity/assignedPerson/name")
-    return here is not None and value_of(here) is not None
+    return any(
+        value_of(name) is not None
+        for entity in signer.iterchildren("assignedEntity")
+        for person in entity.iterchildren("assignedPerson")
+        for name in person.iterchildren("name")
+    )
 
 
 def _kind(find: Finder, declared: Any | None) -> Iterator[Found]:

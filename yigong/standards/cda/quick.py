@@ -5,39 +5,35 @@ What a slot does not accept at once is judged, and put into words, by ``form``: 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, NamedTuple
 
 from lxml import etree
 
-from yigong.kit.text import narrow
 from yigong.kit.xml import children
-from yigong.standards.cda.form import AKIN, FLAGS, format_of
+from yigong.standards.cda.frame import PATHS
 from yigong.standards.cda.paths import Condition, Step, steps_of
-from yigong.standards.cda.values import Value, value_of
+from yigong.standards.cda.right import Right, anything, right_at
+from yigong.standards.cda.values import value_of
 
-Accepts = Callable[[Value], bool]
-
-
-#: an element at a declared place, with its value
-Hit = tuple[etree._Element, Value | None]
-Hits = list[list[Hit]]
+Nodes = list[etree._Element]
+#: slot -> the elements that stand there, in the order of the document
+Hits = dict[int, Nodes]
 
 
-def says(hit: Hit) -> bool:
+def says(node: etree._Element) -> bool:
     """Whether an element has a value, or parts that have one."""
-    return hit[1] is not None or any(value_of(part) is not None for part in children(hit[0]))
+    return value_of(node) is not None or any(value_of(part) is not None for part in children(node))
 
 
 Way = tuple[tuple[Condition, ...], "Branch"]
 
 
 Found = list["Branch"]
-Asks = Callable[[etree._Element], Found]  # the branches whose conditions an element answers, each once
+#: the branches whose conditions an element with these children answers, each once
+Asks = Callable[[etree._Element, Nodes], Found]
 
 
 @dataclass(slots=True, eq=False)
@@ -46,17 +42,13 @@ class Branch:
 
     slots: tuple[int, ...] = ()
     ways: dict[str, list[Way]] = field(default_factory=dict)
-    plain: dict[str, Branch] = field(default_factory=dict)
-    forks: dict[str, Asks] = field(default_factory=dict)
+    next: dict[str, Branch | Asks] = field(default_factory=dict)
     joined: dict[tuple[Branch, ...], Branch] = field(default_factory=dict)
 
     def settle(self) -> Branch:
-        """Makes the tables that the walk reads from the ways."""
+        """Makes the table that the walk reads from the ways."""
         for tag, ways in self.ways.items():
-            if len(ways) == 1 and not ways[0][0]:
-                self.plain[tag] = ways[0][1]
-            else:
-                self.forks[tag] = _asking(ways)
+            self.next[tag] = ways[0][1] if len(ways) == 1 and not ways[0][0] else _asking(ways)
         return self
 
     def join(self, branches: Found) -> Branch:
@@ -66,26 +58,27 @@ class Branch:
             self.joined[key] = _union(key)
         return self.joined[key]
 
-    def walk(self, root: etree._Element, elements: Iterable[etree._Element], hits: Hits) -> None:
-        """Collects what stands at each slot below *root*, in the order of the document."""
-        here: dict[etree._Element | None, Branch] = {root: self}
-        for node in elements:
-            branch = here.get(node.getparent())
-            if branch is None:
+    def walk(self, parts: Nodes, hits: Hits) -> None:
+        """Collects what stands at each slot below an element with these children; what is not declared is not entered."""
+        ways = self.next
+        for node in parts:
+            following = ways.get(node.tag)  # type: ignore[call-overload]
+            if following is None:
                 continue
-            tag: str = node.tag  # type: ignore[assignment]
-            if tag in branch.plain:
-                branch = branch.plain[tag]
-            elif tag in branch.forks and (following := branch.forks[tag](node)):
-                branch = following[0] if len(following) == 1 else branch.join(following)
-            else:
-                continue
-            if branch.slots:
-                hit = (node, value_of(node))
-                for slot in branch.slots:
-                    hits[slot].append(hit)
-            if branch.ways:
-                here[node] = branch
+            inner = None
+            if following.__class__ is not Branch:
+                inner = children(node)
+                branches = following(node, inner)
+                if not branches:
+                    continue
+                following = branches[0] if len(branches) == 1 else self.join(branches)
+            for slot in following.slots:
+                if slot in hits:
+                    hits[slot].append(node)
+                else:
+                    hits[slot] = [node]
+            if following.next:
+                following.walk(inner if inner is not None else children(node), hits)
 
 
 def _union(branches: tuple[Branch, ...]) -> Branch:
@@ -108,11 +101,13 @@ class Slot:
     """Declared places with one path."""
 
     places: list[Any]
-    accepts: list[Accepts]
+    rights: list[Right]
     by_name: dict[str, int]
     once: bool  # of the person, declared to stand once
     shared: bool = False  # an element may stand at another slot too
     free: bool = False  # whatever stands there is right
+    place: Any = None  # the first place
+    right: Right | None = None  # of the only place; None where there are several
 
 
 #: a required place and its slot
@@ -133,12 +128,12 @@ class Requirements:
     """The required places of a kind, for each choice of optional groups that a document has."""
 
     candidates: list[Candidate]
-    groups: list[tuple[int, ...]]  # slots that show that an optional group is there
+    groups: list[frozenset[int]]  # slots that show that an optional group is there
     known: dict[tuple[bool, ...], list[Wanted]]
 
     def of(self, hits: Hits) -> list[Wanted]:
         """Required places, each path once; those of an optional group only where the group is there."""
-        there = tuple(any(hits[slot] for slot in shown) for shown in self.groups)
+        there = tuple(not hits.keys().isdisjoint(shown) for shown in self.groups)
         if there not in self.known:
             found: dict[Any, Wanted] = {}
             for place, slot, key, group in self.candidates:
@@ -156,16 +151,14 @@ class Tables:
     slots: list[Slot]
     required: Requirements
     sections: list[tuple[Any, str]]  # with the code or name that a document says
-
-    judged: list[tuple[int, Slot]]  # the slots where something can be wrong
+    section_names: frozenset[str]
     unjudged: int  # places without a cardinality
+    head: dict[str, int]  # path of the head -> slot
 
-    def hits(self, root: etree._Element, elements: Iterable[etree._Element]) -> Hits:
-        """What stands at each slot; *elements* are those of the document in their order."""
-        found: Hits = [[] for _ in self.slots]
-        for slot in self.root.slots:
-            found[slot].append((root, value_of(root)))
-        self.root.walk(root, elements, found)
+    def hits(self, root: etree._Element) -> Hits:
+        """What stands at each slot that the document has."""
+        found: Hits = {slot: [root] for slot in self.root.slots}
+        self.root.walk(children(root), found)
         return found
 
 
@@ -173,6 +166,7 @@ def tables_of(declared: Any, standards: Any) -> Tables:
     """The declarations of a document kind, compiled."""
     slots: dict[tuple[Step, ...], int] = {}
     made: list[Slot] = []
+    head = {path: steps_of(f"/ClinicalDocument/{path}") for path in PATHS}
     for place in declared.elements:
         steps = steps_of(place.xpath)
         if place.xpath and steps not in slots:
@@ -181,16 +175,24 @@ def tables_of(declared: Any, standards: Any) -> Tables:
     for place in declared.elements:
         if place.xpath:
             _add(made[slots[steps_of(place.xpath)]], place, standards)
-    tags = Counter(tuple(step.tag for step in steps) for steps in slots)
+    declared_slots = len(made)
+    for steps in head.values():
+        if steps not in slots:
+            slots[steps] = len(made)
+            made.append(Slot([], [], {}, False, free=True))
+    tags = Counter(tuple(step.tag for step in steps) for steps, at in slots.items() if at < declared_slots)
     for steps, at in slots.items():
+        if at >= declared_slots:
+            continue
         made[at].shared = tags[tuple(step.tag for step in steps)] > 1
+        made[at].place = made[at].places[0]
+        made[at].right = made[at].rights[0] if len(made[at].rights) == 1 else None
         made[at].free = not (made[at].once or made[at].shared) and all(
-            accept is anything for accept in made[at].accepts
+            right is anything for right in made[at].rights
         )
     sections = [(section, section.loinc or section.display) for section in declared.sections]
-    judged = [(at, slot) for at, slot in enumerate(made) if not slot.free]
     unjudged = sum(not place.cardinality for place in declared.elements)
-    return Tables(_branch(slots), made, _requirements(declared, slots), sections, judged, unjudged)
+    return Tables(_branch(slots), made, _requirements(declared, slots), sections, frozenset(name for _, name in sections), unjudged, {path: slots[steps] for path, steps in head.items()})
 
 
 def _add(slot: Slot, place: Any, standards: Any) -> None:
@@ -199,7 +201,7 @@ def _add(slot: Slot, place: Any, standards: Any) -> None:
         slot.once = bool(steps) and steps[0].tag == "recordTarget" and place.cardinality.endswith("..1")
     slot.by_name.setdefault(place.name_zh, len(slot.places))
     slot.places.append(place)
-    slot.accepts.append(accepts(place, standards, is_value=bool(steps) and steps[-1].tag == "value"))
+    slot.rights.append(right_at(place, standards, is_value=bool(steps) and steps[-1].tag == "value"))
 
 
 def _requirements(declared: Any, slots: dict[tuple[Step, ...], int]) -> Requirements:
@@ -216,7 +218,7 @@ def _requirements(declared: Any, slots: dict[tuple[Step, ...], int]) -> Requirem
                 optional.append(key)
             group = optional.index(key) if is_optional else None
             found.append(Candidate(place, slots[steps], (steps, place.name_zh), group))
-    return Requirements(found, [tuple(groups.get(key, ())) for key in optional], {})
+    return Requirements(found, [frozenset(groups.get(key, ())) for key in optional], {})
 
 
 def _branch(paths: dict[tuple[Step, ...], int]) -> Branch:
@@ -241,27 +243,27 @@ def _asking(ways: list[Way]) -> Asks:
         else:
             asked.append(_all(conditions, branch))
     asked += [_table(*key, table) for key, table in tables.items()]
-    return asked[0] if len(asked) == 1 else lambda node: [branch for ask in asked for branch in ask(node)]
+    return asked[0] if len(asked) == 1 else lambda node, parts: [branch for ask in asked for branch in ask(node, parts)]
 
 
 def _all(conditions: tuple[Condition, ...], branch: Branch) -> Asks:
-    return lambda node: [branch] if all(condition.holds(node) for condition in conditions) else []
+    return lambda node, _: [branch] if all(condition.holds(node) for condition in conditions) else []
 
 
 def _table(deep: bool, path: str, attribute: str, table: dict[str | None, Branch]) -> Asks:
     """Branches by what an element, its children or its descendants of a name say in an attribute."""
 
-    def by_own(node: etree._Element) -> Found:
+    def by_own(node: etree._Element, _: Nodes) -> Found:
         branch = table.get(node.get(attribute))
         return [branch] if branch is not None else []
 
-    def by_inner(node: etree._Element) -> Found:
+    def by_inner(node: etree._Element, _: Nodes) -> Found:
         said = {part.get(attribute) for part in node.iter(path)}
         return [table[value] for value in said if value in table]
 
-    def by_parts(node: etree._Element) -> Found:
+    def by_parts(_: etree._Element, parts: Nodes) -> Found:
         found: Found = []
-        for part in children(node):
+        for part in parts:
             if part.tag == path:
                 branch = table.get(part.get(attribute))
                 if branch is not None and branch not in found:
@@ -269,95 +271,3 @@ def _table(deep: bool, path: str, attribute: str, table: dict[str | None, Branch
         return found
 
     return by_inner if deep else by_parts if path else by_own
-
-
-def accepts(place: Any, standards: Any, *, is_value: bool) -> Accepts:
-    """Whether a value at a place is surely right; a value that is not accepted may still be right."""
-    right = _right(place, standards)
-    if place.cda_type in ("PQ", "doseQuantity", "age") and place.type == "N" and place.unit.strip("-x/"):
-        right = _both(right, _unit(place))
-    if not is_value:
-        return right
-    kinds = frozenset({place.cda_type}.union(*(akin for akin in AKIN if place.cda_type in akin))) - {"value", ""}
-    if right is anything:
-        return lambda value: value[KIND] in kinds
-    return lambda value: value[KIND] in kinds and right(value)
-
-
-KIND = Value._fields.index("kind")
-
-
-def _both(first: Accepts, second: Accepts) -> Accepts:
-    return lambda value: first(value) and second(value)
-
-
-def _right(place: Any, standards: Any) -> Accepts:
-    match place.type:
-        case "D" | "DT":
-            return _time
-        case "N":
-            return _number(place)
-        case "L":
-            return lambda value: (value.text or value.code).lower() in FLAGS
-        case "S2" | "S3" if place.value_set_id:
-            return _code(place, standards.value_sets.get(place.value_set_id))
-    return _length(place)
-
-
-def anything(value: Value) -> bool:
-    """No value is wrong where nothing is declared of it."""
-    return True
-
-
-def _time(value: Value) -> bool:
-    """A day or a second as HL7 writes it."""
-    text = value.text
-    if len(text) not in (8, 12, 14) or not (text.isascii() and text.isdigit()):
-        return False
-    if text[8:] and (text[8:10] > "23" or text[10:12] > "59"):
-        return False
-    try:
-        date(int(text[:4]), int(text[4:6]), int(text[6:8]))
-    except ValueError:
-        return False
-    return True
-
-
-def _number(place: Any) -> Accepts:
-    form = format_of(place.format)
-    if form and form.signs == "N" and form.most:
-        decimals = form.decimals or 0
-        least = rf"0*[0-9]{{0,{max(form.most - decimals, 0)}}}(?:\.(?=[0-9])[0-9]{{0,{decimals}}}0*)?"
-    else:
-        least = r"[0-9]+(?:\.[0-9]+)?"
-    fits = re.compile(rf"[-+]?(?=[0-9]){least}").fullmatch
-    return lambda value: fits(value.text or value.code) is not None
-
-
-def _length(place: Any) -> Accepts:
-    form = format_of(place.format)
-    if form is None or form.signs not in ("A", "AN", "N"):
-        return anything
-    least, most = form.least if form.least and form.least > 1 else 0, form.most or 2**31
-    return lambda value: least <= len(value.text or value.code) <= most
-
-
-def _code(place: Any, codes: Any) -> Accepts:
-    known = None
-    if codes is not None and codes.complete:
-        known = frozenset(codes.codes) | {code.as_found for code in codes.codes.values()}
-    systems = ("", place.code_system_oid)
-    is_free = not place.code_system_oid
-
-    def right(value: Value) -> bool:
-        given = value.code or value.text
-        return (known is None or not given or given in known) and (is_free or not value.code or value.system in systems)
-
-    return right
-
-
-def _unit(place: Any) -> Accepts:
-    units = {place.unit, narrow(place.unit), narrow(place.unit).lower()} - {""}
-    if place.cda_type == "PQ":
-        return lambda value: value.unit in units
-    return lambda value: bool(value.unit)

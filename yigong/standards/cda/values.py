@@ -8,6 +8,8 @@ from typing import NamedTuple, cast
 
 from lxml import etree
 
+from yigong.kit.xml import XSI_TYPE
+
 CATALOGUE = "2.16.156.10011.2.2.1"  # the codes of data elements: they name a value, they are none
 ELEMENT_ID = re.compile(r"(DE\d\d\.\d\d\.\d\d\d\.\d\d|HDS[A-Z]\d\d\.\d\d\.\d\d\d)\Z")
 #: what senders write for "nothing here"
@@ -69,7 +71,8 @@ def value_of(node: etree._Element) -> Value | None:
         text = (node.text or "").strip()
         return None if text in BLANK else _new(Value, (text, "", "", "", node.tag, ""))  # type: ignore[arg-type]
     text = extension = code = display = unit = currency = system = ""
-    kind: str | None = None
+    kind = node.get(XSI_TYPE)
+    kind = kind.rpartition(":")[2].strip() if kind else None
     for name, said in said_of:
         if name == "extension":
             extension = said

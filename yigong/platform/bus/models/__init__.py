@@ -1,5 +1,6 @@
 """Register, journal, ways and deliveries of the bus."""
 
+from yigong.platform.bus.models.golden import Golden
 from yigong.platform.bus.models.journal import Message, MessageState, Offset
 from yigong.platform.bus.models.register import (
     SENDS,
@@ -22,6 +23,7 @@ __all__ = [
     "Endpoint",
     "EndpointState",
     "Gate",
+    "Golden",
     "Message",
     "MessageState",
     "Offset",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,21 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from tests.shared import shared
+from yigong.kit.clock import now
 from yigong.kit.ctx import Purpose, Reach, system
-from yigong.platform.conformance import command, services
+from yigong.kit.idcard import complete
+from yigong.platform.conformance import asking, command, services
 from yigong.platform.conformance.asking import Target
+from yigong.platform.conformance.cases import of_folder
 from yigong.platform.conformance.models import Run
+from yigong.platform.hl7v3.api import example, groups_of, invented, specs
 from yigong.platform.hl7v3.tests.hospital import application, institutions
 from yigong.security import api as security
 from yigong.standards.api import load
 from yigong.standards.cda.write import write_document
 
+PERSON = complete("53299819800101002")
 SERVICES = ("H0201", "H0202", "H0204", "EHR-PL-01")
 
 
@@ -48,6 +55,43 @@ def test_the_platform_stands_its_own_evaluation(live_server: Any, tmp_path: Path
     assert code == 0 and facts["tally"]["fail"] == 0, said
     assert [i["key"] for i in facts["items"]] == ["EHR-PL-01", "H0201", "H0202", "H0204"]
     assert "H0201" in outs[0].read_text("utf-8") and outs[1].read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.feature("C14", "C22", "B02", "B03")
+@pytest.mark.django_db(transaction=True)
+def test_every_service_and_every_message_of_the_evaluation_passes(live_server: Any) -> None:
+    """All services with the messages of an evaluation, prepared by the services themselves: nothing fails, and replies fit the schemas."""
+    samples, schemas = shared("samples"), shared("samples/v3_region_xsd")
+    institutions()
+    _application, secret = application(per_minute=0)
+    target = Target(f"{live_server.url}/ws/{{service}}", "his-qh", secret)
+    listed = services.plan(folder=samples)
+    run = services.ask(services.begin(system(), "services", target.url, len(listed)), target, listed, schemas=schemas)
+    wrong = [(c["id"], c["said"], c["notes"]) for i in run.result["items"] for c in i["cases"] if c["word"] != "pass"]
+    assert not wrong and run.passed == len(listed) > 250
+    assert {f"EHR-PL-{n:02d}" for n in range(1, 21)} <= {i["key"] for i in run.result["items"]}
+
+
+@pytest.mark.feature("C22")
+@pytest.mark.django_db(transaction=True)
+def test_documents_are_fetched_by_the_services_and_judged(live_server: Any, tmp_path: Path, capsys: Any) -> None:
+    """What the endpoint holds of a person is listed by EHR-PL-19, fetched by EHR-PL-20 and judged by its kind."""
+    institutions()
+    _application, secret = application(per_minute=0)
+    document = write_document("C0002", {"head": {}, "rows": {}}, load())
+    said = invented(specs()["EHR-PL-16"], now()) | {"Content": base64.b64encode(document).decode(), "IDCardNo": PERSON}
+    spec = specs()["EHR-PL-16"]
+    message = example(spec, "D-1", now(), said, groups_of(spec, said))
+    (tmp_path / "EHR-PL-16-T01.xml").write_text(message, "utf-8")
+    target = Target(f"{live_server.url}/ws/{{service}}", "his-qh", secret)
+    (stored,) = asking.ask(target, list(of_folder(tmp_path, now())))
+    assert stored.word == "pass", stored.said
+    (tmp_path / "secret").write_text(secret, "utf-8")
+    words = ["documents", "--person", PERSON, "--url", live_server.url, "--app", "his-qh"]
+    code = command.main([*words, "--secret-file", str(tmp_path / "secret")])
+    assert code == 1 and "C0002" in capsys.readouterr().out
+    assert command.main([*words[:2], "53299819700101001X", *words[3:], "--secret-file", str(tmp_path / "secret")]) == 1
+    assert "EHR-PL-19" in capsys.readouterr().err
 
 
 @pytest.mark.feature("C22")

@@ -7,7 +7,7 @@ import importlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -20,7 +20,7 @@ from yigong.kit.errors import Refused
 from yigong.kit.ids import new_request_id
 from yigong.platform.empi import alike, rules
 from yigong.platform.empi import match as matcher
-from yigong.platform.empi.alike import Facts
+from yigong.platform.empi.alike import Question
 from yigong.platform.empi.direct.lanes import Lane
 from yigong.platform.empi.direct.statements import FOUND, KINDS, lookup_sql, match_sql, note_sql, row_of
 from yigong.platform.empi.frames import REGISTRATION
@@ -34,21 +34,17 @@ KNOWN_SECONDS = 5.0
 RULE_SECONDS = 1.0
 
 
-_NO_FACTS = Facts()
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question by identifier; *who* are the columns of the audit and of the reach."""
+    """One question, by identifier or by facts; *who* are the columns of the audit and of the reach."""
 
     who: dict[str, Any]
     value: str = ""
     org: str = ""
     system: str = ""
-    facts: Facts = _NO_FACTS
+    question: Question | None = None
     count: int = 10
     least: str = "review"
-    keys: list[alike.Key] = field(default_factory=list)
 
 
 class Door:
@@ -117,9 +113,8 @@ class Door:
             raise Refused("empi.match_wrong")
         if unknown := sorted(facts.keys() - REGISTRATION.keys()):
             raise Refused("empi.no_such_identifier", kind=", ".join(unknown), known=sorted(REGISTRATION))
-        asked = alike.facts_of(facts)
-        question = Asked(reader, facts=asked, count=count, least=least, keys=alike.keys(asked, rules.model()))
-        return bytes(await self._matches.ask(question))
+        asked = alike.question(facts, rules.model())
+        return bytes(await self._matches.ask(Asked(reader, question=asked, count=count, least=least)))
 
     # ---- the lanes ----
 
@@ -138,15 +133,16 @@ class Door:
 
     async def _carry_matches(self, connection: psycopg.AsyncConnection[Any], asked: list[Asked]) -> list[bytes]:
         rows = orjson.dumps([row_of(one, n) for n, one in enumerate(asked)]).decode()
-        keys = matcher.key_arrays((n, one.keys) for n, one in enumerate(asked))
+        keys = matcher.key_arrays((n, one.question.keys) for n, one in enumerate(asked) if one.question)
         cursor = await connection.execute(self._match, {"asked": rows, **keys})
         found: list[list[tuple[Any, ...]]] = [[] for _ in asked]
         for row in await cursor.fetchall():
             found[row[0]].append(row)
         bounds = (self._rules.auto, self._rules.review)
         told = [
-            matcher.judge(one.facts, some, bounds, count=one.count, least=one.least)
+            matcher.judge(one.question, some, bounds, count=one.count, least=one.least)
             for one, some in zip(asked, found, strict=True)
+            if one.question
         ]
         await connection.execute(self._note, {"said": orjson.dumps(_said(asked, told)).decode()})
         return [orjson.dumps({"matches": [_matched(m) for m in some]}) for some in told]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from yigong.platform.empi.engine.compare import levels_of
 from yigong.platform.empi.engine.hashing import mix
-from yigong.platform.empi.engine.kernels import I64, I16s, I32s, I64s, U8s, U32s, inner, kernel
+from yigong.platform.empi.engine.kernels import I64, I16s, I32s, I64s, U8s, U32s, fetch, inner, kernel
 from yigong.platform.empi.engine.parse import number_date
 from yigong.platform.empi.engine.score import score_of
 
@@ -107,24 +107,33 @@ def print_of(k):  # type: ignore[no-untyped-def]
 
 @kernel
 def gather_cells(
-    rows: I64s, n: I64, width: I64, keys: I64s, first: I64, last: I64, bits: I64, out: I64s, prints: U32s, count: I64
-) -> I64:
-    """Keys of one space as numbers that hold the upper part of the key and, in the lower *bits*, the row; and all prints."""
-    made, low = 0, (1 << bits) - 1
-    for row in range(n):
-        before = made
-        for variant in range(first, last):
-            k = key_of(rows, row * width, keys, variant)
-            prints[row * count + variant] = print_of(k) if k != 0 else 0
-            cell = (k & ~low) | row
-            seen = k == 0
-            for t in range(before, made):
-                if out[t] == cell:
-                    seen = True
-            if not seen:
-                out[made] = cell
-                made += 1
-    return made
+    rows: I64s, lo: I64, hi: I64, width: I64, keys: I64s, spaces: I64s, first: I64, last: I64, bits: I64, out: I64s,
+    prints: U32s, count: I64, made: I64s,
+) -> I64:  # fmt: skip
+    """Keys of the spaces *first* to *last* as numbers: the upper part of the key and, in the lower *bits*, the row; all prints.
+
+    Each space has a stretch of *out* with room for every variant of the rows *lo* to *hi*; *made* says how much it holds.
+    """
+    low = (1 << bits) - 1
+    for s in range(last - first):
+        made[s] = 0
+    for row in range(lo, hi):
+        for s in range(first, last):
+            start = (spaces[s] - spaces[first]) * (hi - lo) + made[s - first]
+            at = start
+            for variant in range(spaces[s], spaces[s + 1]):
+                k = key_of(rows, row * width, keys, variant)
+                prints[row * count + variant] = print_of(k) if k != 0 else 0
+                cell = (k & ~low) | row
+                seen = k == 0
+                for t in range(start, at):
+                    if out[t] == cell:
+                        seen = True
+                if not seen:
+                    out[at] = cell
+                    at += 1
+            made[s - first] += at - start
+    return 0
 
 
 @kernel
@@ -197,6 +206,21 @@ def least_print(prints, i, j, first, last):  # type: ignore[no-untyped-def]
     return least
 
 
+@inner
+def fetch_rows(runs, at, end, rows, width, prints, variants):  # type: ignore[no-untyped-def]
+    """Has the rows of coming runs and their prints fetched; where it stopped."""
+    while at < end:
+        if (runs[at] & 0x80000000) == 0:
+            row = int(runs[at])
+            for u in range(0, width, 8):
+                fetch(rows, row * width + u)
+            for u in range(0, variants, 16):
+                fetch(prints, row * variants + u)
+            fetch(prints, row * variants + variants - 1)
+        at += 1
+    return at
+
+
 @kernel
 def make_pairs(
     runs: U32s, lo: I64, hi: I64, rows: I64s, width: I64, prints: U32s, variants: I64, spaces: I64s, space: I64,
@@ -204,8 +228,9 @@ def make_pairs(
     nth: I64, left: U32s, right: U32s, levels: I64s, scores: I32s, room: I64,
 ) -> I64:  # fmt: skip
     """Pairs of one space that score at least *floor*; of every *nth* run only; -1 when there is not room enough."""
-    made, t, first, last = 0, lo, spaces[space], spaces[space + 1]
+    made, t, first, last, near = 0, lo, spaces[space], spaces[space + 1], lo
     while t < hi:
+        near = fetch_rows(runs, max(near, t), min(hi, t + 24), rows, width, prints, variants)
         e, head = t + 1, int(runs[t] & 0x7FFFFFFF)
         while e < hi and (runs[e] & 0x80000000) == 0:
             e += 1

@@ -351,9 +351,8 @@ def compare_digits(p, q):  # type: ignore[no-untyped-def]
 def age_of(p, q, young, infant):  # type: ignore[no-untyped-def]
     """The age class of a pair: by the later of the two years of birth."""
     year = max((p >> 9) & 0xFFF, (q >> 9) & 0xFFF)
-    if year == 0:
-        return 0
-    return 4 if year >= infant else (3 if year >= young else (2 if year >= 1966 else 1))
+    known = 1 if year > 0 else 0
+    return known * (1 + (1 if year >= 1966 else 0) + (1 if year >= young else 0) + (1 if year >= infant else 0))
 
 
 @inner
@@ -385,6 +384,6 @@ def levels_of(x, i, y, j, program, count, alike, kin):  # type: ignore[no-untype
             level = age_of(x[i + c], y[j + c], program[at + 3], program[at + 4])
         else:
             p, q = x[i + c], y[j + c]
-            level = 0 if p == 0 or q == 0 else (1 if p == q else 2)
+            level = (1 if p == q else 2) * (1 if p != 0 else 0) * (1 if q != 0 else 0)
         packed |= level << (5 * t)
     return packed

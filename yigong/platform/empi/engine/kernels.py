@@ -119,6 +119,11 @@ def inner(function: F) -> F:
     return function
 
 
+@inner
+def fetch(array, i):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    """Has the processor bring *array[i]* near while it works on other things; ``kernels_build`` puts the instruction here."""
+
+
 @lru_cache(maxsize=1)
 def pool() -> ThreadPoolExecutor:
     """The threads that run kernels side by side (a kernel lets the interpreter go)."""

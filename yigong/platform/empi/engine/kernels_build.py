@@ -33,13 +33,34 @@ def _publish(made: Path, folder: Path) -> None:
 def _compile_inner(modules: list[ModuleType]) -> None:
     import numba
 
-    made: dict[int, Any] = {}
+    made: dict[int, Any] = {id(kernels.fetch): (kernels.fetch, _fetching())}
     for module in modules:
         for name, value in list(vars(module).items()):
             if getattr(value, "__inner__", False):
                 if id(value) not in made:
                     made[id(value)] = (value, numba.njit(error_model="numpy", _nrt=False)(value))
                 setattr(module, name, made[id(value)][1])
+
+
+def _fetching() -> Any:
+    """``kernels.fetch`` as the instruction of the processor that it stands for."""
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        number, place = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [place, number, number, number])
+        call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        at = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), place)
+        builder.call(call, [at, number(0), number(3), number(1)])  # to read, keep near, data
+        return _context.get_dummy_value()
+
+    def fetch(_typing: Any, array: Any, i: Any) -> Any:
+        return types.void(array, types.int64), code
+
+    return intrinsic(fetch)
 
 
 def _compile(kernel: kernels.Kernel, folder: Path) -> str:

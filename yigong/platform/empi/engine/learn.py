@@ -51,7 +51,7 @@ def sample_of(levels: NDArray[np.int64], met: NDArray[np.int64]) -> Sample:
     """Equal pairs counted together, in the order of their patterns."""
     order = np.lexsort((met, levels))
     levels, met = levels[order], met[order]
-    first = np.flatnonzero(np.append(True, (np.diff(levels) != 0) | (np.diff(met) != 0)))
+    first = np.flatnonzero(np.append(levels.size > 0, (np.diff(levels) != 0) | (np.diff(met) != 0)))
     return Sample(levels[first], met[first], np.diff(np.append(first, levels.size)))
 
 
@@ -70,6 +70,8 @@ def train_model(rows: NDArray[np.int64], model: Model, runs: pairs.Runs | None =
 
 def learnt_from(model: Model, sample: Sample) -> Model:
     """The model with weights learnt from sampled pairs: by identity numbers where there are enough, else by EM."""
+    if sample.levels.size == 0:
+        return model
     by = model.comparison(model.training["by"])
     if by >= 0:
         learnt = _by_number(model, sample, by)

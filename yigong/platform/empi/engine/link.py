@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from yigong.platform.empi.engine import cluster, learn, pairs, standard, tables
 from yigong.platform.empi.engine.compare import LEVELS
+from yigong.platform.empi.engine.kernels import THREADS, pool, together
 from yigong.platform.empi.engine.model import Model
 from yigong.platform.empi.engine.reading import Files, column_of, column_of_texts, computed
 from yigong.platform.empi.engine.score import UNIT
@@ -37,18 +39,18 @@ class Linked:
 
     def table(self) -> pa.Table:
         """``record, cluster, score, reason``; a cluster is named by the first of its records."""
+        spoken = pool().submit(reasons, self.model, self.pairs.levels, self.reason)
         record, first = np.arange(self.root.size, dtype=np.uint32), first_of(self.root)
-        codes, texts = reasons(self.model, self.pairs.levels, self.reason)
         columns = {
             "record": column_of(record),
             "cluster": column_of(first),
             "score": column_of(self.best / UNIT),
-            "reason": pa.DictionaryArray.from_arrays(codes, column_of_texts(texts)),
         }
         if self.names:
             called = _called(self.names)
             columns |= {"record": called, "cluster": computed("take", called, columns["cluster"])}
-        return pa.table(columns)
+        codes, texts = spoken.result()
+        return pa.table({**columns, "reason": pa.DictionaryArray.from_arrays(codes, column_of_texts(texts))})
 
     def frame(self) -> pl.DataFrame:
         """The table as a frame of Polars."""
@@ -120,7 +122,7 @@ def run(
         say("学习权重", "learning weights")
         model = learn.train_model(rows, model, runs)
     say("比较记录对", "comparing pairs")
-    found = pairs.make(runs, model, int(np.ceil(threshold_of(model) * UNIT)))
+    found = pairs.make(runs, model, int(np.ceil(threshold_of(model) * UNIT)), spend=True)
     del runs
     say("聚类", "clustering")
     return replace(clusters(rows, model, found), names=called)
@@ -143,18 +145,30 @@ def clusters(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> Linke
     n, known = rows.size // model.width, tables.load()
     if "ambiguous" in model.guards:
         found = without_ambiguous(rows, model, found)
-    order = cluster.falling(rows, model.width, found.left, found.right, found.scores)
-    root, next_of, size = np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty(n, np.uint32)
-    held, best, reason = np.empty(n, np.int64), np.zeros(n, np.int32), np.zeros(n, np.uint32)
+    root, knot, next_of, size = (np.empty(max(1, n), np.uint32) for _ in range(4))
+    held, odd = np.empty(max(1, n), np.int64), np.empty(max(1, n), np.uint8)
+    best, reason = np.zeros(max(1, n), np.int32), np.zeros(max(1, n), np.uint32)
     refused = np.zeros(max(1, len(found)), np.uint8)
     guard = model.at(model.guards["two_numbers"]) if "two_numbers" in model.guards else -1
-    cluster.grow(
-        order, len(found), found.left, found.right, found.scores, found.levels, rows, model.width, n, guard, model.program,
-        len(model.comparisons), known.alike, known.kin, model.weights, model.relation_program, len(model.relations),
-        model.clusters["clip"] * UNIT, model.clusters["need"] * UNIT, model.clusters["most"], root, next_of, size,
-        held, best, reason, refused,
-    )  # fmt: skip
-    return Linked(model, rows, found, refused, root, best, reason)
+
+    def begin() -> None:
+        cluster.knots(found.left, found.right, len(found), n, knot)
+        cluster.begin(rows, model.width, 0, n, guard, model.veto, root, next_of, size, held, odd)
+
+    def grow(order: NDArray[np.uint32]) -> None:
+        cluster.grow(
+            order, order.size, found.left, found.right, found.scores, found.levels, rows, model.width, model.program,
+            len(model.comparisons), known.alike, known.kin, model.weights, model.relation_program, len(model.relations),
+            model.clusters["clip"] * UNIT, model.clusters["need"] * UNIT, model.clusters["most"], root, next_of, size,
+            held, odd, best, reason, refused,
+        )  # fmt: skip
+
+    began = pool().submit(begin)
+    order = cluster.falling(rows, model.width, found.left, found.right, found.scores)
+    began.result()
+    together([partial(grow, o) for o in cluster.shares(order, found.left, knot, THREADS if n > 20_000 else 1)])
+    cluster.settle(root, n)
+    return Linked(model, rows, found, refused, root[:n], best[:n], reason[:n])
 
 
 def without_ambiguous(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> pairs.Pairs:

@@ -111,6 +111,13 @@ class Model:
         return held(made.reshape(-1))  # type: ignore[no-any-return]
 
     @cached_property
+    def veto(self) -> int:
+        """The column of the newborn bits where only a newborn's name can be a veto; -1 where nothing is, -2 else."""
+        never = [(c, n) for c in self.comparisons for n in self.guards.get("never", {}).get(c.name, [])]
+        columns = {self.at(c.of) + 1 if c.kind == "name" and n.startswith("newborn") else -2 for c, n in never}
+        return columns.pop() if len(columns) == 1 else (-2 if columns else -1)
+
+    @cached_property
     def relation_program(self) -> NDArray[np.int64]:
         """The relations as kernels read them."""
         return held(np.array(self.relations or [(0, 0)], np.int64).reshape(-1))  # type: ignore[no-any-return]

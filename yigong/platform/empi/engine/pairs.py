@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 EVERYTHING = -(1 << 30)
+TOGETHER = 6  # keys of a row made in one passage
 
 
 @dataclass(frozen=True)
@@ -48,41 +51,81 @@ class Pairs:
 
 def runs_of(rows: NDArray[np.int64], model: Model) -> Runs:
     """Sorts the keys of every rule."""
-    height = rows.size // model.width
+    height, starts = rows.size // model.width, model.key_program[1]
     void = np.zeros(max(1, height), np.uint32)
-    prints = np.empty(max(1, height * int(model.key_program[1][-1])), np.uint32)
-    jobs = [pool().submit(_space, rows, model, space, prints) for space in range(len(model.keys))]
-    spaces = []
-    for space, job in enumerate(jobs):
-        kept, long = job.result()
-        void[long] |= np.uint32(1 << space)
-        spaces.append(kept)
+    prints = np.empty(max(1, height * int(starts[-1])), np.uint32)
+    spaces: list[NDArray[np.uint32]] = []
+    for first, last in _groups(starts.tolist()):
+        parts = split(partial(_cells, rows, model, first, last, prints), height)
+        jobs = [pool().submit(_kept, cells, height, model.cap) for cells in zip(*parts, strict=True)]
+        for job in jobs:
+            kept, long = job.result()
+            void[long] |= np.uint32(1 << len(spaces))
+            spaces.append(kept)
     return Runs(rows, spaces, prints, void)
 
 
-def _space(
-    rows: NDArray[np.int64], model: Model, space: int, prints: NDArray[np.uint32]
+def _groups(starts: list[int]) -> list[tuple[int, int]]:
+    """Rules whose keys are made in one passage over the rows: few at a time, for the sake of memory."""
+    edges = [0]
+    for space in range(1, len(starts)):
+        if starts[space] - starts[edges[-1]] > TOGETHER and space - 1 > edges[-1]:
+            edges.append(space - 1)
+    return list(itertools.pairwise([*edges, len(starts) - 1]))
+
+
+def _cells(
+    rows: NDArray[np.int64], model: Model, first: int, last: int, prints: NDArray[np.uint32], lo: int, hi: int
+) -> list[NDArray[np.int64]]:
+    """The keys of some rules with their rows, one array for each rule."""
+    (program, starts), made = model.key_program, np.zeros(last - first, np.int64)
+    edges = [(int(start) - int(starts[first])) * (hi - lo) for start in starts[first : last + 1]]
+    cells = np.empty(max(1, edges[-1]), np.int64)
+    blocking.gather_cells(
+        rows, lo, hi, model.width, program, starts, first, last, _bits(rows.size // model.width), cells, prints,
+        int(starts[-1]), made,
+    )  # fmt: skip
+    return [cells[at : at + n] for at, n in zip(edges, made.tolist(), strict=False)]
+
+
+def _bits(height: int) -> int:
+    return max(1, height.bit_length())
+
+
+def _kept(
+    parts: tuple[NDArray[np.int64], ...], height: int, cap: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    program, starts = model.key_program
-    n, first, last = rows.size // model.width, int(starts[space]), int(starts[space + 1])
-    bits = max(1, int(n).bit_length())
-    cells = np.empty(max(1, n * (last - first)), np.int64)
-    made = blocking.gather_cells(rows, n, model.width, program, first, last, bits, cells, prints, int(starts[-1]))
-    cells = cells[:made]
+    """The runs of one rule, and the rows whose runs are too long."""
+    cells = np.concatenate(parts)
     cells.sort()
-    long = np.zeros(max(1, n), np.uint8)
-    kept = np.empty(made + made // 2 + 1, np.uint32)
-    used = blocking.keep_runs(cells, made, bits, model.cap, long, kept)
-    return kept[:used].copy(), np.flatnonzero(long)
+    long = np.zeros(max(1, height), np.uint8)
+    kept = np.empty(cells.size + cells.size // 2 + 1, np.uint32)
+    used = blocking.keep_runs(cells, cells.size, _bits(height), cap, long, kept)
+    return cut(kept, used), np.flatnonzero(long)
 
 
-def make(runs: Runs, model: Model, floor: int, *, nth: int = 1) -> Pairs:
-    """The pairs that score at least *floor*, each once, in the order of the rules under which they first meet."""
+def cut(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """The array without what lies behind *size*; the memory goes back and nothing is copied."""
+    array.resize(size, refcheck=False)
+    return array
+
+
+def make(runs: Runs, model: Model, floor: int, *, nth: int = 1, spend: bool = False) -> Pairs:
+    """The pairs that score at least *floor*, each once, in the order of the rules under which they first meet.
+
+    *spend*: drop the runs of each rule when its pairs are made.
+    """
     jobs = []
     for space, run in enumerate(runs.spaces):
         edges = _edges(run, THREADS if run.size > 20_000 else 1)
-        jobs += [pool().submit(_make, runs, model, space, a, b, floor, nth) for a, b in edges]
-    return _joined([job.result() for job in jobs])
+        jobs.append([pool().submit(_make, runs, model, space, a, b, floor, nth) for a, b in edges])
+    made: list[Pairs] = []
+    for space in range(len(jobs)):
+        made += [job.result() for job in jobs[space]]
+        jobs[space] = []
+        if spend:
+            runs.spaces[space] = np.empty(0, np.uint32)
+    return _joined(made)
 
 
 def _edges(run: NDArray[np.uint32], parts: int) -> list[tuple[int, int]]:
@@ -108,7 +151,7 @@ def _make(runs: Runs, model: Model, space: int, lo: int, hi: int, floor: int, nt
             len(model.relations), floor, nth, made.left, made.right, made.levels, made.scores, room,
         )  # fmt: skip
         if n >= 0:
-            return Pairs(made.left[:n].copy(), made.right[:n].copy(), made.levels[:n].copy(), made.scores[:n].copy())
+            return Pairs(cut(made.left, n), cut(made.right, n), cut(made.levels, n), cut(made.scores, n))
         room *= 3
 
 

@@ -43,11 +43,24 @@ def province(n17):  # type: ignore[no-untyped-def]
     return p == 71 or p == 81 or p == 82 or p == 83
 
 
+@inner
+def document(data, at, end, fold):  # type: ignore[no-untyped-def]
+    """A digest of the digits and letters of a number that is no resident's; never 0."""
+    h = 5
+    while at < end:
+        got = utf8_next(data, at)
+        at += got & 7
+        c = fold[got >> 3] if (got >> 3) < 0x33000 else 0
+        if (c >= 48 and c <= 57) or c > 64:
+            h = mix(h, c)
+    return ((h >> 8) & 0xFFFFFFFFFFFFF) + 1
+
+
 @kernel
 def parse_identity(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: I64s, width: I64, column: I64) -> I64:
     """Reads identity numbers into two columns: 17 digits (or a digest), and check sign * 8 + state."""
     for row in range(lo, hi):
-        n, n17, last, letters, h, at, end = 0, 0, -1, 0, 5, offsets[row], offsets[row + 1]
+        n, n17, last, letters, at, end = 0, 0, -1, 0, offsets[row], offsets[row + 1]
         n15, zeros = 0, 0
         while at < end:
             got = utf8_next(data, at)
@@ -61,10 +74,8 @@ def parse_identity(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: 
                 if n == 15:
                     n15 = n17
                 last = c - 48
-                h = mix(h, c)
             elif c > 64:
                 n += 1
-                h = mix(h, c)
                 if c == 120 and n == 18:
                     last = 10
                 else:
@@ -82,9 +93,9 @@ def parse_identity(data: U8s, offsets: I64s, lo: I64, hi: I64, fold: I32s, out: 
             day = day_number(number // 10000000 % 10000, number // 100000 % 100, number // 1000 % 100)
             state = TRUSTED if day > 10950 and province(number) else BAD_CHECK
         elif n >= 6 and letters <= 6 and n - letters >= 4 and ((n <= 14 and letters > 0) or (n == 15 and letters == 3)):
-            number, state = ((h >> 8) & 0xFFFFFFFFFFFFF) + 1, DOCUMENT
+            number, state = document(data, offsets[row], end, fold), DOCUMENT
         elif n >= 5:
-            number, state = ((h >> 8) & 0xFFFFFFFFFFFFF) + 1, MALFORMED
+            number, state = document(data, offsets[row], end, fold), MALFORMED
         if n > 0 and zeros == n:
             number, state = 0, MISSING
         out[row * width + column] = number

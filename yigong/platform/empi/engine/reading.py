@@ -216,4 +216,3 @@ def side_by_side(calls: Iterator[Callable[[], Any]], submit: Callable[..., Any],
             waiting.pop(0).result()
     for job in waiting:
         job.result()
-    pa.default_memory_pool().release_unused()

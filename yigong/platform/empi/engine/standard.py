@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from yigong.platform.empi.engine import address, dates, names, parse, tables
 from yigong.platform.empi.engine.kernels import THREADS, pool, split
 from yigong.platform.empi.engine.model import Field, Model
-from yigong.platform.empi.engine.reading import Batch, Files, Frame, days_of, side_by_side, text_of
+from yigong.platform.empi.engine.reading import BATCH, Batch, Files, Frame, days_of, side_by_side, text_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,6 +117,10 @@ def _read_all(
             yield partial(_read, columns, batch, part, count, model)
 
     side_by_side(jobs(), pool().submit, THREADS + 1)
+    if height > BATCH:
+        for _ in pool().map(lambda _: pa.default_memory_pool().release_unused(), range(THREADS)):
+            continue
+        pa.default_memory_pool().release_unused()
     return height
 
 
@@ -175,6 +179,12 @@ def _fill(rows: Any, height: int, width: int, name: int, sex: int) -> None:
 
 def _weigh(rows: Any, height: int, width: int, at: int, born: int, sex: int) -> None:
     split(lambda a, b: parse.weigh_identity(rows, a, b, width, at, born, sex), height)
+
+
+def number_states(rows: Rows, model: Model) -> NDArray[np.int64]:
+    """How far each row's identity number may be trusted, as ``parse`` names the states; zeros where the model has none."""
+    at = next((f.at for f in model.fields if f.kind == "identity"), None)
+    return np.zeros(rows.size // model.width, np.int64) if at is None else rows.reshape(-1, model.width)[:, at + 1] & 7
 
 
 def measure_signs(rows: Rows, model: Model) -> dict[str, int]:

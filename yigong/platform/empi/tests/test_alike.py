@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from yigong.platform.empi import alike, identity, matching, pairs, stored
+from yigong.platform.empi import alike, matching, pairs, stored
 from yigong.platform.empi.alike import Facts
 from yigong.platform.empi.frames import REGISTRATION, arrange
 from yigong.platform.empi.rules import model
@@ -46,7 +46,7 @@ def _kept(given_rows: list[dict[str, Any]]) -> pl.DataFrame:
     keys = [{"org_code": "A", "source_system": "B", "local_id": str(n)} for n in range(len(given_rows))]
     frame = pl.DataFrame([{**k, **r} for k, r in zip(keys, given_rows, strict=True)],
                          schema={n: REGISTRATION[n] for n in ("org_code", "source_system", "local_id", *given_rows[0])})  # fmt: skip
-    with patch.object(identity, "_FEW", 0):  # by columns, as for many
+    with patch.object(matching, "_FEW", 0):  # by columns, as for many
         made = matching.standardise(arrange(frame))
     return made.with_columns(
         pl.int_range(1, pl.len() + 1).alias("registration_id"), pl.lit(None, pl.Int64).alias("person_id")
@@ -65,12 +65,14 @@ def test_facts_keys_scores_and_bands_are_those_of_registering(given_rows: list[d
             pl.when(pl.col("registration_id") == 2).then(pl.lit("shared")).otherwise("id_trust").alias("id_trust")
         )
     known = [Facts(*row) for row in kept.select(Facts._fields).rows()]
-    asked = alike.facts_of(given_rows[0])
-    assert asked == known[0]
+    asked = alike.question(given_rows[0], model())
+    assert asked.facts == known[0]
     blocks = matching.block_keys(kept).filter(pl.col("row") == 0).select("rule", "key").rows()
-    assert sorted(alike.keys(asked, model())) == sorted(blocks)
+    assert sorted(asked.keys) == sorted(blocks)
     couples = pl.DataFrame({"left": 1, "right": kept.get_column("registration_id")[1:]}).cast(pl.Int64)
     facts = kept.select(list(stored.FACTS))
-    scored = matching.score(pairs.side_by_side(couples, facts), matching.Board(facts)).sort("right")
     quick = alike.scores(asked, known[1:], model(), matching.thresholds())
-    assert quick == scored.select("score", "band").rows()
+    for few in (0, 50):
+        with patch.object(matching, "_FEW", few):
+            scored = matching.score(pairs.side_by_side(couples, facts), matching.Board(facts)).sort("right")
+        assert quick == scored.select("score", "band").rows()

@@ -145,6 +145,7 @@ def test_every_version_of_a_record_is_readable(run: Any) -> None:
     assert records.as_known_on(me, "laboratory_test_record", record_id, known - timedelta(days=1)) is None
     (correction,) = records.corrections(me, "laboratory_test_record", [newer.row])
     assert [(c.before, c.after) for c in correction.changes] == [("5.6", "18.9")]
+    assert correction.named == str(newer.row.extra["item_name"])
     run([{**first, "ZF": "1"}, second])
     last = records.record_versions(me, "laboratory_test_record", record_id)[0]
     assert (last.version, last.withdrawn) == (2, True)

@@ -24,7 +24,7 @@ FURTHER = (
 
 def add(ctx: Ctx, application: Application, request: Request) -> Answer:
     """Register a member of staff; one of another institution gets a further place of practice. Raises Refused v3.known."""
-    request.need("ProviderName", "IDCardNo")
+    request.need("ProviderName", "ProviderWorkNo", "IDCardNo")
     org_code = common.org_of(application, request)
     facts = facts_of(request, org_code)
     known = registry.staff_by_id_no(facts["id_no"])
@@ -40,9 +40,7 @@ def add(ctx: Ctx, application: Application, request: Request) -> Answer:
 
 def update(ctx: Ctx, application: Application, request: Request) -> Answer:
     """Change a member of staff of the caller's institutions; what is not said stays. Raises Refused v3.unknown."""
-    request.need("ProviderName")
-    if not request.get("IDCardNo"):
-        request.need("ProviderWorkNo")
+    request.need("ProviderName", "ProviderWorkNo")
     found = _found(ctx, request)
     if not found:
         raise Refused("v3.unknown", field=request.words("IDCardNo"), value=registry.masked(request.get("IDCardNo")))

@@ -1,0 +1,148 @@
+"""What is surely right at a declared place, told from the element itself.
+
+A test says yes only where the element has a value and the exact rules (``form``) find nothing wrong with it; where it
+says no, they judge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container
+from datetime import date
+from typing import Any
+
+from lxml import etree
+
+from yigong.kit.text import narrow
+from yigong.kit.xml import XSI_TYPE
+from yigong.standards.cda.form import AKIN, FLAGS, format_of
+from yigong.standards.cda.values import BLANK, value_of
+
+Right = Callable[[etree._Element], bool]
+Words = Callable[[str], bool]
+Kinds = frozenset[str] | None
+
+
+def anything(node: etree._Element) -> bool:
+    """No value is wrong where nothing is declared of it."""
+    return value_of(node) is not None
+
+
+def right_at(place: Any, standards: Any, *, is_value: bool) -> Right:
+    """Whether the element at a place is surely right; one that is not may still be right."""
+    kinds = _kinds(place) if is_value else None
+    if place.type == "N" and place.cda_type in ("PQ", "doseQuantity", "age") and place.unit.strip("-x/"):
+        return _said(_number(place), kinds, _units(place))
+    match place.type:
+        case "D" | "DT":
+            return _said(is_time, kinds)
+        case "N":
+            return _said(_number(place), kinds)
+        case "L":
+            return _said(lambda text: text.lower() in FLAGS, kinds)
+        case "S2" | "S3" if place.value_set_id:
+            return _code(place, standards.value_sets.get(place.value_set_id), kinds)
+    return _texted(_length(place), kinds)
+
+
+def _kinds(place: Any) -> frozenset[str]:
+    """The types that a value may declare."""
+    return frozenset({place.cda_type}.union(*(akin for akin in AKIN if place.cda_type in akin))) - {"value", ""}
+
+
+def _said(fits: Words, kinds: Kinds, units: Container[str | None] | None = None) -> Right:
+    """Of the attribute ``value``, the type and the unit."""
+
+    def right(node: etree._Element) -> bool:
+        if kinds is not None and node.get(XSI_TYPE) not in kinds:
+            return False
+        text = node.get("value")
+        return text is not None and fits(text) and (units is None or node.get("unit") in units)
+
+    return right
+
+
+def is_time(text: str) -> bool:
+    """A day or a second as HL7 writes it."""
+    if len(text) not in (8, 12, 14) or not (text.isascii() and text.isdigit()):
+        return False
+    if text[8:] and (text[8:10] > "23" or text[10:12] > "59"):
+        return False
+    try:
+        date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        return False
+    return True
+
+
+def _number(place: Any) -> Words:
+    form = format_of(place.format)
+    if form and form.signs == "N" and form.most:
+        decimals = form.decimals or 0
+        least = rf"0*[0-9]{{0,{max(form.most - decimals, 0)}}}(?:\.(?=[0-9])[0-9]{{0,{decimals}}}0*)?"
+    else:
+        least = r"[0-9]+(?:\.[0-9]+)?"
+    fits = re.compile(rf"[-+]?(?=[0-9]){least}").fullmatch
+    return lambda text: fits(text) is not None
+
+
+def _length(place: Any) -> Words | None:
+    """Whether words fit the format; None where none is declared."""
+    form = format_of(place.format)
+    if form is None or form.signs not in ("A", "AN", "N"):
+        return None
+    least, most = form.least if form.least and form.least > 1 else 0, form.most or 2**31
+    return lambda text: least <= len(text) <= most
+
+
+def _texted(fits: Words | None, kinds: Kinds) -> Right:
+    """Of the words between the tags of an element that says nothing else, or the extension of a number."""
+    if fits is None and kinds is None:
+        return anything
+
+    def right(node: etree._Element) -> bool:
+        said = node.items()
+        if kinds is not None:
+            if len(said) != 1 or node.get(XSI_TYPE) not in kinds:
+                return False
+        elif said:
+            number = node.get("extension")
+            return number is not None and node.get("value") is None and _fits(number)
+        text = node.text
+        return text is not None and not len(node) and _fits(text)
+
+    def _fits(text: str) -> bool:
+        text = text.strip()
+        return text not in BLANK and (fits is None or fits(text))
+
+    return right
+
+
+def _code(place: Any, codes: Any, kinds: Kinds) -> Right:
+    known = None
+    if codes is not None and codes.complete:
+        known = frozenset(codes.codes) | {code.as_found for code in codes.codes.values()} - BLANK
+    systems = (None, "", place.code_system_oid) if place.code_system_oid else None
+
+    def right(node: etree._Element) -> bool:
+        if kinds is not None and node.get(XSI_TYPE) not in kinds:
+            return False
+        code = node.get("code")
+        if code is None or not (code in known if known is not None else code.strip() not in BLANK):
+            return False
+        return systems is None or node.get("codeSystem") in systems
+
+    return right
+
+
+class _Any:
+    """Whatever says something."""
+
+    def __contains__(self, text: str | None) -> bool:
+        return bool(text and text.strip())
+
+
+def _units(place: Any) -> Container[str | None]:
+    if place.cda_type == "PQ":
+        return frozenset({place.unit, narrow(place.unit), narrow(place.unit).lower()} - {""})
+    return _Any()
