@@ -16,11 +16,8 @@ from yigong.quality.events import IssuesFound
 from yigong.quality.models import QualityIssue, QualityMove, QualityRun
 from yigong.standards.quality import api as quality
 
-
-#: what a check may change of an issue
-CHECKED = (
-    "judged", "failing", "checked_at", "recurred", "due_on", "state", "version", "closed_at", "waived_until", "assignee",
-)  # fmt: skip
+#: what a move by a check changes of an issue, beside its counts
+MOVED = ("recurred", "due_on", "state", "version", "closed_at", "waived_until", "assignee")
 
 
 def refresh(
@@ -33,8 +30,11 @@ def refresh(
         data_set=data_set, org_code__in=org_codes, rule__in=list(rules)
     )
     known = {(i.org_code, i.rule): i for i in theirs}
+    states = {key: i.state for key, i in known.items()}
     back = [i for key, i in known.items() if _followed(i, *sums.get(key, (0, 0)))]
-    QualityIssue.everything.bulk_update(known.values(), CHECKED, batch_size=500)
+    _counted(list(known.values()))
+    moved_ones = [i for key, i in known.items() if i.state != states[key]]
+    QualityIssue.everything.bulk_update(moved_ones, MOVED, batch_size=500)
     new = [
         _opened(rules[rule], data_set, org, judged, failing)
         for (org, rule), (judged, failing) in sums.items()
@@ -46,6 +46,20 @@ def refresh(
         news.setdefault(issue.org_code, []).append(issue.pk)
     for org, ids in news.items():
         outbox.say(IssuesFound(record.pk if record else 0, org, tuple(ids)))
+
+
+def _counted(known: Sequence[QualityIssue]) -> None:
+    """Write down what the check counted for each issue."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """update quality_issue i set judged = n.judged, failing = n.failing, checked_at = n.at
+               from unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[]) as n(id, judged, failing, at)
+               where i.id = n.id""",
+            [
+                [i.pk for i in known], [i.judged for i in known], [i.failing for i in known],
+                [i.checked_at for i in known],
+            ],
+        )  # fmt: skip
 
 
 def _sums(data_set: str, org_codes: Sequence[str], codes: list[str]) -> dict[tuple[str, str], tuple[int, int]]:
