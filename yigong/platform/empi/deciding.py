@@ -117,9 +117,7 @@ def _move(act: Act, root: dict[int, int], facts: pl.DataFrame, free: set[int]) -
     for (person, cluster), some in leaving.items():
         target = homes.setdefault(cluster, 0) or moves.new_person("register")
         homes[cluster] = target
-        moves.move(
-            act.ctx, "part", some, person, target, apart=True, quiet=act.quiet, reason="auto", act=act.number
-        )
+        moves.move(act.ctx, "part", some, person, target, apart=True, quiet=act.quiet, reason="auto", act=act.number)
     return {one: homes[cluster] for (_, cluster), some in leaving.items() for one in some}
 
 

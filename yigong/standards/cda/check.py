@@ -66,9 +66,7 @@ def _tables(declared: Any, standards: Any) -> Tables:
     return _TABLES[key]
 
 
-def _required(
-    root: etree._Element, tables: Tables, hits: Hits, speaking: set[int]
-) -> tuple[list[Found], int, int]:
+def _required(root: etree._Element, tables: Tables, hits: Hits, speaking: set[int]) -> tuple[list[Found], int, int]:
     """Sections and required places that are missing; how many of those required are filled, and how many there are.
 
     *speaking* are slots that are known to have a value.

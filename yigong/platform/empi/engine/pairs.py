@@ -92,9 +92,7 @@ def _bits(height: int) -> int:
     return max(1, height.bit_length())
 
 
-def _kept(
-    parts: tuple[NDArray[np.int64], ...], height: int, cap: int
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def _kept(parts: tuple[NDArray[np.int64], ...], height: int, cap: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """The runs of one rule, and the rows whose runs are too long."""
     cells = np.concatenate(parts)
     cells.sort()
