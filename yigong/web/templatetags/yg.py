@@ -15,12 +15,13 @@ from django.utils.translation import gettext as _
 from yigong.kit.ids import opaque as make_opaque
 from yigong.kit.text import mask_id_no
 from yigong.kit.text import mask_phone as mask_phone_number
-from yigong.web import differences, kept, links, marks, words
+from yigong.web import differences, kept, links, marks, said, words
 from yigong.web import timeline as timelines
 from yigong.web import waterfall as waterfalls
 
 register = template.Library()
 register.tag("yg_keep", kept.keep)
+register.tag("translate", said.translate)
 Context = dict[str, Any]
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from django.template import Context, Template
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -217,3 +219,18 @@ def test_waterfall_ends_at_the_sum(drawn: Draw) -> None:
         t=[parts.Threshold("自动", 12.0, "ok")],
     )
     assert html.count("+4.5") >= 2 and html.count("−1.0") >= 2 and "3.5" in html and "自动 12.0" in html
+
+
+def test_fixed_words_are_in_the_language_of_each_reader() -> None:
+    """One compiled template says its fixed words in whatever language is asked, time after time, and escapes what is not fixed."""
+    drawing = Template("{% translate '工作台' %}|{% translate word %}|{% translate '工作台' as kept %}{{ kept }}")
+    said = []
+    for language in ("zh-hans", "en", "zh-hans", "en"):
+        with translation.override(language):
+            said.append(drawing.render(Context({"word": EVIL})))
+    home = {line.split("|")[0] for line in said}
+    assert len(home) == 2 and "工作台" in home
+    assert said[0] == said[2] and said[1] == said[3]
+    for line in said:
+        first, middle, last = line.split("|")
+        assert first == last and "<script>" not in middle
