@@ -120,7 +120,7 @@ def inner(function: F) -> F:
 
 
 @inner
-def fetch(array, i):  # type: ignore[no-untyped-def]
+def fetch(array, i):  # type: ignore[no-untyped-def]  # noqa: ARG001
     """Has the processor bring *array[i]* near while it works on other things; ``kernels_build`` puts the instruction here."""
 
 
