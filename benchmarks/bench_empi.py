@@ -49,6 +49,8 @@ ROWS = (
     ("two_numbers", "含两个可信身份证号的聚类 / clusters with two trusted numbers", "{:.0f}", "0"),
     ("bytes_per_record", "每条记录内存 / memory per record above idle, B", "{:.0f}", "400"),
 )
+#: what is asked of a county with doubled error rates
+DOUBLED_GOALS = {"pair_error": "0.35%", "pair_error_trained": "0.35%", "two_numbers": "0"}
 
 
 def main() -> int:
@@ -62,16 +64,18 @@ def main() -> int:
         folder = Path(name)
         _warm(folder)
         sizes: list[dict[str, Any]] = []
-        for label, file in _counties(folder):
+        counties = _counties(folder)
+        asked = "1000000" if "1000000" in dict(counties) else counties[-1][0]
+        for label, file in counties:
             made = measure(file, folder)
             figures[label] = made
             sizes += [made] if label.isdigit() else []
             for kind in ("seconds", "seconds_trained", "cpu_seconds", "cpu_seconds_trained"):
                 ratios[f"splink_{kind}_{label}"] = round(made["splink"][kind] / made["yigong"][kind], 2)
-            if label in ("1000000", Path(os.environ.get("COUNTY", "1000000")).stem) or "splink" not in ratios:
+            if label == asked:
                 ratios["splink"] = ratios[f"splink_seconds_{label}"]
             _print(label, made)
-            if LOOKUPS and label in ("1000000", *([] if "1000000" in figures else [label])):
+            if LOOKUPS and label == asked:
                 figures["lookup"] = _lookups(file)
         if len(sizes) > 1:
             figures |= _growth(sizes)
@@ -278,6 +282,7 @@ def _print(label: str, made: dict[str, Any]) -> None:
         if key in made["yigong"]:
             wide = 66 - sum(1 for c in words if ord(c) > 0x2E80)
             ours, peers = (form.format(made[name][key]) for name in ("yigong", "splink"))
+            goal = DOUBLED_GOALS.get(key, "") if label.endswith("-doubled") else goal  # noqa: PLW2901
             print(f"{words:<{wide}}{ours:>12}{peers:>12}{goal:>9}", flush=True)
 
 

@@ -29,9 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         from yigong.portal import serve
 
         return serve.stop()
-    if (
-        name in wiring.PLAIN_COMMANDS
-    ):  # threads for matrices, which numpy starts when imported, cost these more than they give
+    if name in wiring.PLAIN_COMMANDS:  # numpy starts threads for matrices when imported; these hardly use them
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         return _named(name, rest) if name in wiring.PLAIN_COMMANDS else _with_database(name, rest)

@@ -65,7 +65,7 @@ def compare_names(x, i, y, j, c, k, alike, kin):  # type: ignore[no-untyped-def]
             mother, known, ms, ks = d1, y[j + k + 3], p1, y[j + k + 2]
         else:
             mother, known, ms, ks = d2, x[i + k + 3], p2, x[i + k + 2]
-        if (w1 | w2) >> 3 != 0 and (known == 0 or mother == known or ms == ks):
+        if (w1 | w2) >> 3 != 0:  # one of twins: that a parent is named says nothing of which
             return 22
         if known == 0:
             return 18

@@ -15,7 +15,9 @@ from yigong.platform.empi.engine.score import UNIT
 SAMPLE = 400_000
 GAP = 0.02  # weight of a pair repeated with one field blanked
 RIDGE_MAIN, RIDGE_RELATION = 0.3, 1.5  # pull to the weights from which learning starts, when nothing was learnt before
-RIDGE_LEARNT = 150.0  # the same when it starts from learnt weights
+RIDGE_LEARNT = (
+    1000.0  # the same when it starts from learnt weights: what they know of many counties outweighs a small sample
+)
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,28 @@ def _by_number(model: Model, sample: Sample, by: int) -> Model | None:
     good, bad = state == names.index("same_trusted"), state == names.index("two_trusted")
     if min(sample.total[good].sum(), sample.total[bad].sum()) < model.training["least"]:
         return None
-    known = (good | bad) & (sample.met & ~(1 << max(0, number_space)) != 0)
-    known &= ~_misleading(model, sample.levels)
+    misleading = _misleading(model, sample.levels)
+    known = (good | bad) & (sample.met & ~(1 << max(0, number_space)) != 0) & ~misleading
     levels, met, total = sample.levels[known] & ~(31 << (5 * by)), sample.met[known], sample.total[known]
     yes = total * good[known].astype(np.float64)
     parts = [counts_of(levels, yes, total), *_with_gaps(model, by, Sample(levels, met, total), yes)]
     together = _merged(Counts(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("levels", "good", "total"))))
     if model.learnt:
+        together = _merged(_both(together, _believed(model, by, sample.levels[misleading], sample.total[misleading])))
         return _finished(model, fit(model, together, leave=by, pull=RIDGE_LEARNT), *sample.patterns())
     return _number_weights(model, fit(model, together, leave=by), *sample.patterns(), by)
+
+
+def _believed(model: Model, by: int, levels: NDArray[np.int64], total: NDArray[np.int64]) -> Counts:
+    """Pairs that do not label themselves, as the weights they come with judge them: what others teach leaves them as they are."""
+    plain = levels & ~(31 << (5 * by))
+    places, active = _active(model, plain, by)
+    chance = 1 / (1 + np.exp(-np.clip(nats(model)[places][active].sum(1), -40, 40)))
+    return counts_of(plain, chance * total, total)
+
+
+def _both(one: Counts, other: Counts) -> Counts:
+    return Counts(*(np.concatenate([getattr(c, f) for c in (one, other)]) for f in ("levels", "good", "total")))
 
 
 def _misleading(model: Model, levels: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -209,11 +209,12 @@ def _rivalled(
     rows: NDArray[np.int64], model: Model, child: NDArray[np.uint32], other: NDArray[np.uint32],
     score: NDArray[np.int32],
 ) -> NDArray[np.bool_]:  # fmt: skip
-    """Edges of newborns that fit a child whom another newborn fits too, one that cannot be the same: 之大女 and 之小女."""
+    """Edges of newborns that fit a child whom another newborn fits too, one that may not be the same: 之大女 and 之小女."""
     rule = model.guards["ambiguous"]
     x, y = _rivals(other, child, score, rule["bits"] * UNIT)
     between = pairs.score_between(rows, model, child[x], child[y])
-    apart = _level(model, rule["name"], between.levels) == LEVELS["name"].index("newborn_conflict")
+    twins = [LEVELS["name"].index(name) for name in ("newborn_conflict", "newborn_ordered")]
+    apart = np.isin(_level(model, rule["name"], between.levels), twins)
     unsure = np.zeros(rows.size // model.width, bool)
     unsure[child[x[apart]]] = True
     return unsure[child]

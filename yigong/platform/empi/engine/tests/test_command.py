@@ -60,3 +60,14 @@ def test_a_missing_file_is_told_in_one_sentence(tmp_path: Path, capsys: pytest.C
     """No traceback, exit code 2."""
     assert main(["link", str(tmp_path / "none.csv"), "--out", str(tmp_path / "o.csv")]) == 2
     assert "none.csv" in capsys.readouterr().err
+
+
+@pytest.mark.feature("A23")
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_learning_from_records_that_nobody_shares_joins_nobody(tmp_path: Path, count: int) -> None:
+    """Where no two records meet there is nothing to learn from; the model's own weights serve, and nothing fails."""
+    strangers = frame([record(name=name, dob="1961-05-06") for name in ("赵大山", "钱二水", "孙三木")[:count]])
+    strangers.write_parquet(tmp_path / "in.parquet")
+    out = tmp_path / "links.parquet"
+    assert main(["link", str(tmp_path / "in.parquet"), "--out", str(out), "--quiet", "--train", "always"]) == 0
+    assert pl.read_parquet(out)["cluster"].n_unique() == count

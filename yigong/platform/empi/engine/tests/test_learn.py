@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from yigong.platform.empi.engine import learn, pairs, standard
+from yigong.platform.empi.engine.compare import LEVELS
 from yigong.platform.empi.engine.link import run
 from yigong.platform.empi.engine.model import FOLDER, Model, WrongModel, declare, load_model, with_weights
 from yigong.platform.empi.engine.score import UNIT
@@ -142,3 +143,18 @@ def households(count: int, seed: int) -> pl.DataFrame:
         rows.append({**facts, "person": person})
         rows.append({**{k: "" if rng.random() < 0.1 else v for k, v in facts.items()}, "person": person})
     return pl.DataFrame(rows)
+
+
+@pytest.mark.feature("A23")
+def test_what_cannot_label_itself_is_judged_as_before() -> None:
+    """Newborns have no numbers to learn from: what other pairs teach moves their scores by less than half a bit."""
+    believed = COUNTY.comparison("number")
+    newborn = LEVELS["name"].index("newborn_contact") | (LEVELS["date"].index("same") << 5)
+    seen, total = np.array([newborn | (p << 15) for p in (0, 1, 3)]), np.array([900, 800, 700])
+    counts = learn._believed(COUNTY, believed, seen, total)
+    before = learn.nats(COUNTY)
+    after = learn.fit(COUNTY, counts, leave=believed, pull=learn.RIDGE_LEARNT)
+    places, active = learn._active(COUNTY, seen, believed)
+    moved = np.abs(after[places][active].sum(1) - before[places][active].sum(1))
+    assert counts.total.tolist() == total[np.argsort(seen)].tolist()
+    assert (moved < 0.35).all()

@@ -67,6 +67,8 @@ def test_how_near_two_names_are(one: str, other: str, wanted: str) -> None:
         ({"name": "王芳之子"}, {"name": "王芳之女"}, "newborn_conflict"),
         ({"name": "王芳之子"}, {"name": "陈思之子"}, "newborn_other_mother"),
         ({"name": "王芳之宝宝"}, {"name": "王芳"}, "newborn_mother"),
+        ({"name": "王芳之大子"}, {"name": "李子轩", "contact": "王芳"}, "newborn_twin_named"),
+        ({"name": "王芳之大子"}, {"name": "李子轩", "contact": "李建国"}, "newborn_twin_named"),
     ],
 )
 def test_newborns_under_their_mothers_name(one: dict[str, str], other: dict[str, str], wanted: str) -> None:
