@@ -1,6 +1,6 @@
 # One image for pages, worker, listeners and commands; compose.yaml shows them together.
 FROM python:3.13-slim-bookworm
-RUN apt-get update && apt-get install -y --no-install-recommends make nodejs npm && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends make nodejs npm fonts-noto-cjk && rm -rf /var/lib/apt/lists/*
 WORKDIR /yigong
 COPY . .
 RUN pip install --no-cache-dir uv && UV_PROJECT_ENVIRONMENT=/yigong/.venv uv sync --locked --no-default-groups --all-extras \

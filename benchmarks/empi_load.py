@@ -102,12 +102,14 @@ def main() -> None:
     token = os.environ["TOKEN"]
     questions = [_request(json.loads(line), token) for line in file.read_text("utf-8").splitlines()]
     gc.disable()
-    load = Load(questions, rate, seconds)
+    load, begun = Load(questions, rate, seconds), time.process_time()
     _loop(load.run(port))
     took = np.array(load.took) * 1000
+    cpu = time.process_time() - begun
     said = {f"p{p}_ms": round(float(np.percentile(took, p)), 2) for p in (50, 90, 99, 99.9)} if took.size else {}
     missing = load.total - len(load.took)
-    print(json.dumps({"asked": load.total, "rate": rate, **said, "statuses": load.statuses, "unanswered": missing}))
+    asked = {"asked": load.total, "rate": rate, "client_cpu_us": round(1e6 * cpu / max(1, load.total))}
+    print(json.dumps({**asked, **said, "statuses": load.statuses, "unanswered": missing}))
 
 
 def _loop(work: object) -> None:

@@ -121,15 +121,17 @@ def _over_http(file: Path, url: str) -> dict[str, Any]:
             made = {}
             for kind, asked in questions.items():
                 for rate in (REGISTRATIONS, 0.0):
-                    made[kind if rate else f"{kind}_alone"] = _loaded(port, asked, rest, rate, environment)
+                    made[kind if rate else f"{kind}_alone"] = _loaded(server, port, asked, rest, rate, environment)
             return made
         finally:
             server.terminate()
             server.wait(20)
 
 
-def _loaded(port: int, questions: Path, rest: Path, rate: float, environment: dict[str, str]) -> dict[str, Any]:
-    """One run of the load, with registrations beside it where *rate* is not 0."""
+def _loaded(
+    server: subprocess.Popen[bytes], port: int, questions: Path, rest: Path, rate: float, environment: dict[str, str]
+) -> dict[str, Any]:
+    """One run of the load, with registrations beside it where *rate* is not 0; processor time of each side for a question."""
     beside = None
     if rate:
         beside = subprocess.Popen(
@@ -140,14 +142,41 @@ def _loaded(port: int, questions: Path, rest: Path, rate: float, environment: di
         beside.stdout.readline()  # it has begun
     load = [sys.executable, "-m", "benchmarks.empi_load", str(port), str(questions)]
     subprocess.run([*load, str(RATE / 5), "2"], cwd=ROOT, env=environment, check=True, capture_output=True)  # warms
+    before = _cpu(server.pid), _postgres_cpu()
     done = subprocess.run(
         [*load, str(RATE), str(SECONDS)], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     )
     made: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    for name, spent in zip(("server", "postgres"), (_cpu(server.pid), _postgres_cpu()), strict=True):
+        made[f"{name}_cpu_us"] = round(1e6 * (spent - before[name == "postgres"]) / made["asked"])
     if beside:
         beside.terminate()
         made["registrations"] = json.loads(beside.communicate()[0].strip().splitlines()[-1])
     return made
+
+
+def _cpu(process: int) -> float:
+    """Processor seconds of a process so far; 0 for one that has ended."""
+    try:
+        facts = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _postgres_cpu() -> float:
+    """Processor seconds of the database server: what runs and what has ended of it (where it runs on this machine)."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_read_file('postmaster.pid')")
+        chief = int(str(cursor.fetchone()[0]).split()[0])
+    with contextlib.suppress(OSError):
+        facts = Path(f"/proc/{chief}/stat").read_text().rpartition(")")[2].split()
+        ended = (int(facts[13]) + int(facts[14])) / os.sysconf("SC_CLK_TCK")
+        children = Path(f"/proc/{chief}/task/{chief}/children").read_text().split()
+        return _cpu(chief) + ended + sum(_cpu(int(one)) for one in children)
+    return 0.0
 
 
 def registering(file: Path, rate: float) -> None:
@@ -162,14 +191,15 @@ def registering(file: Path, rate: float) -> None:
     signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     api.register(system(), rows.slice(0, 1))
     print("begun", flush=True)
-    start, n = time.perf_counter(), 0
+    start, n, cpu = time.perf_counter(), 0, time.process_time()
     while not ended and n + 1 < rows.height:
         time.sleep(max(0.0, start + n / rate - time.perf_counter()))
         begun = time.perf_counter()
         api.register(system(), rows.slice(n + 1, 1))
         took.append(time.perf_counter() - begun)
         n += 1
-    said = {"count": n, "per_second": round(n / (time.perf_counter() - start), 1), "p50_ms": round(1000 * float(np.median(took or [0])), 1)}  # fmt: skip
+    cpu = round(1000 * (time.process_time() - cpu) / max(1, n), 1)
+    said = {"count": n, "cpu_ms": cpu, "per_second": round(n / (time.perf_counter() - start), 1), "p50_ms": round(1000 * float(np.median(took or [0])), 1)}  # fmt: skip
     print(json.dumps(said))
 
 
@@ -238,7 +268,7 @@ def _fill(frame: pl.DataFrame) -> None:
         )
         for (name,) in cursor.fetchall():  # search by text is not measured here
             cursor.execute(f'drop index "{name}"')
-        persons = frame["person_id"].max()
+        persons = int(str(frame["person_id"].max()))
         cursor.execute(
             "insert into empi_person (id, state, origin, golden, created_at)"
             f" select n, 'verified', 'register', '{{}}', now() from generate_series(1, {persons}) n"

@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from rich.console import Console
 
-from yigong.demo import arrival, issuing, loading, past_referrals, referrals, report
+from yigong.demo import arrival, busways, issuing, loading, past_referrals, referrals, report
 from yigong.demo.county import county
 from yigong.demo.sources import building, feeds
 from yigong.demo.state import State
@@ -91,6 +91,9 @@ def _load(folder: Path, residents: int, seed: int) -> State:
     with _step("双向转诊病例"):
         if referrals.make(made):
             past_referrals.make(made, residents, seed)
+    with _step("服务总线：服务、订阅、路由、编排与近日消息"):
+        bus.gather()
+        busways.make(actor, made, sources)
     with _step("签发共享文档"):
         issuing.make(actor)
     with _step("刷新数据仓库"):

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import uuid
 from functools import lru_cache
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: nothing looks like another sign
+_PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 _ROUNDS = 4
 _HALF = (1 << 32) - 1
 
 
-def _round(key: bytes, number: int, half: int) -> int:
-    digest = hmac.digest(key, bytes([number]) + half.to_bytes(4, "big"), "sha256")
-    return int.from_bytes(digest[:4], "big")
+class _Rounds:
+    """The rounds under one key: HMAC-SHA-256 of the round's number and a half, with all begun beforehand that can be."""
+
+    def __init__(self, key: str) -> None:
+        block = hashlib.sha256(key.encode()).digest().ljust(64, b"\0")
+        inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+        self._inner = [inner.copy() for _ in range(_ROUNDS)]
+        for turn, begun in enumerate(self._inner):
+            begun.update(bytes([turn]))
+
+    def __call__(self, turn: int, half: int) -> int:
+        inner, outer = self._inner[turn].copy(), self._outer.copy()
+        inner.update(half.to_bytes(4, "big"))
+        outer.update(inner.digest())
+        return int.from_bytes(outer.digest()[:4], "big")
 
 
 @lru_cache(maxsize=4)
-def _secret(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+def _rounds(key: str) -> _Rounds:
+    return _Rounds(key)
 
 
 @lru_cache(maxsize=16_384)  # a page names the same thing several times
 def opaque(key: str, number: int) -> str:
     """The 13-sign public form of a 64-bit internal *number* under *key*."""
-    secret = _secret(key)
+    round_of = _rounds(key)
     left, right = number >> 32 & _HALF, number & _HALF
     for turn in range(_ROUNDS):
-        left, right = right, left ^ _round(secret, turn, right)
+        left, right = right, left ^ round_of(turn, right)
     value = left << 32 | right
-    return "".join(ALPHABET[value >> shift & 31] for shift in range(60, -1, -5))
+    return ALPHABET[value >> 60] + "".join([_PAIRS[value >> shift & 1023] for shift in (50, 40, 30, 20, 10, 0)])
 
 
 def reveal(key: str, text: str) -> int:
@@ -42,10 +55,10 @@ def reveal(key: str, text: str) -> int:
         value = value << 5 | ALPHABET.index(sign)
     if value >> 64:
         raise ValueError("not an id")
-    secret = _secret(key)
+    round_of = _rounds(key)
     left, right = value >> 32, value & _HALF
     for turn in reversed(range(_ROUNDS)):
-        left, right = right ^ _round(secret, turn, left), left
+        left, right = right ^ round_of(turn, left), left
     number = left << 32 | right
     if number >> 63:
         raise ValueError("not an id")

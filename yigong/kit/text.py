@@ -26,10 +26,14 @@ def pinyin(name: str) -> str:
 
 def _one_by_one(signs: str) -> bool:
     """Whether every sign is a Chinese character and none is read otherwise because of its neighbors: nearly every name."""
-    if not all(ord(sign) in PINYIN_DICT for sign in signs):
-        return False
-    pieces = (signs[a:b] for a in range(len(signs) - 1) for b in range(a + 2, len(signs) + 1))
-    return not any(piece in PHRASES_DICT for piece in pieces)
+    for sign in signs:
+        if ord(sign) not in PINYIN_DICT:
+            return False
+    for start in range(len(signs) - 1):
+        for end in range(start + 2, len(signs) + 1):
+            if signs[start:end] in PHRASES_DICT:
+                return False
+    return True
 
 
 @cache

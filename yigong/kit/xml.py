@@ -12,7 +12,7 @@ from typing import cast
 
 from lxml import etree
 
-from yigong.kit.encoding import Decoded, decode
+from yigong.kit.encoding import decode
 from yigong.kit.errors import Refused
 
 LIMIT = 32 * 1024 * 1024  # bytes of one document

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +56,7 @@ def env() -> Env:
     get = os.environ.get
     return Env(
         local=Path(get("YIGONG_LOCAL", "") or ROOT / ".local").resolve(),
-        database_url=get("DATABASE_URL", ""),
+        database_url=_with_password(get("DATABASE_URL", "")),
         debug=_flag("YIGONG_DEBUG", False),
         hosts=tuple(h for h in get("YIGONG_HOSTS", "127.0.0.1,localhost,[::1]").split(",") if h),
         public_url=get("YIGONG_URL", "http://127.0.0.1:8000"),
@@ -67,6 +68,16 @@ def env() -> Env:
         mail_from=get("YIGONG_MAIL_FROM", "yigong@localhost"),
         synthetic=_flag("YIGONG_SYNTHETIC", True),
     )
+
+
+def _with_password(url: str) -> str:
+    """The address with the password of YIGONG_SECRET_POSTGRES_FILE, where it has none (a file of another owner is no passfile to libpq)."""
+    file, parts = os.environ.get("YIGONG_SECRET_POSTGRES_FILE", ""), urlsplit(url)
+    if not url or not file or parts.password or not parts.hostname:
+        return url
+    word = quote(Path(file).read_text(encoding="utf-8").strip(), safe="")
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{parts.username or ''}:{word}@{host}").geturl()
 
 
 def use_database(url: str) -> None:

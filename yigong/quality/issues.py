@@ -16,46 +16,70 @@ from yigong.quality.events import IssuesFound
 from yigong.quality.models import QualityIssue, QualityMove, QualityRun
 from yigong.standards.quality import api as quality
 
-
-def refresh(ctx: Ctx, record: QualityRun | None, data_set: str, org_code: str, about: Sequence[quality.Rule]) -> None:
-    """Bring the issues of one institution and data set to what is found now; say which are new or back."""
-    sums = _sums(data_set, org_code, [r.code for r in about])
-    known = {
-        i.rule: i
-        for i in QualityIssue.everything.select_for_update().filter(
-            data_set=data_set, org_code=org_code, rule__in=[r.code for r in about]
-        )
-    }
-    news: list[int] = []
-    for rule in about:
-        judged, failing = sums.get(rule.code, (0, 0))
-        issue = known.get(rule.code)
-        if issue is None and failing:
-            news.append(_opened(rule, data_set, org_code, judged, failing).pk)
-        elif issue is not None and _followed(issue, judged, failing):
-            news.append(issue.pk)
-    if news:
-        outbox.say(IssuesFound(record.pk if record else 0, org_code, tuple(news)))
+#: what a move by a check changes of an issue, beside its counts
+MOVED = ("recurred", "due_on", "state", "version", "closed_at", "waived_until", "assignee")
 
 
-def _sums(data_set: str, org_code: str, codes: list[str]) -> dict[str, tuple[int, int]]:
-    """Rule -> values judged, rows that fail and are not excused."""
+def refresh(
+    ctx: Ctx, record: QualityRun | None, data_set: str, org_codes: Sequence[str], about: Sequence[quality.Rule]
+) -> None:
+    """Bring the issues of some institutions in a data set to what is found now; say which are new or back."""
+    rules = {r.code: r for r in about}
+    sums = _sums(data_set, org_codes, list(rules))
+    theirs = QualityIssue.everything.select_for_update().filter(
+        data_set=data_set, org_code__in=org_codes, rule__in=list(rules)
+    )
+    known = {(i.org_code, i.rule): i for i in theirs}
+    states = {key: i.state for key, i in known.items()}
+    back = [i for key, i in known.items() if _followed(i, *sums.get(key, (0, 0)))]
+    _counted(list(known.values()))
+    moved_ones = [i for key, i in known.items() if i.state != states[key]]
+    QualityIssue.everything.bulk_update(moved_ones, MOVED, batch_size=500)
+    new = [
+        _opened(rules[rule], data_set, org, judged, failing)
+        for (org, rule), (judged, failing) in sums.items()
+        if failing and (org, rule) not in known
+    ]
+    QualityIssue.everything.bulk_create(new)
+    news: dict[str, list[int]] = {}
+    for issue in sorted([*back, *new], key=lambda i: (i.org_code, list(rules).index(i.rule))):
+        news.setdefault(issue.org_code, []).append(issue.pk)
+    for org, ids in news.items():
+        outbox.say(IssuesFound(record.pk if record else 0, org, tuple(ids)))
+
+
+def _counted(known: Sequence[QualityIssue]) -> None:
+    """Write down what the check counted for each issue."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """select x.rule, x.judged, x.failed - coalesce(e.n, 0)
-               from (select rule, sum(judged)::bigint judged, sum(failed)::bigint failed from quality_result
-                     where data_set = %(d)s and org_code = %(o)s and rule = any(%(r)s) group by rule) x
-               left join (select rule, count(*) n from quality_failure
-                          where data_set = %(d)s and org_code = %(o)s and rule = any(%(r)s) and failing and excused
-                          group by rule) e using (rule)""",
-            {"d": data_set, "o": org_code, "r": codes},
+            """update quality_issue i set judged = n.judged, failing = n.failing, checked_at = n.at
+               from unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[]) as n(id, judged, failing, at)
+               where i.id = n.id""",
+            [
+                [i.pk for i in known], [i.judged for i in known], [i.failing for i in known],
+                [i.checked_at for i in known],
+            ],
+        )  # fmt: skip
+
+
+def _sums(data_set: str, org_codes: Sequence[str], codes: list[str]) -> dict[tuple[str, str], tuple[int, int]]:
+    """(institution, rule) -> values judged, rows that fail and are not excused."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """select x.org_code, x.rule, x.judged, x.failed - coalesce(e.n, 0)
+               from (select org_code, rule, sum(judged)::bigint judged, sum(failed)::bigint failed from quality_result
+                     where data_set = %(d)s and org_code = any(%(o)s) and rule = any(%(r)s) group by 1, 2) x
+               left join (select org_code, rule, count(*) n from quality_failure
+                          where data_set = %(d)s and org_code = any(%(o)s) and rule = any(%(r)s) and failing and excused
+                          group by 1, 2) e using (org_code, rule)""",
+            {"d": data_set, "o": list(org_codes), "r": codes},
         )
-        return {rule: (judged, max(0, failing)) for rule, judged, failing in cursor.fetchall()}
+        return {(org, rule): (judged, max(0, failing)) for org, rule, judged, failing in cursor.fetchall()}
 
 
 def _opened(rule: quality.Rule, data_set: str, org_code: str, judged: int, failing: int) -> QualityIssue:
     moment = now()
-    return QualityIssue.everything.create(
+    return QualityIssue(
         rule=rule.code, data_set=data_set, org_code=org_code, severity=rule.severity.value,
         dimension=rule.dimension.value, failing=failing, judged=judged, found_at=moment, checked_at=moment,
         due_on=domain.due(rule.severity.value, today()),
@@ -63,7 +87,7 @@ def _opened(rule: quality.Rule, data_set: str, org_code: str, judged: int, faili
 
 
 def _followed(issue: QualityIssue, judged: int, failing: int) -> bool:
-    """The issue after a check; whether it is back."""
+    """The issue after a check (not saved); whether it is back."""
     verb = domain.after_check(issue.state, failing, waived_until=issue.waived_until, today=today())
     issue.judged, issue.failing, issue.checked_at = judged, failing, now()
     back = verb in ("return", "recur", "expire")
@@ -73,7 +97,6 @@ def _followed(issue: QualityIssue, judged: int, failing: int) -> bool:
         issue.recurred += 1
     if back:
         issue.due_on = domain.due(issue.severity, today())
-    issue.save()
     return back
 
 

@@ -1,4 +1,4 @@
-"""The rules over stored rows: one institution of one data set at a time, in columns; what was found replaces what was known."""
+"""The rules over stored rows: a part of one data set at a time, in columns; what was found replaces what was known."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def run(
 ) -> QualityRun:
     """Run the rules (all, or those of *codes*) over the stored rows of some or all data sets and institutions.
 
-    With *since* only institutions with a row that came in after it are judged, those wholly. One transaction for each
-    institution and data set. Raises KeyError for an unknown data set or rule.
+    With *since* only institutions with a row that came in after it are judged, those wholly. One transaction for each part
+    of a data set: a large institution, or some small ones. Raises KeyError for an unknown data set or rule.
     """
     ctx.must("quality.run")
     chosen = [rulebook.rule(c) for c in codes] if codes else rulebook.rules()
@@ -82,11 +82,11 @@ def _judge(
     _replace(record, part, codes, found, failures)
     record.rows += part.rows
     record.failing += int(failures.get_column("failing").sum())
-    issues.refresh(ctx, record, part.data_set, part.org_code, about)
+    issues.refresh(ctx, record, part.data_set, part.org_codes, about)
 
 
 def _gather(found: _Found, said: quality.Judged, frame: pl.DataFrame) -> None:
-    by = [_months(frame)]
+    by = [frame.get_column("org_code"), _months(frame)]
     found.tallies.append(said.tally(by))
     spread = said.spread(by)
     if spread.height:
@@ -100,6 +100,7 @@ def _gather(found: _Found, said: quality.Judged, frame: pl.DataFrame) -> None:
     rows = frame.select(
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
         pl.col("id").alias("record_id"),
+        "org_code",
         "source_key",
         "event_at",
         "batch_id",
@@ -115,9 +116,10 @@ def _months(frame: pl.DataFrame) -> pl.Series:
 def _thinned(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """All failing rows; those kept for stricter thresholds only where they are not too many."""
     rows = pl.concat(frames)
-    sums = rows.group_by("rule").agg(pl.len().alias("all"), pl.col("failing").sum().alias("now"))
-    few = sums.filter(pl.col("all") <= pl.max_horizontal(pl.lit(KEPT_ANYWAY), pl.col("now") * KEPT_SHARE))
-    return rows.filter(pl.col("failing") | pl.col("rule").is_in(few.get_column("rule").implode()))
+    whose = ["rule", "org_code"]
+    sums = rows.group_by(whose).agg(pl.len().alias("all"), pl.col("failing").sum().alias("now"))
+    many = sums.filter(pl.col("all") > pl.max_horizontal(pl.lit(KEPT_ANYWAY), pl.col("now") * KEPT_SHARE))
+    return pl.concat([rows.filter("failing"), rows.filter(~pl.col("failing")).join(many, on=whose, how="anti")])
 
 
 def _excused(part: stored.Part, codes: Sequence[str], failures: pl.DataFrame) -> pl.DataFrame:
@@ -125,8 +127,8 @@ def _excused(part: stored.Part, codes: Sequence[str], failures: pl.DataFrame) ->
     with connection.cursor() as cursor:
         cursor.execute(
             """select rule, record_id, true from quality_failure
-               where data_set = %s and org_code = %s and rule = any(%s) and excused""",
-            [part.data_set, part.org_code, list(codes)],
+               where data_set = %s and org_code = any(%s) and rule = any(%s) and excused""",
+            [part.data_set, list(part.org_codes), list(codes)],
         )
         schema = {"rule": pl.String, "record_id": pl.Int64, "excused": pl.Boolean}
         known = pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
@@ -139,13 +141,13 @@ def _replace(
     with connection.cursor() as cursor:
         for table in ("quality_result", "quality_spread", "quality_failure"):
             cursor.execute(
-                f"delete from {table} where data_set = %s and org_code = %s and rule = any(%s)",
-                [part.data_set, part.org_code, list(codes)],
+                f"delete from {table} where data_set = %s and org_code = any(%s) and rule = any(%s)",
+                [part.data_set, list(part.org_codes), list(codes)],
             )
-    whose = [pl.lit(part.data_set).alias("data_set"), pl.lit(part.org_code).alias("org_code")]
-    sums = pl.concat(found.tallies).group_by("rule", "month").agg(pl.col("rows", "judged", "failed").sum())
-    stored.copy_in("quality_result", sums.with_columns(*whose, pl.lit(record.pk).alias("run_id")))
+    whose = pl.lit(part.data_set).alias("data_set")
+    sums = pl.concat(found.tallies).group_by("rule", "org_code", "month").agg(pl.col("rows", "judged", "failed").sum())
+    stored.copy_in("quality_result", sums.with_columns(whose, pl.lit(record.pk).alias("run_id")))
     if found.spreads:
-        bins = pl.concat(found.spreads).group_by("rule", "month", "bin").agg(pl.col("count").sum())
+        bins = pl.concat(found.spreads).group_by("rule", "org_code", "month", "bin").agg(pl.col("count").sum())
         stored.copy_in("quality_spread", bins.with_columns(whose))
     stored.copy_in("quality_failure", failures.with_columns(whose))

@@ -175,5 +175,5 @@ def _follow(ctx: Ctx, rule: quality.Rule) -> int:
         cursor.execute("select distinct data_set, org_code from quality_result where rule = %s", [rule.code])
         places = cursor.fetchall()
     for data_set, org_code in places:
-        issues.refresh(ctx, None, data_set, org_code, [rule])
+        issues.refresh(ctx, None, data_set, [org_code], [rule])
     return len(places)

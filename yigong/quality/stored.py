@@ -27,10 +27,10 @@ CHUNK_ROWS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows of one institution in one subject that changed since a moment, or all of them."""
+    """All rows of some institutions in one subject: many small institutions together, or one large one."""
 
     data_set: str
-    org_code: str
+    org_codes: tuple[str, ...]
     rows: int
 
 
@@ -42,7 +42,19 @@ def parts(data_set: str, *, since: datetime | None, orgs: Sequence[str] = ()) ->
     sql = f"select r.org_code, count(*) from {table} r {narrow} group by 1 {having} order by 1"
     with connection.cursor() as cursor:
         cursor.execute(sql, {"since": since, "orgs": list(orgs)})
-        return [Part(data_set, org, n) for org, n in cursor.fetchall()]
+        return _together(data_set, cursor.fetchall())
+
+
+def _together(data_set: str, sizes: Sequence[tuple[str, int]]) -> list[Part]:
+    """Institutions in parts of about a chunk: one scan and one judgement serve many small ones."""
+    found: list[Part] = []
+    for org, rows in sizes:
+        last = found[-1] if found else None
+        if last and last.rows + rows <= CHUNK_ROWS:
+            found[-1] = Part(data_set, (*last.org_codes, org), last.rows + rows)
+        else:
+            found.append(Part(data_set, (org,), rows))
+    return found
 
 
 def _loaded(data_set: str) -> str:
@@ -71,8 +83,8 @@ def _frame(part: Part, reads: Iterable[str], tail: str) -> pl.DataFrame:
         kinds["registration_id"] = "whole"
     columns = ", ".join(_written(part.data_set, name, kind) for name, kind in kinds.items())
     join = "left join empi_registration p on p.id = r.registration_id" if any("person." in n for n in wanted) else ""
-    sql = f"select {columns} from {about.table} r {join} where r.org_code = %s {tail}"
-    return _copied(sql, [part.org_code], kinds)
+    sql = f"select {columns} from {about.table} r {join} where r.org_code = any(%s) {tail}"
+    return _copied(sql, [list(part.org_codes)], kinds)
 
 
 def _written(data_set: str, name: str, kind: str) -> str:

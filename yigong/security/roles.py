@@ -24,10 +24,17 @@ class RoleRow:
     purpose: Purpose
 
 
-CLINICAL = ("home.view", "person.*", "referral.*", "standards.view", "dicom.view", "document.*")
+CLINICAL = ("home.view", "person.*", "referral.*", "standards.view", "dicom.view", "document.issue")
 ROLES = (
     RoleRow("clinician", _("医师"), CLINICAL, Reach.OWN, Purpose.TREATMENT),
     RoleRow("village_doctor", _("乡村医生"), CLINICAL, Reach.OWN, Purpose.TREATMENT),
+    RoleRow(
+        "record_keeper",
+        _("病案管理员"),
+        ("home.view", "person.*", "standards.view", "dicom.view", "document.*"),
+        Reach.OWN,
+        Purpose.OPERATION,
+    ),
     RoleRow(
         "data_clerk",
         _("数据管理员"),

@@ -28,7 +28,9 @@ def compose(request: HttpRequest, person_id: int, event_id: int) -> HttpResponse
     ctx: Ctx = request.ctx  # type: ignore[attr-defined]
     who = selectors.banner(ctx, person_id)
     if request.method == "POST":
-        document_id = documents.issue(ctx, person_id, event_id, request.POST.get("code", ""))
+        document_id = documents.issue(
+            ctx, person_id, event_id, request.POST.get("code", ""), reason=request.POST.get("reason", "")
+        )
         there = redirect(reverse("sharing:document", args=[person_id, document_id]))
         return say(request, there, _("已生成并签名"))
     event = documents.event_of(ctx, person_id, event_id)
@@ -51,6 +53,7 @@ def _preview(ctx: Ctx, draft: documents.Draft) -> dict[str, Any]:
         "lost": [(names(loss.data_set, loss.field), loss.value, loss.because) for loss in draft.losses],
         "borrowed": [(name, names(data_set, "")[0], value) for name, data_set, value in draft.borrowed],
         "may_issue": draft.event.org_code in ctx.orgs,
+        "may_overrule": ctx.may("document.overrule"),
     }
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
+from yigong.platform.documents import api as documents
 from yigong.platform.records import api as records
 from yigong.security import api as security
 from yigong.security.api import action
@@ -154,6 +155,8 @@ def original(request: HttpRequest, person_id: int, document_id: int) -> HttpResp
     anchor = selectors.anchors(ctx, person_id)[0]
     row = tabs.own_document(ctx, person_id, document_id)
     content = tabs.original_bytes(ctx, document_id)
+    if request.GET.get("signed"):
+        content = documents.signed_copy(document_id, content) or content
     services.record_reading(ctx, "person.original", person_id, anchor, document=document_id, sha256=row.sha256)
     answer = HttpResponse(content, content_type=row.media_type or "application/octet-stream")
     answer["Content-Disposition"] = f'attachment; filename="document-{security.opaque_id(document_id)}.{_suffix(row)}"'

@@ -72,6 +72,7 @@ READINGS = {
     "person.original": _("下载原始文档"),
     "person.export": _("导出或打印"),
     "document.issue": _("生成共享文档并签名"),
+    "document.overrule": _("说明理由后签发有错误的共享文档"),
     "person.grant": _("授权"),
     "person.revoke": _("收回授权"),
 }

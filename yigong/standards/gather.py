@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+NO_ROLE = "签名人姓名（标准事实未载明角色）"
 DATA = Path(__file__).parent / "data"
 Row = dict[str, str]
 
@@ -66,6 +67,8 @@ class Names:
 
     def english(self, element: str, name: str) -> str:
         """English of a name; of the element where the name itself has none."""
+        if name == NO_ROLE:
+            return "Signer name (role not stated in the facts)"
         found = self.exact.get((element, name))
         if found:
             return found["name_en"]
@@ -206,12 +209,14 @@ def fields(folder: Path, names: Names) -> Iterable[Row]:
 
 
 def documents(folder: Path) -> Iterable[Row]:
-    """Shared documents."""
+    """Shared documents; one whose elements are known and whose data set is not named takes the trial set that names it."""
+    known = {r["document_code"] for r in facts(folder, "document_elements")}
+    trial = {r["document_code"]: r["dataset_key"] for r in facts(folder, "datasets") if r["document_code"] in known}
     for r in facts(folder, "documents"):
         yield {
             "code": r["document_code"], "name_zh": r["title_zh"], "name_en": american(r["title_en"]), "standard": r["standard_part"],
             "family": "WS/T 500" if r["document_code"].startswith("C") else "WS/T 483", "origin": "industry",
-            "template_oid": r["template_oid"], "data_sets": r["dataset_keys"], "name_variants": r["title_variants"],
+            "template_oid": r["template_oid"], "data_sets": r["dataset_keys"] or trial.get(r["document_code"], ""), "name_variants": r["title_variants"],
             "sources": r["sources (count)"] if "sources (count)" in r else r["sources"], "certainty": certainty(r["certainty"]),
         }  # fmt: skip
 
@@ -235,11 +240,11 @@ def sections(folder: Path) -> Iterable[Row]:
 def places(folder: Path, names: Names) -> Iterable[Row]:
     """Places in documents with their paths."""
     for r in facts(folder, "document_elements"):
-        name = r["name_in_document"] or r["name_in_catalogue"]
+        name = named(r)
         yield {
             "document": r["document_code"], "seq": r["seq"], "part": r["place"], "section_loinc": r["section_loinc"],
             "section_zh": r["section_title_zh"], "element": r["data_element_id"], "inner_id": r["inner_id"],
-            "name_zh": name, "name_en": names.english(r["data_element_id"], name), "xpath": r["xpath"],
+            "name_zh": name, "name_en": names.english(r["data_element_id"], name), "xpath": r["xpath"].replace("/effectiveTime/location/", "/location/"),  # a time holds no place
             "cda_type": r["cda_type_or_element"], "type": r["data_type"], "format": r["format"], "unit": r["unit"],
             "value_set": r["value_set_id"], "code_system": r["code_system_name"], "code_system_oid": r["code_system_oid"],
             "cardinality": r["cardinality"], "group_cardinality": r["group_cardinality"].replace("1.*", "1..*")
@@ -247,6 +252,13 @@ def places(folder: Path, names: Names) -> Iterable[Row]:
             "group_zh": r["group_name"], "id_basis": r["element_id_source"].split(" (")[0],
             "sources": r["sources"], "certainty": by_count(r["source_count"]),
         }  # fmt: skip
+
+
+def named(r: Row) -> str:
+    """The name of a place; what the facts call only "x" by the catalogue, or by what is known of it."""
+    if r["name_in_document"] == "x姓名":
+        return NO_ROLE
+    return r["name_in_catalogue"] if r["name_in_document"] == "x" else r["name_in_document"] or r["name_in_catalogue"]
 
 
 def record_fields(folder: Path, names: Names) -> Iterable[Row]:

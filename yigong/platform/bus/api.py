@@ -1,6 +1,7 @@
 """The doors of the bus: the journal, its endpoints, its worker."""
 
 from yigong.platform.bus.content import Content
+from yigong.platform.bus.declaring import activate, known_route, pin_latest, publish, say, tell
 from yigong.platform.bus.envelope import Envelope, acknowledgement, open_envelope
 from yigong.platform.bus.journal import accept, journalled
 from yigong.platform.bus.register import gather, offer, save_inward, save_outward, save_service
@@ -21,6 +22,7 @@ __all__ = [
     "Step",
     "accept",
     "acknowledgement",
+    "activate",
     "begin",
     "carry",
     "clean",
@@ -28,11 +30,14 @@ __all__ = [
     "endpoints_of",
     "gather",
     "journalled",
+    "known_route",
     "messages",
     "offer",
     "open_endpoint",
     "open_envelope",
+    "pin_latest",
     "process",
+    "publish",
     "purge",
     "replay",
     "save_endpoint",
@@ -41,6 +46,8 @@ __all__ = [
     "save_process",
     "save_route",
     "save_service",
+    "say",
     "senders",
+    "tell",
     "work",
 ]

@@ -198,20 +198,6 @@ class RouteForm(Form):
         return shown
 
 
-class ProcessForm(Form):
-    """A process as JSON, with its name."""
-
-    code = forms.SlugField(label=_("编排代码"), help_text=CODE, max_length=60)
-    name = forms.CharField(label=_("名称"), max_length=100)
-    steps = Json(label=_("步骤（JSON）"), empty=[], rows=18)
-    is_active = forms.BooleanField(label=_("使用中"), required=False, initial=True)
-    pairs = (("code", "name"),)
-
-    def __init__(self, *args: Any, new: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["code"].disabled = not new
-
-
 class ReasonForm(Form):
     """Why."""
 

@@ -11,6 +11,20 @@ from yigong.platform.bus.domain import RunState
 DO, UNDO = "do", "undo"
 #: outcomes of a step: the receiver did it; it will never do it; nobody knows, for it was given up without an answer
 DONE, REFUSED, UNKNOWN = "done", "refused", "unknown"
+#: a step whose condition did not hold, or that a branch left out: it counts as done going forward, and left nothing
+SKIPPED = "skipped"
+#: kind of step -> what its act must and may say; ``send`` goes to an endpoint, ``call`` to the endpoint of a registered service
+KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "send": (frozenset({"endpoint"}), frozenset({"steps", "keep"})),
+    "call": (frozenset({"service"}), frozenset({"steps", "keep"})),
+    "transform": (frozenset({"steps"}), frozenset({"keep"})),
+    "wait": (frozenset({"number", "value"}), frozenset({"type", "hours", "keep"})),
+    "branch": (frozenset({"if", "to"}), frozenset()),
+}
+#: kinds that nobody outside hears of: they are carried out in the transaction that reads the run
+INNER = frozenset({"transform", "wait", "branch"})
+NUMBERS = ("patient", "order", "visit", "document")
+WAIT_HOURS, LONGEST_WAIT = 72, 24 * 90
 ATTEMPTS = 8
 MOST_STEPS = 30
 
@@ -48,14 +62,14 @@ def _forward(steps: Sequence[Mapping[str, Any]], outcome: Mapping[tuple[str, int
         had = outcome.get((DO, number), "")
         if had in (REFUSED, UNKNOWN):
             return Next("compensate")
-        if had != DONE:
+        if had not in (DONE, SKIPPED):
             return Next(DO, number)
     return Next("finish")
 
 
 def _back(steps: Sequence[Mapping[str, Any]], outcome: Mapping[tuple[str, int], str]) -> Next:
     for number in reversed(range(len(steps))):
-        begun = (DO, number) in outcome and outcome[DO, number] != REFUSED
+        begun = (DO, number) in outcome and outcome[DO, number] not in (REFUSED, SKIPPED)
         if not begun or not steps[number].get(UNDO):
             continue
         had = outcome.get((UNDO, number), "")
@@ -66,32 +80,69 @@ def _back(steps: Sequence[Mapping[str, Any]], outcome: Mapping[tuple[str, int], 
     return Next("complete")
 
 
+def kind_of(step: Mapping[str, Any]) -> str:
+    """What kind of step it is."""
+    return str(step.get("kind", "send"))
+
+
+def left_out(steps: Sequence[Mapping[str, Any]], number: int) -> range:
+    """The steps that a branch leaves out when its condition holds."""
+    return range(number + 1, int(steps[number][DO]["to"]) - 1)
+
+
 def check(steps: Any) -> list[dict[str, Any]]:
-    """The steps as they may be kept; what they send is checked by the caller. Raises Refused bus.bad_process."""
+    """The steps as they may be kept; what they send and say is checked by the caller.
+
+    Raises Refused bus.no_steps, bus.step_unnamed, bus.step_kind, bus.step_attempts, bus.step_parts, bus.step_target,
+    bus.step_wait, bus.step_branch, bus.step_undo.
+    """
     if not isinstance(steps, list) or not 0 < len(steps) <= MOST_STEPS:
-        raise Refused("bus.bad_process", number=0, why=f"1–{MOST_STEPS}")
+        raise Refused("bus.no_steps", number=0, most=MOST_STEPS)
     for number, step in enumerate(steps, start=1):
-        if (
-            not isinstance(step, dict)
-            or not str(step.get("name", "")).strip()
-            or set(step) - {"name", "do", "undo", "attempts"}
-        ):
-            raise Refused("bus.bad_process", number=number, why="name, do, undo, attempts")
-        if not 1 <= _whole(step.get("attempts", ATTEMPTS)) <= 100:
-            raise Refused("bus.bad_process", number=number, why="attempts: 1–100")
-        for way in (DO, UNDO):
-            _check_act(number, way, step.get(way))
+        if not isinstance(step, dict) or not str(step.get("name", "")).strip():
+            raise Refused("bus.step_unnamed", number=number)
+        _known(number, step["name"], step, {"name", "kind", "when", "do", "undo", "attempts"})
+        _check_step(number, step, len(steps))
     return steps
 
 
-def _check_act(number: int, way: str, act: Any) -> None:
-    if act is None and way == UNDO:
-        return
-    known = {"endpoint", "steps", "keep"}
-    if not isinstance(act, dict) or not act.get("endpoint") or set(act) - known:
-        raise Refused("bus.bad_process", number=number, why=f"{way}: endpoint, steps, keep")
+def _check_step(number: int, step: Mapping[str, Any], count: int) -> None:
+    name, kind = step["name"], kind_of(step)
+    if kind not in KINDS:
+        raise Refused("bus.step_kind", number=number, name=name, kind=kind[:20], known=sorted(KINDS))
+    if not 1 <= _whole(step.get("attempts", ATTEMPTS)) <= 100:
+        raise Refused("bus.step_attempts", number=number, name=name)
+    _check_act(number, name, kind, step.get(DO))
+    undo = step.get(UNDO)
+    if undo is not None:
+        if kind in INNER:
+            raise Refused("bus.step_undo", number=number, name=name)
+        _check_act(number, name, "call" if isinstance(undo, dict) and "service" in undo else "send", undo)
+    if kind == "wait":
+        _check_wait(number, name, step[DO])
+    if kind == "branch" and not number < _whole(step[DO]["to"]) <= count + 1:
+        raise Refused("bus.step_branch", number=number, name=name, least=number + 1, most=count + 1)
+
+
+def _check_act(number: int, name: str, kind: str, act: Any) -> None:
+    must, may = KINDS[kind]
+    if not isinstance(act, dict) or any(not act.get(part) for part in must & {"endpoint", "service"}):
+        raise Refused("bus.step_target", number=number, name=name)
+    if missing := sorted(part for part in must if not act.get(part)):
+        raise Refused("bus.step_parts", number=number, name=name, missing=missing, unknown=[])
+    _known(number, name, act, must | may)
     if not isinstance(act.get("keep", {}), dict):
-        raise Refused("bus.bad_process", number=number, why=f"{way}.keep: {{name: path}}")
+        raise Refused("bus.step_parts", number=number, name=name, missing=["keep"], unknown=[])
+
+
+def _check_wait(number: int, name: str, act: Mapping[str, Any]) -> None:
+    if act["number"] not in NUMBERS or not 1 <= _whole(act.get("hours", WAIT_HOURS)) <= LONGEST_WAIT:
+        raise Refused("bus.step_wait", number=number, name=name, known=list(NUMBERS), most=LONGEST_WAIT)
+
+
+def _known(number: int, name: str, said: Mapping[str, Any], known: Iterable[str]) -> None:
+    if unknown := sorted(set(said) - set(known)):
+        raise Refused("bus.step_parts", number=number, name=name, missing=[], unknown=unknown)
 
 
 def _whole(value: Any) -> int:

@@ -13,17 +13,17 @@ from django.db import connection, transaction
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.bus import gate, orchestration, senders
+from yigong.platform.bus import gate, inner, orchestration, senders
 from yigong.platform.bus.content import Content, path_form
 from yigong.platform.bus.delivery import facts_of, plain, pool
-from yigong.platform.bus.domain import OPEN_RUNS, RUN, Priority, RunState, Side, backoff
+from yigong.platform.bus.domain import OPEN_RUNS, RUN, SERVING, Priority, RunState, Side, backoff
 from yigong.platform.bus.envelope import Envelope
 from yigong.platform.bus.journal import accept
-from yigong.platform.bus.models import SENDS, Endpoint, EndpointState, Message, Process, Run, RunStep, Target
+from yigong.platform.bus.models import SENDS, Endpoint, EndpointState, Message, Process, Run, RunStep, Service, Target
 from yigong.platform.bus.orchestration import ATTEMPTS, DO, DONE, REFUSED, UNDO, UNKNOWN, Done, Next
 from yigong.platform.bus.senders import Parcel, Result
 from yigong.platform.bus.steps import check as check_steps
-from yigong.platform.bus.steps import transform
+from yigong.platform.bus.steps import transform, understood
 from yigong.security.api import audit, opaque_id
 
 log = logging.getLogger("yigong.bus")
@@ -55,17 +55,10 @@ class Act(NamedTuple):
 def save_process(ctx: Ctx, code: str, *, name: str, steps: Any, is_active: bool = True) -> Process:
     """Declare a process or bring it to these facts; runs that are under way keep their steps.
 
-    Raises Refused bus.bad_process, bus.no_such_endpoint and what transformations raise.
+    Raises Refused as ``check``.
     """
     ctx.must("bus.manage")
-    orchestration.check(steps)
-    for step in steps:
-        for act in (step[way] for way in (DO, UNDO) if step.get(way)):
-            if not Endpoint.objects.filter(code=act["endpoint"]).exists():
-                raise Refused("bus.no_such_endpoint", endpoint=str(act["endpoint"])[:60])
-            check_steps(act.get("steps", []))
-            for path in act.get("keep", {}).values():
-                path_form(str(path))
+    check(steps)
     before = Process.objects.filter(code=code).values("name", "steps", "is_active").first()
     facts = {"name": name, "steps": steps, "is_active": is_active}
     found, _made = Process.objects.update_or_create(
@@ -73,6 +66,33 @@ def save_process(ctx: Ctx, code: str, *, name: str, steps: Any, is_active: bool 
     )
     audit(ctx, "bus.manage", "bus_process", found.pk, before=before, after=facts)
     return found
+
+
+def check(steps: Any) -> None:
+    """Whether steps may be kept: their form, their targets, what they transform, keep and ask.
+
+    Raises Refused as ``orchestration.check``, bus.step_no_endpoint, bus.step_no_service, and what expressions raise, with the step.
+    """
+    for number, step in enumerate(orchestration.check(steps), start=1):
+        try:
+            _check_said(step)
+        except Refused as refused:
+            raise Refused(refused.code, **{**refused.facts, "in_step": number, "name": step["name"]}) from refused
+
+
+def _check_said(step: Mapping[str, Any]) -> None:
+    texts = [str(step.get("when", ""))]
+    for act in (step[way] for way in (DO, UNDO) if step.get(way)):
+        if "endpoint" in act and not Endpoint.objects.filter(code=act["endpoint"]).exists():
+            raise Refused("bus.no_such_endpoint", endpoint=str(act["endpoint"])[:60])
+        if "service" in act and not Service.objects.filter(code=act["service"]).exclude(state="retired").exists():
+            raise Refused("bus.no_such_service", service=str(act["service"])[:60])
+        check_steps(act.get("steps", []))
+        for path in act.get("keep", {}).values():
+            path_form(str(path))
+        texts += [str(act[part]) for part in ("if", "value") if part in act]
+    for text in texts:
+        understood(text)
 
 
 @transaction.atomic
@@ -146,7 +166,11 @@ def _prepare(run_id: int, fence: int) -> Act | None:
     if following.act not in (DO, UNDO):
         _moved(run, following.act)
         return None
-    endpoint = Endpoint.objects.filter(code=run.steps[following.number][following.act]["endpoint"]).first()
+    if following.act == DO and inner.carry(run, following.number, now()):
+        run.lease_until = None
+        run.save(update_fields=["facts", "body", "due_at", "lease_until"])
+        return None
+    endpoint = _target(run.steps[following.number][following.act])
     if endpoint is None or endpoint.state != EndpointState.OPEN or not _admitted(endpoint):
         Run.objects.filter(pk=run.pk).update(due_at=now() + PAUSE, lease_until=None)
         return None
@@ -155,6 +179,14 @@ def _prepare(run_id: int, fence: int) -> Act | None:
     )
     RunStep.objects.filter(pk=step.pk).update(attempts=step.attempts + 1)
     return Act(run, fence, following, endpoint)
+
+
+def _target(act: Mapping[str, Any]) -> Endpoint | None:
+    """Where an act goes: to its endpoint, or to the endpoint of its service, the newest serving version first."""
+    if "endpoint" in act:
+        return Endpoint.objects.filter(code=act["endpoint"]).first()
+    serving = Endpoint.objects.filter(service__code=act["service"], service__state__in=SERVING, direction=SENDS)
+    return serving.order_by("-service__pk", "pk").first()
 
 
 def _done(run: Run) -> list[Done]:
@@ -184,8 +216,7 @@ def _sent(act: Act) -> tuple[Result, dict[str, Any] | None]:
     declared = act.run.steps[act.next.number][act.next.act]
     key = f"{act.run.idempotency_key}-{act.next.number}-{act.next.act}"
     try:
-        given = Content(bytes(act.run.message.raw)) if act.run.message else Content(b"{}")
-        content = transform(given, declared.get("steps", []), act.run.facts)
+        content = transform(inner.content_of(act.run), declared.get("steps", []), act.run.facts)
         if act.endpoint.direction != SENDS:
             return _journal(act, content, key), None
         kind = act.run.message.kind if act.run.message else act.run.process.code
@@ -228,7 +259,7 @@ def _note(act: Act, result: Result, error: dict[str, Any] | None) -> None:
     step.ended_at = at if step.outcome else None
     step.save()
     if step.outcome == DONE:
-        run.facts |= _kept(act, result)
+        run.facts |= inner.kept(act.run.steps[act.next.number][act.next.act], Content(result.body))
     run.due_at = at if step.outcome else at + backoff(step.attempts)
     if run.fence == act.fence or run.state == RunState.COMPENSATING:
         run.lease_until = None
@@ -242,10 +273,3 @@ def _outcome(act: Act, result: Result, attempts: int) -> str:
         return REFUSED
     most = act.run.steps[act.next.number].get("attempts", ATTEMPTS)
     return UNKNOWN if attempts >= most else ""
-
-
-def _kept(act: Act, result: Result) -> dict[str, str]:
-    """What the step keeps of the answer, for the steps after it."""
-    answered = Content(result.body)
-    keep: Mapping[str, str] = act.run.steps[act.next.number][act.next.act].get("keep", {})
-    return {name: answered.value(str(path)) for name, path in keep.items()}

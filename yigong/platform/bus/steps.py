@@ -99,13 +99,42 @@ def _compiled(text: str) -> tuple[pl.Expr, list[str]]:
     return value, value.meta.root_names()
 
 
+def understood(text: str) -> None:
+    """Raises Refused bus.bad_condition, bus.bad_path unless an expression can be read; an empty one can."""
+    for name in _compiled(text)[1] if text.strip() else ():
+        if _is_path(name):
+            path_form(name)
+
+
+def holds(text: str, content: Content, facts: Facts) -> bool:
+    """Whether a condition holds for one message; an empty one does. Raises Refused bus.bad_condition."""
+    if not text.strip():
+        return True
+    try:
+        truth = compile_text(text).truth()
+    except Wrong as wrong:
+        raise Refused("bus.bad_condition", at=wrong.at + 1, why=wrong.zh, why_en=wrong.en) from wrong
+    row = _row(set(truth.meta.root_names()), content, facts)
+    return bool(pl.DataFrame([row], schema=dict.fromkeys(row, pl.String)).select(truth).item())
+
+
+def _row(names: set[str], content: Content, facts: Facts) -> dict[str, str]:
+    """The values of the words and paths that an expression names; a word that nobody has said is empty."""
+    found = {n: facts.get(n, "") if n in FACTS or n in facts or not _is_path(n) else content.value(n) for n in names}
+    return found or {"_": ""}
+
+
+def _is_path(name: str) -> bool:
+    return any(sign in name for sign in "-/$")
+
+
 def evaluate(texts: Mapping[str, str], content: Content, facts: Facts) -> dict[str, str]:
     """The value of each expression for one message; the empty as empty text."""
     if not texts:
         return {}
     compiled = {name: _compiled(str(text)) for name, text in texts.items()}
     needed = {n for _expr, names in compiled.values() for n in names}
-    row = {n: facts.get(n, "") if n in FACTS or n in facts else content.value(n) for n in needed} or {"_": ""}
+    row = _row(needed, content, facts)
     frame = pl.DataFrame([row], schema=dict.fromkeys(row, pl.String))
     shown = frame.select(expr.alias(name) for name, (expr, _names) in compiled.items()).row(0)
     return {name: value or "" for name, value in zip(compiled, shown, strict=True)}

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from yigong.platform.bus import process_pages as processes
 from yigong.platform.bus import register_pages as register
 from yigong.platform.bus import views
 from yigong.platform.bus import way_pages as ways
@@ -35,8 +36,8 @@ urlpatterns: list[URLPattern] = [
     path("runs/", ways.run_list, name="runs"),
     path("runs/<opaque:run_id>/", ways.run, name="run"),
     path("runs/<opaque:run_id>/<slug:verb>/", ways.run_move, name="run-move"),
-    path("processes/new/", ways.process_edit, name="process-new"),
-    path("processes/<slug:code>/", ways.process_edit, name="process-edit"),
+    path("processes/new/", processes.edit, name="process-new"),
+    path("processes/<slug:code>/", processes.edit, name="process-edit"),
     path("<opaque:message_id>/", views.message, name="message"),
     path("<opaque:message_id>/replay/", views.replay, name="replay"),
     path("<opaque:message_id>/reveal/", views.reveal, name="reveal"),

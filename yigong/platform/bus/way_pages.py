@@ -18,7 +18,7 @@ from yigong.platform.bus import golden, lists, register_reads, routes, runs, sel
 from yigong.platform.bus import services as acts
 from yigong.platform.bus.conditions import FACTS
 from yigong.platform.bus.domain import DELIVERY, ROUTE, RUN
-from yigong.platform.bus.forms import ProcessForm, RouteForm
+from yigong.platform.bus.forms import RouteForm
 from yigong.platform.bus.models import Route, Run
 from yigong.platform.bus.register_pages import asked_reason, form_page
 from yigong.security.api import action, audit, revealed
@@ -37,6 +37,10 @@ def told(error: dict[str, Any] | None) -> str:
     """What was kept beside a delivery or step, in words."""
     if not error:
         return ""
+    facts = dict(error.get("facts", {}))
+    if "in_step" in facts:
+        why = told({"code": error["code"], "facts": {k: v for k, v in facts.items() if k != "in_step"}})
+        return sentence(Refused("bus.in_step", number=facts["in_step"], name=facts.get("name", ""), why=why))
     if error.get("code") == "bus.bad_condition" and get_language() == "en":
         error = {**error, "facts": {**error["facts"], "why": error["facts"].get("why_en", "")}}
     return sentence(Refused(str(error["code"]), **error.get("facts", {})))
@@ -74,7 +78,7 @@ def _aim(target: Any) -> tuple[object, str]:
     )
 
 
-def _help() -> dict[str, Any]:
+def written_help() -> dict[str, Any]:
     english = get_language() == "en"
     return {
         "facts": [(en, zh) for en, zh in FACTS.items()],
@@ -101,7 +105,7 @@ def route_edit(request: HttpRequest, code: str = "") -> HttpResponse:
             return say(
                 request, redirect("bus:route", code=found.code), gettext("已保存 %(name)s") % {"name": found.name}
             )
-    return form_page(request, form, _("修改路由") if row else _("新建路由"), back, **_help())
+    return form_page(request, form, _("修改路由") if row else _("新建路由"), back, **written_help())
 
 
 def _shadow(request: HttpRequest, row: Route, form: RouteForm, back: str) -> HttpResponse | None:
@@ -267,21 +271,3 @@ def run_move(request: HttpRequest, run_id: int, verb: str) -> HttpResponse:
         return asked
     runs.move(_ctx(request), found.pk, verb, reason=asked)
     return say(request, redirect(back), f"{found.process.name}：{words.VERBS.get(verb, verb)}")
-
-
-@action("bus.manage")
-@require_http_methods(["GET", "POST"])
-def process_edit(request: HttpRequest, code: str = "") -> HttpResponse:
-    """Declare a process, or change one; runs under way keep their steps."""
-    row = register_reads.process(_ctx(request), code) if code else None
-    initial = {f: getattr(row, f) for f in ("code", "name", "steps", "is_active")} if row else None
-    form = ProcessForm(request.POST or None, initial=initial, new=row is None)
-    back = reverse("bus:runs")
-    if request.method == "POST" and form.is_valid():
-        try:
-            found = runs.save_process(_ctx(request), **form.cleaned_data)
-        except Refused as refused:
-            form.add_error("steps", told({"code": refused.code, "facts": refused.facts}))
-        else:
-            return say(request, redirect(back), gettext("已保存 %(name)s") % {"name": found.name})
-    return form_page(request, form, _("修改编排") if row else _("新建编排"), back, process=True, **_help())

@@ -47,7 +47,7 @@ DIFFERENCES = {
     "dropped": ("warn", _("少发一处")), "changed": ("warn", _("内容改变")), "refused": ("bad", _("不能转换")), "mended": ("ok", _("改为可以转换")),
 }  # fmt: skip
 OUTCOMES = {
-    "done": ("ok", _("完成")), "refused": ("bad", _("被拒绝")), "unknown": ("warn", _("结果未知")), "": ("run", _("进行中")),
+    "done": ("ok", _("完成")), "skipped": ("idle", _("略过")), "refused": ("bad", _("被拒绝")), "unknown": ("warn", _("结果未知")), "": ("run", _("进行中")),
 }  # fmt: skip
 ENDPOINTS = {"open": ("ok", _("开放")), "closed": ("hold", _("关闭"))}
 PRIORITY_WORDS = dict(PRIORITIES)
@@ -55,6 +55,11 @@ KINDS = {
     "mllp": "HL7 v2 · MLLP", "http": "HTTP", "soap": "SOAP", "fhir": "FHIR", "kafka": "Kafka", "file": _("文件"),
     "hl7v3": "HL7 v3 · SOAP", "dicom": "DICOM", "database": _("数据库"),
 }  # fmt: skip
+#: kinds of steps in a process
+STEP_KINDS = {
+    "send": _("发送到端点"), "call": _("调用登记的服务"), "transform": _("转换内容"), "wait": _("等待回复消息"), "branch": _("按条件跳到"),
+}  # fmt: skip
+NUMBER_KINDS = {"patient": _("患者号"), "order": _("申请单号"), "visit": _("就诊号"), "document": _("文档号")}
 VERBS = {
     "publish": _("发布"), "suspend": _("暂停"), "resume": _("恢复"), "deprecate": _("预告退役"), "renew": _("撤销预告"),
     "retire": _("退役"), "approve": _("批准"), "decline": _("不批准"), "end": _("终止"), "activate": _("开始使用"),

@@ -61,7 +61,7 @@ def _adding(spec: Spec) -> Spec | None:
 def _registered(adding: Spec, request: Request, at: datetime, **more: str) -> str:
     """The message that registers what a request speaks of; what it does not say is invented."""
     said = {**invented(adding, at), **_spoken(request), **more}
-    key = _id(f"{adding.key}{sorted((_spoken(request) | more).items())}")
+    key = _id(f"{adding.key}{sorted({**_spoken(request), **more}.items())}")
     return example(adding, key, at, said, groups_of(adding, said))
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -36,7 +36,7 @@ def kinds_for(data_sets: Sequence[str], standards: Any) -> list[Any]:
     for document in standards.documents.values():
         own = [by_key[key] for key in document.data_sets if key in by_key]
         at = min((list(data_sets).index(name) for name in own if name in data_sets), default=-1)
-        if at >= 0 and document.code.startswith("C"):
+        if at >= 0 and document.elements:
             found.append((at > 0, document.code, document))
     return [document for _, _, document in sorted(found, key=lambda entry: entry[:2])]
 
@@ -61,6 +61,12 @@ def gather(document: Any, rows: Rows, standards: Any) -> Gathered:
         _borrow(made, data_set, lent)
     made.rows = {name: found for name, found in made.rows.items() if any(found)}
     return made
+
+
+def age(born_on: date, on: date) -> int | None:
+    """Full years on a day; None before birth."""
+    years = on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
+    return years if years >= 0 else None
 
 
 def as_text(value: Any) -> str:

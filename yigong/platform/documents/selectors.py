@@ -8,7 +8,8 @@ from typing import Any
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.documents import domain, sealing
+from yigong.kit.moments import CHINA
+from yigong.platform.documents import domain, enveloping, sealing
 from yigong.platform.documents.models import IssuedDocument
 from yigong.platform.empi import api as empi
 from yigong.platform.records import api as records
@@ -57,6 +58,8 @@ class Signed:
     version: int
     replaces_id: int | None
     replaced_by: int | None
+    reason: str
+    has_copy: bool
 
 
 def event_of(ctx: Ctx, person_id: int, event_id: int) -> records.Event:
@@ -125,6 +128,7 @@ def _head(ctx: Ctx, person_id: int, event: records.Event, gathered: domain.Gathe
     """Person, institution, author and encounter; the person as the institution itself knows them."""
     known = {r.id: r for r in empi.registrations(ctx, person_id)}[event.registration_id]
     institution = registry.institution(event.org_code)
+    on = (gathered.at or event.event_at).astimezone(CHINA).date()
     inpatient = event.kind in ("inpatient", "surgery", "birth", "order")
     head = {
         "authored_at": gathered.at or event.event_at,
@@ -134,12 +138,13 @@ def _head(ctx: Ctx, person_id: int, event: records.Event, gathered: domain.Gathe
         "full_name": known.full_name,
         "sex_code": known.sex_code,
         "born_on": known.born_on,
+        "age_years": domain.age(known.born_on, on) if known.born_on else None,
         "id_no": known.id_no,
         "phone": known.phone,
         "health_card_no": known.health_card_no,
         "inpatient_no" if inpatient else "outpatient_no": event.encounter_key or known.local_id,
     }
-    return {name: domain.as_text(value) for name, value in head.items() if value}
+    return {name: domain.as_text(value) for name, value in head.items() if value not in (None, "")}
 
 
 def _author(gathered: domain.Gathered) -> str:
@@ -168,4 +173,14 @@ def signed(document_id: int, original: bytes) -> Signed | None:
         version=made.version,
         replaces_id=made.replaces_id,
         replaced_by=after.document_id if after else None,
+        reason=made.reason,
+        has_copy=bool(made.xml_signature),
     )
+
+
+def signed_copy(document_id: int, original: bytes) -> bytes | None:
+    """The document with its signature inside; None for what was not made here, or before copies were signed."""
+    made = IssuedDocument.objects.filter(document_id=document_id).first()
+    if made is None or not made.xml_signature:
+        return None
+    return enveloping.copy(original, made.public_key, made.xml_signature)

@@ -11,12 +11,14 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.outbox import api as outbox
-from yigong.platform.documents import domain, sealing
+from yigong.platform.documents import domain, enveloping, sealing
 from yigong.platform.documents.events import DocumentIssued
 from yigong.platform.documents.models import IssuedDocument
 from yigong.platform.documents.selectors import Draft, compose
 from yigong.platform.records import api as records
 from yigong.security import api as security
+
+LEAST_REASON = 4  # signs
 
 
 def keys() -> Path:
@@ -25,10 +27,11 @@ def keys() -> Path:
 
 
 @transaction.atomic
-def issue(ctx: Ctx, person_id: int, event_id: int, code: str) -> int:
+def issue(ctx: Ctx, person_id: int, event_id: int, code: str, *, reason: str = "") -> int:
     """Make, sign and keep the document of a kind from the records of an event; the id of the stored document.
 
-    Raises Refused as ``compose`` does, documents.other_institution, documents.unchanged, documents.key_open.
+    A document with errors is issued only by who may overrule (``document.overrule``) and says why. Raises Refused as
+    ``compose`` does, documents.other_institution, documents.unchanged, documents.has_errors, documents.key_open.
     """
     ctx.must("document.issue")
     draft = compose(ctx, person_id, event_id, code)
@@ -40,12 +43,24 @@ def issue(ctx: Ctx, person_id: int, event_id: int, code: str) -> int:
     draft = compose(ctx, person_id, event_id, code)
     if draft.is_unchanged and draft.before:
         raise Refused("documents.unchanged", version=draft.before.version)
-    return _kept(ctx, draft)
+    return _kept(ctx, draft, _overruled(ctx, draft, reason))
 
 
-def _kept(ctx: Ctx, draft: Draft) -> int:
+def _overruled(ctx: Ctx, draft: Draft, reason: str) -> str:
+    """Why a document with errors is issued; empty where it has none."""
+    errors = [found for found in draft.report.findings if found.severity == "error"]
+    if not errors:
+        return ""
+    told = " ".join(reason.split())[:500]
+    if len(told) < LEAST_REASON or not ctx.may("document.overrule"):
+        raise Refused("documents.has_errors", errors=len(errors), first=errors[0].zh)
+    return told
+
+
+def _kept(ctx: Ctx, draft: Draft, reason: str) -> int:
     event, head = draft.event, draft.facts["head"]
-    seal = sealing.seal(sealing.key_of(keys(), event.org_code), draft.data)
+    key = sealing.key_of(keys(), event.org_code)
+    seal = sealing.seal(key, draft.data)
     document_id = records.save_document(ctx, draft.data, {
         "registration_id": event.registration_id, "document_code": draft.document.code,
         "title": draft.document.name_zh, "media_type": "text/xml", "org_code": event.org_code,
@@ -61,12 +76,13 @@ def _kept(ctx: Ctx, draft: Draft) -> int:
         replaces_id=before.document_id if before else None, facts_sha256=domain.digest(draft.facts),
         losses=[[loss.data_set, loss.row, loss.field, loss.because] for loss in draft.losses],
         key_id=seal.key_id, public_key=seal.public_key, signature=seal.signature, signed_by=ctx.actor_name,
-        signed_at=now(),
+        signed_at=now(), xml_signature=enveloping.sign(key, draft.data), reason=reason,
     )  # fmt: skip
-    security.audit(
-        ctx, "document.issue", "document", document_id, registration_id=event.registration_id,
-        after={"code": draft.document.code, "set_id": draft.set_id, "version": draft.version, "key": seal.key_id},
-    )  # fmt: skip
+    told = {"code": draft.document.code, "set_id": draft.set_id, "version": draft.version, "key": seal.key_id}
+    if reason:
+        told |= {"reason": reason, "errors": draft.report.count("error")}
+    action = "document.overrule" if reason else "document.issue"
+    security.audit(ctx, action, "document", document_id, registration_id=event.registration_id, after=told)
     outbox.say(DocumentIssued(
         document_id, event.registration_id, event.org_code, draft.document.code, draft.set_id, draft.version,
         before.document_id if before else 0,

@@ -28,6 +28,12 @@ def numbers(column: pl.Series) -> str:
     return "{" + (column.cast(pl.String).str.join(",").item() or "") + "}"
 
 
+def texts(column: pl.Series) -> str:
+    """The same for a column of texts."""
+    safe = column.drop_nulls().str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
+    return "{" + ",".join([f'"{text}"' for text in safe]) + "}"
+
+
 def ask(sql: str, params: Params, schema: Mapping[str, Any]) -> pl.DataFrame:
     """The rows of a query as a frame of the given schema."""
     with connection.cursor() as cursor:

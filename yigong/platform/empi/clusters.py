@@ -45,22 +45,20 @@ class Groups:
             return "numbers"
         return "apart" if b in {self.root(g) for g in self.apart.get(a, ())} else ""
 
-    def join(self, left: int, right: int) -> None:
-        """Make two groups one; an existing person stays, the older one when both exist."""
-        a, b = self.root(left), self.root(right)
-        keep, gone = (a, b) if _older(a, b) else (b, a)
-        self.parent[gone] = keep
-        self.members[keep] = [*self.members.get(keep, [-keep]), *self.members.pop(gone, [-gone])]
-        self.numbers[keep] = self.numbers.get(keep, frozenset()) | self.numbers.pop(gone, frozenset())
-        self.apart.setdefault(keep, set()).update(self.apart.pop(gone, ()))
-        for other in list(self.apart[keep]):
-            self.apart.setdefault(self.root(other), set()).add(keep)
-
-
-def _older(a: int, b: int) -> bool:
-    if (a > 0) != (b > 0):
-        return a > 0
-    return abs(a) < abs(b)
+    def join(self, *groups: int) -> None:
+        """Make groups one; an existing person stays, the oldest one when there are several."""
+        keep, *rest = sorted({self.root(group) for group in groups}, key=lambda one: (one < 0, abs(one)))
+        self.parent |= dict.fromkeys(rest, keep)
+        members, numbers, apart = self.members.get(keep, [-keep]), self.numbers.get(keep, frozenset()), set[int]()
+        for gone in rest:
+            members = [*members, *self.members.pop(gone, [-gone])]
+            numbers |= self.numbers.pop(gone, frozenset())
+            apart |= self.apart.pop(gone, set())
+        self.members[keep], self.numbers[keep] = members, numbers
+        if apart or keep in self.apart:
+            self.apart.setdefault(keep, set()).update(apart)
+            for other in list(self.apart[keep]):
+                self.apart.setdefault(self.root(other), set()).add(keep)
 
 
 @dataclass(slots=True)

@@ -54,7 +54,7 @@ def decide(act: Act, ready: pl.DataFrame, changed: Collection[int], keys: pl.Dat
     root, why = board.clusters(_edges(scored, facts, fresh, free, board))
     gone = _move(act, root, facts, free)
     facts, ready = (_with_persons(frame, gone) for frame in (facts, ready))
-    settlement = _settle(ready, _likenesses(scored, facts, free), facts, board, (root, why))
+    settlement = _settle(ready, _likenesses(_unjoined(scored, root), facts, free), facts, board, (root, why))
     return Decided(ready, settlement, {*gone.values(), *free} if gone else set())
 
 
@@ -117,9 +117,7 @@ def _move(act: Act, root: dict[int, int], facts: pl.DataFrame, free: set[int]) -
     for (person, cluster), some in leaving.items():
         target = homes.setdefault(cluster, 0) or moves.new_person("register")
         homes[cluster] = target
-        moves.move(
-            act.ctx, "part", some, person, target, apart=True, quiet=act.quiet, reason="auto", act=act.number
-        )
+        moves.move(act.ctx, "part", some, person, target, apart=True, quiet=act.quiet, reason="auto", act=act.number)
     return {one: homes[cluster] for (_, cluster), some in leaving.items() for one in some}
 
 
@@ -141,15 +139,21 @@ def _with_persons(frame: pl.DataFrame, gone: dict[int, int]) -> pl.DataFrame:
     return frame.with_columns(pl.coalesce(moved, "person_id").alias("person_id"))
 
 
+def _unjoined(scored: pl.DataFrame, root: dict[int, int]) -> pl.DataFrame:
+    """The pairs whose ends have not come together."""
+    first = [root[one] != root[other] for one, other in scored.select("left", "right").rows()]
+    return scored.filter(pl.Series(first, dtype=pl.Boolean))
+
+
 def _likenesses(scored: pl.DataFrame, facts: pl.DataFrame, free: set[int]) -> list[Likeness]:
     """Pairs worth a join or a question; what has been decided as a whole is but a question where it was not joined."""
     person = dict(facts.select("registration_id", "person_id").rows())
     made = []
     columns = ("score", "left", "right", "band", "person_id", "person_id_right")
     for score, left, right, band, *before in scored.select(columns).rows():
-        decided = all(one is None or one in free for one in before)
-        ends = (person[one] or -one for one in (left, right))
-        made.append(Likeness(*ends, score, left, right, REVIEW if decided else band))
+        decided = all(held is None or held in free for held in before)
+        one, other = person[left] or -left, person[right] or -right
+        made.append(Likeness(one, other, score, left, right, REVIEW if decided else band))
     return made
 
 
@@ -164,9 +168,12 @@ def _settle(
     groups = _groups(ready, likenesses, facts)
     person = dict(facts.select("registration_id", "person_id").rows())
     group = {one: (held or -one) for one, held in person.items()}
+    together: dict[int, set[int]] = {}
     for one, first in root.items():
-        if groups.root(group[one]) != groups.root(group[first]):
-            groups.join(group[one], group[first])
+        together.setdefault(first, set()).add(group[one])
+    for some in together.values():
+        if len(some) > 1:
+            groups.join(*some)
     settlement = settle(groups, likenesses, agree=board.agree(groups.members))
     joins = [Likeness(group[a], group[b], score, a, b, AUTO) for score, a, b in why]
     settlement.joins = [*joins, *settlement.joins]

@@ -11,7 +11,18 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from yigong.kit.errors import Refused
-from yigong.platform.empi import batch, cleaning, measures, rules, ruling, services, shown, shown_family
+from yigong.platform.empi import (
+    batch,
+    cleaning,
+    measures,
+    rules,
+    ruling,
+    services,
+    shown,
+    shown_family,
+    shown_rules,
+    shown_words,
+)
 from yigong.platform.empi import review as queue
 from yigong.platform.empi.models import Cleaning
 from yigong.security.api import action, opaque_id
@@ -54,7 +65,7 @@ def many_preview(request: Request) -> HttpResponse:
     context = {
         "outlook": found,
         "answer": answer,
-        "word": shown.ANSWERS[answer],
+        "word": shown_words.ANSWERS[answer],
         "pairs": [opaque_id(one) for one in batch.waiting(request.ctx, chosen)],
         "kind": request.POST.get("kind", ""),
     }
@@ -63,7 +74,7 @@ def many_preview(request: Request) -> HttpResponse:
 
 def _answer(request: HttpRequest) -> str:
     answer = request.POST.get("answer", "")
-    if answer not in shown.ANSWERS:
+    if answer not in shown_words.ANSWERS:
         raise Refused("empi.none_chosen")
     return answer
 
@@ -118,14 +129,14 @@ def rule_book(request: Request) -> HttpResponse:
     context = {
         "present": present,
         "draft": draft,
-        "fields": shown.rule_fields(present, edited),
-        "kinds": shown.rule_kinds(present, edited),
+        "fields": shown_rules.rule_fields(present, edited),
+        "kinds": shown_rules.rule_kinds(present, edited),
         "change": change,
-        "examples": [shown.example(one) for one in change.examples] if change else [],
-        "said": shown.RULE_SAID,
+        "examples": [shown_rules.example(one) for one in change.examples] if change else [],
+        "said": shown_words.RULE_SAID,
         "versions": ruling.versions(),
         "note": draft.note if draft else "",
-        "kind_words": {kind: words[0] for kind, words in shown.KINDS.items()},
+        "kind_words": {kind: words[0] for kind, words in shown_words.KINDS.items()},
     }
     return page(request, "empi/rules.html", context | shown.desk(request))
 
@@ -156,7 +167,7 @@ def rule_publish(request: Request, version: int) -> HttpResponse:
 def quality(request: Request) -> HttpResponse:
     """Precision, recall and agreement from reviewed pairs, and what people said by score."""
     context = {
-        "figures": [shown.figure(one) for one in measures.shares(request.ctx)],
+        "figures": [shown_rules.figure(one) for one in measures.shares(request.ctx)],
         "bands": measures.bands(request.ctx),
         "days": measures.DAYS,
         "held": measures.duplicates(request.ctx),
@@ -171,8 +182,8 @@ def cleanings(request: Request) -> HttpResponse:
     """Runs of cleaning with progress, and the report of each before and after."""
     jobs = list(Cleaning.objects.order_by("-pk")[:10])
     context = {
-        "jobs": [shown.cleaning(one) for one in jobs],
-        "running": next((shown.cleaning(one) for one in jobs if one.state in ("queued", "running")), None),
+        "jobs": [shown_rules.cleaning(one) for one in jobs],
+        "running": next((shown_rules.cleaning(one) for one in jobs if one.state in ("queued", "running")), None),
     }
     return page(request, "empi/cleaning.html", context | shown.desk(request))
 
@@ -202,4 +213,4 @@ def mark(request: Request, person_id: int, verb: str) -> HttpResponse:
     decision = services.mark(request.ctx, person_id, verb, reason=_reason(request))
     undo = reverse("empi:undo", args=[decision]) if request.ctx.may("empi.undo") else ""
     place = HttpResponseRedirect(reverse("empi:person", args=[person_id]))
-    return say(request, place, shown.MARKED[verb], undo=undo)
+    return say(request, place, shown_words.MARKED[verb], undo=undo)

@@ -1,4 +1,5 @@
-"""The log of the event index: which decision moved which registrations, and with them which documents, orders and events."""
+"""The log of the event index: which decision moved which registrations, and how many documents, orders and events went with
+them, counted when it was decided."""
 
 from __future__ import annotations
 
@@ -11,20 +12,19 @@ from django.utils.translation import gettext_lazy as _
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.text import pinyin
-from yigong.platform.empi import shown
+from yigong.platform.empi import shown, shown_words
 from yigong.platform.empi.search import plain
 from yigong.security.api import action, audit, persons_in_reach
 from yigong.web.lists import Choice, Days, ListPage, Moment, Number, Sql, State, Text
 
 WORDS = {
-    "link": ("run", shown.VERBS["link"]), "join": ("run", shown.VERBS["join"]), "part": ("warn", _("自动拆分")),
-    "confirm": ("ok", shown.VERBS["confirm"]), "merge": ("ok", shown.VERBS["merge"]),
-    "split": ("warn", shown.VERBS["split"]), "undo": ("hold", shown.VERBS["undo"]), "new": ("idle", _("首次登记")),
+    "link": ("run", shown_words.VERBS["link"]), "join": ("run", shown_words.VERBS["join"]), "part": ("warn", _("自动拆分")),
+    "confirm": ("ok", shown_words.VERBS["confirm"]), "merge": ("ok", shown_words.VERBS["merge"]),
+    "split": ("warn", shown_words.VERBS["split"]), "undo": ("hold", shown_words.VERBS["undo"]), "new": ("idle", _("首次登记")),
 }  # fmt: skip
 SOURCES = {"people": _("专员"), "machine": _("模型"), "systems": _("机构系统")}
 #: actors: people have ids above 0, the platform 0, applications of institutions ids below
 _BY = {"people": "d.by_id > 0", "machine": "d.by_id = 0", "systems": "d.by_id < 0"}
-_HANGING = "select count(*) from {table} h where h.registration_id = any(m.moved) {more}"
 
 
 def _rows_sql(conditions: list[str], reach: str) -> str:
@@ -36,9 +36,11 @@ def _rows_sql(conditions: list[str], reach: str) -> str:
             case when d.from_person is null then %(arrived)s else coalesce(f.golden->'full_name'->>'value', '') end
                 as from_name,
             coalesce(t.golden->'full_name'->>'value', '') as to_name,
-            ({_HANGING.format(table="records_document", more="")}) as documents,
-            ({_HANGING.format(table="records_event", more="and h.kind in ('order', 'prescription')")}) as orders,
-            ({_HANGING.format(table="records_event", more="")}) as events
+            (d.carried->>'documents')::int as documents,
+            case when d.carried is not null then coalesce((d.carried->'events'->>'order')::int, 0)
+                + coalesce((d.carried->'events'->>'prescription')::int, 0) end as orders,
+            case when d.carried is not null then (select coalesce(sum(e.value::int), 0)
+                from jsonb_each_text(d.carried->'events') e) end as events
         from empi_decision d
             cross join lateral (select array_agg(v::bigint) as moved
                 from jsonb_array_elements_text(d.registration_ids) v) m

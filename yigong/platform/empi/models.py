@@ -76,6 +76,8 @@ class Decision(models.Model):
     pairs = models.JSONField(default=list)
     states = models.JSONField(default=list)
     changed = models.JSONField(null=True)
+    #: what hung on the registrations when they moved: {"documents": n, "events": {kind: n}}; null where it was not counted
+    carried = models.JSONField(null=True)
     by_id = models.BigIntegerField(default=0)
     by_name = models.TextField(default="system")
     org_code = models.TextField(default="")

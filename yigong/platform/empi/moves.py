@@ -37,10 +37,23 @@ def note(ctx: Ctx, verb: str, registration_ids: Collection[int], *, decision: in
         by_name=ctx.actor_name,
         org_code=ctx.org_code,
         at=now(),
+        carried=carried(registration_ids) if facts.get("moved") else None,
         **{"act": decision, **facts},
     )
     row.save(force_insert=True)
     return row.pk
+
+
+def carried(registration_ids: Collection[int]) -> dict[str, Any]:
+    """What hangs on registrations now and so goes with them: ``{"documents": n, "events": {kind: n}}``."""
+    found = ask(
+        """select '', count(*) from records_document where registration_id = any(%s)
+           union all select kind, count(*) from records_event where registration_id = any(%s) group by kind""",
+        [list(registration_ids)] * 2,
+        {"kind": pl.String, "count": pl.Int64},
+    )
+    counts = dict(found.rows())
+    return {"documents": counts.pop("", 0), "events": counts}
 
 
 def new_person(origin: str) -> int:
@@ -110,6 +123,8 @@ _PLACING = frozenset({"confirm", "merge", "split", "mark", "reject"})
 def decided_by_people(person_ids: Collection[int]) -> set[int]:
     """Those of these persons, or of what was joined to them, about whom somebody has decided who is who, and it stands."""
     schema = {"person": pl.Int64, "line": pl.Int64, "verb": pl.String, "undoes": pl.Int64, "parted": pl.Boolean}
+    if not person_ids:
+        return set()
     void, out = set[int](), set[int]()
     for person, line, verb, undoes, parted in ask(_BY_PEOPLE, [list(person_ids)], schema).rows():
         if line in void:
@@ -156,13 +171,21 @@ _LINE = {
 }  # fmt: skip
 
 
-def log_many(ctx: Ctx, rows: Iterable[dict[str, Any]], *, act: int) -> None:
-    """Many lines in the log at once; each row gives some of: verb, registration_ids, pairs, changed (JSON text),
-    from_person, to_person, score, anchor_id, moved."""
-    frame = pl.DataFrame(list(rows), schema=_LINE).with_columns(
+#: on a registration that has just arrived nothing hangs
+_NOTHING = '{"documents": 0, "events": {}}'
+
+
+def log_many(ctx: Ctx, rows: Iterable[dict[str, Any]] | dict[str, list[Any]], *, act: int) -> None:
+    """Many lines in the log at once, as rows or as columns; each gives some of: verb, registration_ids, pairs, changed
+    (JSON text), from_person, to_person, score, anchor_id, moved."""
+    told = rows if isinstance(rows, dict) else list(rows)
+    frame = pl.DataFrame(told, schema_overrides=_LINE, infer_schema_length=None)
+    missing = [pl.lit(None, kind).alias(name) for name, kind in _LINE.items() if name not in frame.columns]
+    frame = frame.with_columns(missing).with_columns(
         pl.col("pairs").fill_null("[]"),
         pl.col("moved").fill_null(value=False),
         pl.lit("[]").alias("states"),
+        pl.lit(_NOTHING).alias("carried"),
         pl.lit(ctx.actor_id).alias("by_id"),
         pl.lit(ctx.actor_name).alias("by_name"),
         pl.lit(ctx.org_code).alias("org_code"),

@@ -130,8 +130,11 @@ def again(ctx: Ctx, act: int, new: Collection[int], changed: Collection[int], *,
 
 
 def _lock(ready: pl.DataFrame, keys: pl.DataFrame) -> None:
-    names = stable_hash(ready.select(pl.concat_str(KEY, separator="\x1f")).to_series())
-    stored.lock([*names.to_list(), *keys.get_column("key").unique().to_list()])
+    if ready.height > stored.SMALL:
+        stored.lock_index()
+    else:
+        names = stable_hash(ready.select(pl.concat_str(KEY, separator="\x1f")).to_series())
+        stored.lock([*names.to_list(), *keys.get_column("key").unique().to_list()])
 
 
 def _numbered(ready: pl.DataFrame) -> pl.DataFrame:
@@ -277,21 +280,22 @@ def _log(ctx: Ctx, intake: Intake) -> None:
     for one in intake.settlement.joins:
         why.setdefault(one.left, (one.right, one.score))
         why.setdefault(one.right, (one.left, one.score))
-    rows: list[dict[str, Any]] = []
-    for registration, person in intake.persons.items():
-        founder = registration in intake.founders
-        anchor, score = why.get(registration, (None, None)) if not founder else (None, None)
-        rows.append(
-            {
-                "verb": "new" if founder else "link",
-                "registration_ids": f"[{registration}]",
-                "to_person": person,
-                "score": score,
-                "anchor_id": anchor,
-                "moved": True,
-            }
-        )
-    moves.log_many(ctx, [*rows, *_changes(intake)], act=intake.act)
+    founded = [registration in intake.founders for registration in intake.persons]
+    because = [
+        why.get(one, (None, None)) if not first else (None, None)
+        for one, first in zip(intake.persons, founded, strict=True)
+    ]
+    lines: dict[str, list[Any]] = {
+        "verb": ["new" if first else "link" for first in founded],
+        "registration_ids": [f"[{registration}]" for registration in intake.persons],
+        "to_person": list(intake.persons.values()),
+        "score": [score for _, score in because],
+        "anchor_id": [anchor for anchor, _ in because],
+        "moved": [True] * len(founded),
+    }
+    moves.log_many(ctx, lines, act=intake.act)
+    if changes := _changes(intake):
+        moves.log_many(ctx, changes, act=intake.act)
 
 
 def _changes(intake: Intake) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from yigong.platform.empi import kin
 from yigong.platform.empi.review import Member, Suspicion
-from yigong.platform.empi.shown import KINDS, PERSON_STATES, SEXES
+from yigong.platform.empi.shown_words import KINDS, PERSON_STATES, SEXES
 
 
 def member(one: Member) -> dict[str, Any]:

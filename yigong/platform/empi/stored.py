@@ -9,6 +9,7 @@ from django.db import connection
 
 from yigong.platform.empi.bulk import ask
 from yigong.platform.empi.bulk import numbers as numbers_of
+from yigong.platform.empi.bulk import texts as texts_of
 from yigong.platform.empi.frames import KEY
 from yigong.platform.empi.identity import MANY_NAMES
 
@@ -46,7 +47,7 @@ def by_key(keys: pl.DataFrame) -> pl.DataFrame:
     if keys.height <= SMALL:
         return _few_by_key(keys)
     found = [
-        _of_system(str(org), str(system), part.get_column("local_id").unique().to_list())
+        _of_system(str(org), str(system), part.get_column("local_id").unique())
         for (org, system), part in keys.group_by("org_code", "source_system")
     ]
     schema = {**dict.fromkeys(KEY, pl.String), **STORED}
@@ -66,12 +67,12 @@ def _few_by_key(keys: pl.DataFrame) -> pl.DataFrame:
     return keys.with_columns(rows)
 
 
-def _of_system(org_code: str, system: str, local_ids: list[str]) -> pl.DataFrame:
-    some = "and local_id = any(%(ids)s)" if len(local_ids) <= _ALL_AT_ONCE else ""
+def _of_system(org_code: str, system: str, local_ids: pl.Series) -> pl.DataFrame:
+    some = "and local_id = any(%(ids)s::text[])" if len(local_ids) <= _ALL_AT_ONCE else ""
     return ask(
         f"""select org_code, source_system, local_id, id, person_id, hash from empi_registration
             where org_code = %(org)s and source_system = %(system)s {some}""",
-        {"org": org_code, "system": system, "ids": local_ids if some else None},
+        {"org": org_code, "system": system, "ids": texts_of(local_ids) if some else None},
         {**dict.fromkeys(KEY, pl.String), **STORED},
     )
 
@@ -112,7 +113,7 @@ def shared_numbers(frame: pl.DataFrame) -> list[str]:
         """select u.id_no, s.name_key from unnest(%s::text[]) u (id_no)
            cross join lateral (select distinct t.name_key from (
                select name_key from empi_registration r where r.id_no = u.id_no limit 100) t) s""",
-        [mine.get_column("id_no").unique().to_list()],
+        [texts_of(mine.get_column("id_no").unique())],
         {"id_no": pl.String, "name_key": pl.String},
     )
     names = pl.concat([mine, known]).unique().group_by("id_no").len()
@@ -166,6 +167,8 @@ def facts_around(registration_ids: Collection[int]) -> pl.DataFrame:
 
 def numbers(person_ids: Collection[int], without: Collection[int] = ()) -> dict[int, frozenset[str]]:
     """The trusted identity numbers of persons, not counting the registrations in *without*."""
+    if not person_ids:
+        return {}
     rows = ask(
         """select person_id, array_agg(distinct id_no) from empi_registration
            where person_id = any(%s) and id_trust = 'trusted' and id <> all(%s) group by person_id""",
@@ -177,6 +180,8 @@ def numbers(person_ids: Collection[int], without: Collection[int] = ()) -> dict[
 
 def apart(person_ids: Collection[int]) -> dict[int, set[int]]:
     """Persons that a reviewer has said are not one, for each of *person_ids*."""
+    if not person_ids:
+        return {}
     rows = ask(
         """with mine as (select id, person_id from empi_registration where person_id = any(%s))
            select m.person_id, o.person_id from mine m

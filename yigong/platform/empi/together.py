@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from yigong.kit.errors import Refused
-from yigong.platform.empi import joining, review, shown
+from yigong.platform.empi import joining, review, shown, shown_pair
 from yigong.platform.empi.search import search
 from yigong.platform.empi.selectors import golden
 from yigong.security.api import action, opaque_id, revealed
@@ -30,7 +30,7 @@ def together(request: Request) -> HttpResponse:
     one, other = (_chosen(request.GET.get(name, "")) for name in ("one", "other"))
     context: dict[str, Any] = {"sides": [_side(request, "a", "one", one), _side(request, "b", "other", other)]}
     if one and other:
-        context |= shown.pair(review.beside(request.ctx, one, other), request.ctx)
+        context |= shown_pair.pair(review.beside(request.ctx, one, other), request.ctx)
         context |= {"one": opaque_id(one), "other": opaque_id(other)}
     return page(request, "empi/together.html", context | shown.desk(request))
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yigong.kit.errors import Refused
 from yigong.platform.empi import review as queue
-from yigong.platform.empi import selectors, services, shown
+from yigong.platform.empi import selectors, services, shown, shown_pair, shown_words
 from yigong.platform.empi.models import Decision
 from yigong.security.api import action, opaque_id
 from yigong.web.http import page, say
@@ -40,7 +40,7 @@ def review(request: Request) -> HttpResponse:
         "kind": kind,
     }
     if chosen:
-        context |= shown.pair(queue.pair(request.ctx, chosen), request.ctx)
+        context |= shown_pair.pair(queue.pair(request.ctx, chosen), request.ctx)
     return page(request, "empi/review.html", context | shown.desk(request))
 
 
@@ -113,13 +113,13 @@ def history(request: Request) -> HttpResponse:
         request.GET.get("verb", ""),
         max(1, int("0" + "".join(filter(str.isdigit, request.GET.get("page", "1"))))),
     )
-    rows = queue.past(request.ctx, verb=verb if verb in shown.VERBS else "", page=number)
+    rows = queue.past(request.ctx, verb=verb if verb in shown_words.VERBS else "", page=number)
     return page(
         request,
         "empi/history.html",
         {
             "rows": [shown.decision(row, request.ctx) for row in rows[:30]],
-            "verbs": tabs(request, "verb", [("", _("全部")), *shown.VERBS.items()]),
+            "verbs": tabs(request, "verb", [("", _("全部")), *shown_words.VERBS.items()]),
             "number": number,
             "more": len(rows) > 30,
             "trend": shown.trend(queue.trend(request.ctx)),
@@ -140,7 +140,7 @@ def person(request: Request, person_id: int) -> HttpResponse:
         {
             "golden": golden,
             "fields": shown.golden_fields(golden),
-            "state": shown.PERSON_STATES.get(golden.state, golden.state),
+            "state": shown_words.PERSON_STATES.get(golden.state, golden.state),
             "marks": shown.marks(golden.state, request.ctx),
             "registrations": selectors.registrations(request.ctx, person_id),
             "decisions": [

@@ -1,7 +1,7 @@
 """The doors of the exchange: feeds and their runs, files taken in, quarantine."""
 
 from yigong.platform.exchange.alarms import open_alarms, open_count
-from yigong.platform.exchange.batch import DocumentFacts, StandardBatch
+from yigong.platform.exchange.batch import DocumentFacts, MatterFacts, StandardBatch
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.messages import Taken, document_batches, take
 from yigong.platform.exchange.models import Alarm, FeedState, Job, RowState
@@ -20,6 +20,7 @@ __all__ = [
     "FeedState",
     "FileReport",
     "Job",
+    "MatterFacts",
     "Origin",
     "Report",
     "RowState",

@@ -76,7 +76,8 @@ class StandardBatch:
     *frame* has the columns of the data set and those of WAIST, optionally ``_place``, ``_raw`` and ``document_key``.
     Columns may be text: they are cast to the kind the data set asks for, and what cannot be cast is rejected.
     *registrations* is as ``empi.api.REGISTRATION``, one row for each (org_code, source_system, local_id).
-    A document without rows travels with an empty *frame* and *data_set* "".
+    A document without rows travels with an empty *frame* and *data_set* "". What quarantine keeps of a row is *sent*,
+    where it is given: the same rows as they came.
     """
 
     data_set: str
@@ -89,6 +90,7 @@ class StandardBatch:
     adds: bool = False  # what a row leaves out is as it was said before (columns ``_clear``, ``_guess`` of records)
     matters: Sequence[MatterFacts] = ()
     merges: Sequence[MergeFacts] = ()
+    sent: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,10 @@ class Unreadable:
 
 
 Batch = RawBatch | StandardBatch | Unreadable
+#: in what quarantine keeps of a row that was mapped before it came: the data set under whose names it stands
+MAPPED = "_mapped"
 
 __all__ = [
-    "DOCUMENT", "KEY", "LINE", "OP", "PLACE", "RAW", "REQUIRED", "WAIST", "Batch", "DocumentFacts", "RawBatch", "Reason",
+    "DOCUMENT", "KEY", "LINE", "MAPPED", "OP", "PLACE", "RAW", "REQUIRED", "WAIST", "Batch", "DocumentFacts", "RawBatch", "Reason",
     "StandardBatch", "Unreadable",
 ]  # fmt: skip

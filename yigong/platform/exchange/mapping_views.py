@@ -7,13 +7,10 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from yigong.edge.mapping.file import KINDS
 from yigong.edge.mapping.plan import PERSON
@@ -90,7 +87,7 @@ def _set_word(name: str) -> str:
     return "" if found is None else found.name_en if english() else found.name_zh
 
 
-def _sample(ctx: Ctx, feed: Feed) -> tuple[pl.DataFrame, str]:
+def sample(ctx: Ctx, feed: Feed) -> tuple[pl.DataFrame, str]:
     """Sample rows, or the sentence why there are none."""
     try:
         return mappings.kept_sample(ctx, feed), ""
@@ -101,7 +98,7 @@ def _sample(ctx: Ctx, feed: Feed) -> tuple[pl.DataFrame, str]:
 
 
 def _fields(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
-    frame, trouble = _sample(ctx, feed)
+    frame, trouble = sample(ctx, feed)
     columns = [c for c in frame.columns if not c.startswith("_")]
     name, section = request.GET.get("field", ""), request.GET.get("section", "fields")
     known = standards.load().data_sets.get(str(draft.get("data_set", "")))
@@ -204,7 +201,7 @@ def _values(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, te
     one = next((ln for ln in coded if ln["name"] == name), coded[0] if coded else None)
     if one is None:
         return {"coded": []}
-    frame, trouble = _sample(ctx, feed)
+    frame, trouble = sample(ctx, feed)
     targets, unit = mappings.targets_of(str(draft.get("data_set")), one["name"])
     words = mappings.words(feed, one["line"], frame)
     names = {t.key: t.english for t in targets} if english() else {}
@@ -226,7 +223,7 @@ SURE = 0.9  # suggestions from here on can be confirmed together
 
 def _filter(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
     given = editing.rules(draft)
-    frame, trouble = _sample(ctx, feed)
+    frame, trouble = sample(ctx, feed)
     counts = mappings.filter_counts(text, frame) if frame.height else {}
     return {
         "rules": [{**r, "count": counts.get(r["name"])} for r in given],
@@ -241,7 +238,7 @@ def _filter(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, te
 
 
 def _trial(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
-    frame, trouble = _sample(ctx, feed)
+    frame, trouble = sample(ctx, feed)
     if trouble or mappings.mistakes(feed, text):
         return {"trouble": trouble, "trial": None}
     try:
@@ -298,109 +295,4 @@ def _versions(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, 
 Side = Callable[[HttpRequest, Ctx, Feed, editing.Draft, str], dict[str, Any]]
 SIDES: Mapping[str, Side] = {
     "fields": _fields, "values": _values, "filter": _filter, "trial": _trial, "text": _text, "versions": _versions,
-}  # fmt: skip
-
-
-@require_POST
-@action("exchange.map")
-def change(request: HttpRequest, feed_id: int, verb: str) -> HttpResponse:
-    """One change of the draft, or its end: published, given up, gone back to an old version."""
-    ctx = _ctx(request)
-    feed = selectors.feed(ctx, feed_id)
-    if verb not in CHANGES:
-        raise Refused("not_found")
-    side = CHANGES[verb](request, ctx, feed)
-    return redirect(f"{reverse('exchange:mapping', args=[feed.pk])}?tab={side}")
-
-
-def _set_line(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
-    given = request.POST
-    how = given.get("how", "")
-    source = (
-        ", ".join(given.getlist("column")) if how == "from" else given.get("value" if how == "value" else "expr", "")
-    )
-    gone = "remove" in given
-    line = editing.Line(
-        given.get("name", ""), "" if gone else how, source.strip(), given.get("codes", "").strip(), given.get("parse", "").strip(),
-        given.get("default", "").strip(), given.get("kind", ""), "lenient" in given,
-    )  # fmt: skip
-    mappings.save_draft(ctx, feed, editing.put(mappings.draft_of(feed), given.get("section", ""), line))
-    return "fields"
-
-
-def _accept(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
-    """A suggestion that a person confirmed: this column holds this field."""
-    line = editing.Line(request.POST.get("name", ""), "from", request.POST.get("column", ""))
-    mappings.save_draft(ctx, feed, editing.put(mappings.draft_of(feed), "fields", line))
-    return "fields"
-
-
-def _set_plain(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
-    draft = mappings.draft_of(feed)
-    if name := request.POST.get("data_set", ""):
-        draft = editing.put_plain(draft, "data_set", mappings.data_set(name).identifier)
-    for part in ("key", "group", "encounter"):
-        if part in request.POST:
-            draft = editing.put_plain(draft, part, [c for c in request.POST.getlist(part) if c])
-    if "source_system" in request.POST:
-        draft = editing.put_plain(draft, "source_system", request.POST["source_system"].strip())
-    mappings.save_draft(ctx, feed, draft)
-    return "fields"
-
-
-def _set_codes(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
-    """Values that a person gave a code, or whose suggestion a person confirmed."""
-    name, section = request.POST.get("name", ""), request.POST.get("section", "fields")
-    draft = mappings.draft_of(feed)
-    line = editing.line(name, (draft.get(section) or {}).get(name))
-    table = line.codes if line.codes and line.codes != "names" else name
-    codes = {
-        k.removeprefix("code:"): v for k, v in request.POST.items() if k.startswith("code:") and isinstance(v, str)
-    }
-    if "sure" in request.POST:
-        frame, _trouble = _sample(ctx, feed)
-        words = mappings.words(feed, line, frame)
-        codes = {w.value: w.hints[0].target for w in words if not w.code and w.hints and w.hints[0].score >= SURE}
-    if line.codes != table:
-        parts = editing.Line(name, line.how, line.source, table, line.parse, line.default, line.kind, line.lenient)
-        draft = editing.put(draft, section, parts)
-    mappings.save_draft(ctx, feed, editing.put_codes(draft, table, codes))
-    messages.success(request, _("已确认 %(n)s 个值") % {"n": sum(1 for v in codes.values() if v)})
-    return f"values&field={name}"
-
-
-def _set_rules(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
-    given = request.POST
-    names, whens, thens = given.getlist("rule_name"), given.getlist("rule_when"), given.getlist("rule_then")
-    rules = [{"name": n.strip(), "when": w.strip(), "then": t} for n, w, t in zip(names, whens, thens, strict=False)]
-    mappings.save_draft(ctx, feed, editing.put_rules(mappings.draft_of(feed), rules, given.get("otherwise", "pass")))
-    return "filter"
-
-
-def _set_text(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
-    mappings.save_text(ctx, feed, request.POST.get("text", ""))
-    return "text"
-
-
-def _publish(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
-    made = mappings.publish(ctx, feed)
-    messages.success(request, _("已发布为第 %(n)s 版，下次运行起用") % {"n": made.version})
-    return "versions"
-
-
-def _discard(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
-    mappings.discard_draft(ctx, feed)
-    return "fields"
-
-
-def _back(request: HttpRequest, ctx: Ctx, feed: Feed) -> str:
-    number = request.POST.get("version", "")
-    made = mappings.go_back(ctx, feed, int(number) if number.isdigit() else 0)
-    messages.success(request, _("第 %(old)s 版的内容已成为第 %(n)s 版") % {"old": number, "n": made.version})
-    return "versions"
-
-
-CHANGES: Mapping[str, Callable[[HttpRequest, Ctx, Feed], str]] = {
-    "line": _set_line, "accept": _accept, "plain": _set_plain, "codes": _set_codes, "rules": _set_rules, "text": _set_text,
-    "publish": _publish, "discard": _discard, "back": _back,
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -12,19 +12,17 @@ from typing import Any
 
 import polars as pl
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import F
 
 from yigong.edge.mapping.plan import Plan, deletes
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault
-from yigong.outbox.api import say
 from yigong.platform.empi import api as empi
-from yigong.platform.exchange import following, quarantine
+from yigong.platform.exchange import booking, following, quarantine
 from yigong.platform.exchange.batch import DOCUMENT, OP, Batch, DocumentFacts, RawBatch
-from yigong.platform.exchange.events import OrgCount, RecordsLoaded
+from yigong.platform.exchange.booking import Totals, alike
 from yigong.platform.exchange.lanes import Turn, side_by_side
-from yigong.platform.exchange.models import BatchRun, Feed, Finding, Job, Tally
+from yigong.platform.exchange.models import BatchRun, Feed, Job
 from yigong.platform.exchange.stages import INSTITUTION, Prepared, Rejected, prepare
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
@@ -33,38 +31,9 @@ log = logging.getLogger("yigong.exchange")
 Progress = Callable[["Totals"], None]
 PERSON = ("org_code", "source_system", "local_id")
 ATTEMPTS = (1, 2, 4, 8)  # seconds to wait before a batch is tried again when the platform's database is away
-SAMPLES = 20
 REMEMBERED = 500_000  # registrations that a run keeps in mind
 NOBODY = pl.DataFrame(schema={**dict.fromkeys(PERSON, pl.String), "registration_id": pl.Int64})
 _NONE = pl.Series("none", [], pl.String)
-
-
-@dataclass(slots=True)
-class Totals:
-    """Rows by what became of them, summed over batches."""
-
-    read: int = 0
-    filtered: int = 0
-    rejected: int = 0
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-
-    @property
-    def loaded(self) -> int:
-        """Rows that are in the records now."""
-        return self.inserted + self.updated + self.unchanged
-
-    @property
-    def balances(self) -> bool:
-        """账平."""
-        return self.read == self.filtered + self.rejected + self.loaded + self.deleted
-
-    def add(self, other: Totals) -> None:
-        """Add the rows of another batch."""
-        for name, count in asdict(other).items():
-            setattr(self, name, getattr(self, name) + count)
 
 
 @dataclass(slots=True)
@@ -200,7 +169,7 @@ def _carry_once(run: _Run, number: int, ready: Prepared, turn: Turn) -> Totals:
     rejected = [*ready.rejected, *homeless, *following.follow(run.ctx, ready, documents, run.institutions)]
     with clock.stage("account"):
         quarantine.keep(run.feed.pk, run.job_id, rejected)
-        totals = _account(run, batch, ready, frame, loaded, rejected)
+        totals = booking.book(run.feed, batch, ready, frame, loaded, rejected)
     BatchRun.objects.filter(pk=batch.pk).update(**asdict(totals), seconds=clock.seconds)
     return totals
 
@@ -251,7 +220,7 @@ def _identified(run: _Run, ready: Prepared, turn: Turn) -> pl.DataFrame:
     theirs = frame.with_columns(pl.col("person_system").fill_null(pl.col("source_system")))
     coming = theirs.filter(~deletes(theirs)) if OP in theirs.columns else theirs
     names = {"org_code": "org_code", "source_system": "person_system", "local_id": "local_id"}
-    differing = [n for n in PERSON if n == "local_id" or not _alike(theirs.get_column(names[n]))]
+    differing = [n for n in PERSON if n == "local_id" or not alike(theirs.get_column(names[n]))]
     keys = coming.select(pl.col(names[n]).alias(n) for n in PERSON).unique(differing)
     ids = _registered(run, keys, ready.registrations, ready.leads, turn)
     joined = theirs.join(
@@ -259,10 +228,6 @@ def _identified(run: _Run, ready: Prepared, turn: Turn) -> pl.DataFrame:
         on=[names[n] for n in differing], how="left", maintain_order="left",
     )  # fmt: skip
     return joined.drop("person_system")
-
-
-def _alike(column: pl.Series) -> bool:
-    return not column.null_count() and bool((column == column[0]).all())
 
 
 def _registered(run: _Run, keys: pl.DataFrame, facts: pl.DataFrame, leads: bool, turn: Turn) -> pl.DataFrame:
@@ -341,78 +306,6 @@ def _with_documents(frame: pl.DataFrame, documents: Mapping[str, int]) -> pl.Dat
         return frame.drop(DOCUMENT, strict=False)
     ids = pl.col(DOCUMENT).replace_strict(documents, default=None, return_dtype=pl.Int64).alias("document_id")
     return frame.with_columns(ids).drop(DOCUMENT)
-
-
-def _account(
-    run: _Run, batch: BatchRun, ready: Prepared, frame: pl.DataFrame, loaded: records.Loaded, rejected: Sequence[Rejected]
-) -> Totals:  # fmt: skip
-    """Write down what became of every row, and say what came in."""
-    extra = len(rejected) - len(ready.rejected)  # documents without rows that were turned away
-    totals = Totals(
-        ready.read + extra, ready.filtered, len(rejected), loaded.inserted, loaded.updated, loaded.unchanged,
-        loaded.deleted,
-    )  # fmt: skip
-    assert totals.balances, "a row was lost"
-    counts = asdict(totals)
-    Job.objects.filter(pk=run.job_id).update(
-        **{name: F(name) + count for name, count in counts.items()}, beat_at=now(), **_reached(ready)
-    )
-    if ready.watermark:
-        Feed.objects.filter(pk=run.feed.pk, mode="incremental").update(watermark=ready.watermark)
-    orgs = _by_institution(run.feed.org_code, totals, frame, loaded, rejected)
-    Tally.objects.bulk_create(Tally(batch=batch, org_code=org, **asdict(t)) for org, t in orgs.items())
-    _write_findings(batch, ready)
-    came = tuple(
-        OrgCount(org, t.inserted, t.updated, t.deleted)
-        for org, t in orgs.items()
-        if t.inserted or t.updated or t.deleted
-    )
-    if came:
-        say(RecordsLoaded(ready.data_set, run.job_id, batch.pk, came))
-    return totals
-
-
-def _reached(ready: Prepared) -> dict[str, str]:
-    return {"watermark": ready.watermark} if ready.watermark else {}
-
-
-def _by_institution(
-    own: str, totals: Totals, frame: pl.DataFrame, loaded: records.Loaded, rejected: Sequence[Rejected]
-) -> dict[str, Totals]:  # fmt: skip
-    """The totals by institution; rows that name none count for the feed's own."""
-    found: dict[str, Totals] = {}
-    if frame.height:
-        for org, fate, count in _fates(frame.get_column("org_code"), loaded.outcome):
-            setattr(found.setdefault(org, Totals()), fate, count)
-    for row in rejected:
-        found.setdefault(row.org_code[:10] or own, Totals()).rejected += 1
-    if totals.filtered:
-        found.setdefault(own, Totals()).filtered = totals.filtered
-    for t in found.values():
-        t.read = t.filtered + t.rejected + t.loaded + t.deleted
-    return found
-
-
-def _fates(org: pl.Series, outcome: pl.Series) -> Iterable[tuple[str, str, int]]:
-    if _alike(org):
-        return [(org[0], fate, count) for fate, count in outcome.value_counts().iter_rows()]
-    return pl.DataFrame({"org": org, "fate": outcome}).group_by("org", "fate").len().iter_rows()
-
-
-def _write_findings(batch: BatchRun, ready: Prepared) -> None:
-    """How often each rule spoke; warnings with the keys of some rows."""
-    if ready.findings.is_empty():
-        return
-    told = ready.findings.group_by("rule", "field", "severity").agg(
-        pl.len().alias("count"), pl.col("zh").first(), pl.col("en").first(), pl.col("row").head(SAMPLES)
-    )
-    Finding.objects.bulk_create(
-        Finding(
-            batch=batch, rule=r["rule"][:60], field=(r["field"] or "")[:80], severity=r["severity"], count=r["count"],
-            zh=r["zh"][:300], en=r["en"][:300], samples=r["row"],
-        )
-        for r in told.iter_rows(named=True)
-    )  # fmt: skip
 
 
 __all__ = ["Progress", "RawBatch", "Totals", "carry_all"]

@@ -13,17 +13,19 @@ from typing import Any
 from django.db import transaction
 
 from yigong.edge.mapping.fields import field_kinds
-from yigong.edge.mapping.plan import compile_mapping
+from yigong.edge.mapping.plan import Plan, compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.exchange import pipeline, running
+from yigong.platform.exchange.batch import MAPPED, Batch
 from yigong.platform.exchange.models import Feed, FeedState, Job, Quarantined, RowState
 from yigong.platform.exchange.models import (
     Mapping as MappingVersion,
 )
 from yigong.platform.exchange.pipeline import Progress, Totals
 from yigong.platform.exchange.readers import BATCH_ROWS, READERS, reader
+from yigong.platform.exchange.readers.edge import mapped_again
 from yigong.platform.exchange.schedule import parse
 from yigong.security.api import audit
 
@@ -225,18 +227,24 @@ def resend(ctx: Ctx, row_ids: Sequence[int]) -> Job | None:
 def _resend(ctx: Ctx, feed: Feed, rows: Sequence[Quarantined]) -> Job:
     """One row, one batch: each stands or falls by itself and is marked in the transaction that takes it in."""
     job = running.opened(feed, kind="resend")
-    again = reader(feed.reader).again
     plan = running.plan_of(feed, job.mapping)
     totals = Totals()
     for row in rows:
         with transaction.atomic():
-            batches = list(again([row.mended or row.raw], [row.place]))
-            one = pipeline.carry_all(ctx, job.pk, batches, plan)
+            one = pipeline.carry_all(ctx, job.pk, _again(feed, plan, row), plan)
             _after_resend(row, one)
             totals.add(one)
     audit(ctx, "exchange.resend", "job", job.pk, after={"rows": len(rows), "loaded": totals.loaded})
     running.close(job, FeedState.PARTIAL if totals.rejected else FeedState.SUCCEEDED)
     return Job.objects.get(pk=job.pk)
+
+
+def _again(feed: Feed, plan: Plan | None, row: Quarantined) -> list[Batch]:
+    """A row of quarantine as its reader gives it, or as the node gave it that had mapped it."""
+    raw = row.mended or row.raw
+    if MAPPED in raw:
+        return [mapped_again(plan, raw, feed.org_code, row.place)]
+    return list(reader(feed.reader).again([raw], [row.place]))
 
 
 def _after_resend(row: Quarantined, totals: Totals) -> None:

@@ -126,7 +126,8 @@ def _standard(batch: StandardBatch, institutions: Collection[str]) -> Prepared:
     frame, first = _cast(batch.data_set, batch.frame) if batch.data_set else (batch.frame, NO_FINDINGS)
     findings = _findings(batch.data_set, frame, first, institutions) if frame.height else NO_FINDINGS
     out = rejected_rows(findings)
-    good, rejected = _parted(frame, batch.frame, findings, out, batch.data_set, batch.place)
+    source = batch.frame if batch.sent is None else batch.sent
+    good, rejected = _parted(frame, source, findings, out, batch.data_set, batch.place)
     if "person_system" not in good.columns and good.width:
         good = good.with_columns(pl.col("source_system").alias("person_system"))
     seconds = {"check": time.perf_counter() - started}

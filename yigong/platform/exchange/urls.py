@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from yigong.platform.exchange import account_views, channel_views, feed_views, mapping_views, views
+from yigong.platform.exchange import account_views, channel_views, feed_views, mapping_changes, mapping_views, views
 
 app_name = "exchange"
 urlpatterns: list[URLPattern] = [
@@ -25,7 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("feeds/<int:feed_id>/edit/", feed_views.edit, name="edit_feed"),
     path("feeds/<int:feed_id>/capture/", feed_views.capture, name="capture"),
     path("feeds/<int:feed_id>/mapping/", mapping_views.mapping, name="mapping"),
-    path("feeds/<int:feed_id>/mapping/<slug:verb>/", mapping_views.change, name="mapping_change"),
+    path("feeds/<int:feed_id>/mapping/<slug:verb>/", mapping_changes.change, name="mapping_change"),
     path("feeds/<int:feed_id>/<slug:verb>/", feed_views.steer, name="steer"),
     path("quarantine/", views.quarantine, name="quarantine"),
     path("quarantine/act/", views.act, name="act"),

@@ -15,11 +15,13 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from yigong.edge.mapping.fields import field_kinds
 from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
 from yigong.platform.exchange import account, alarms, nodes, selectors, services
 from yigong.platform.exchange import quarantine as rows
 from yigong.platform.exchange.account_views import shown as alarm_shown
+from yigong.platform.exchange.batch import MAPPED
 from yigong.platform.exchange.feed_views import data_set_word
 from yigong.platform.exchange.lists import JobList, QuarantineList
 from yigong.platform.exchange.models import Job, Quarantined, RowState, Sheet
@@ -195,10 +197,21 @@ def _row_context(found: Quarantined) -> dict[str, Any]:
         "row": found,
         "institution_of": registry.institution(found.org_code),
         "data_set": data_set_word(found.data_set),
-        "fields": [(n, v if v is not None else "", found.raw.get(n), str(v) in wrong) for n, v in values.items()],
+        "mapped": MAPPED in found.raw,
+        "fields": [
+            (n, _named(found, n), v if v is not None else "", found.raw.get(n), str(v) in wrong)
+            for n, v in values.items()
+            if n != MAPPED
+        ],
         "open": found.state in (RowState.WAITING, RowState.MENDED),
         "english": get_language() == "en",
     }
+
+
+def _named(found: Quarantined, column: str) -> str:
+    """A column as its reader calls it: the source's own name, or the standard's word where the node mapped the row."""
+    kinds = field_kinds().get(found.raw.get(MAPPED, ""), {})
+    return kinds[column].name if column in kinds and get_language() != "en" else column
 
 
 @require_POST

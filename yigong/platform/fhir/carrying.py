@@ -15,7 +15,7 @@ from django.db import transaction
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, system
 from yigong.platform.exchange import api as exchange
-from yigong.platform.fhir import db, subscriptions
+from yigong.platform.fhir import db, subscriptions, telling
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.mapping import Declaration, get, mapping_for
@@ -94,6 +94,7 @@ def waiting_of(row: Sequence[Any]) -> Waiting:
 def _records(ctx: Ctx, waiting: Sequence[Waiting]) -> None:
     """Rows of the standard out of all resources that have a place in it."""
     by_set: dict[str, list[tuple[Waiting, Declaration, JSON]]] = defaultdict(list)
+    followed: list[tuple[Waiting, JSON]] = []
     for one in waiting:
         if one.deleted:
             one.why = KEPT["deleted"]
@@ -106,9 +107,15 @@ def _records(ctx: Ctx, waiting: Sequence[Waiting]) -> None:
         elif mapping is not None and one.registration is not None:
             one.outcome, one.why, one.data_set = "loaded", ("", ""), mapping.data_set
             by_set[mapping.data_set].append((one, mapping, resource))
-    if by_set:
-        given = [one for group in by_set.values() for one, _, _ in group]
-        taken = exchange.take(ctx, FEED, "fhir", _batches(by_set), [one.path for one in given])
+        elif one.type in telling.TYPES and one.registration is not None:
+            one.why = ("", "") if telling.is_settled(resource) else telling.PROPOSED
+            if telling.is_settled(resource):
+                one.outcome = "loaded"
+                followed.append((one, resource))
+    if by_set or followed:
+        given = [*(one for group in by_set.values() for one, _, _ in group), *(one for one, _ in followed)]
+        batches = [*_batches(by_set), *_matters(followed)]
+        taken = exchange.take(ctx, FEED, "fhir", batches, [one.path for one in given])
         rejected = {path: (zh, en) for path, zh, en in taken.waiting}
         for one in given:
             if one.path in rejected:
@@ -119,6 +126,22 @@ def _batches(by_set: Mapping[str, Sequence[tuple[Waiting, Declaration, JSON]]]) 
     for data_set, group in by_set.items():
         rows = [row_of(one, mapping, resource) for one, mapping, resource in group]
         yield batch(data_set, rows, [registration_of(one) for one, _, _ in group])
+
+
+def _matters(followed: Sequence[tuple[Waiting, JSON]]) -> Iterator[exchange.StandardBatch]:
+    """What resources tell of orders and appointments, each as it stands, in the order of their writing."""
+    if not followed:
+        return
+    known = dict(telling.states([telling.key_of(one, resource) for one, resource in followed]))
+    told = []
+    for one, resource in followed:
+        key = telling.key_of(one, resource)
+        told.append(telling.matter_of(one, resource, known.get(key, ""), *_identity(one), _moment))
+        known.setdefault(key, "told")
+    people = pl.DataFrame([registration_of(one) for one, _ in followed], infer_schema_length=None).unique(
+        list(PERSON), keep="last"
+    )
+    yield exchange.StandardBatch("", pl.DataFrame(), people.with_columns(_day()), place=FEED, matters=tuple(told))
 
 
 def batch(

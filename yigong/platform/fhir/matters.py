@@ -22,7 +22,7 @@ CATEGORIES = {"01": ("", "用药"), "02": ("363679005", "检查"), "03": ("10825
 SNOMED = "http://snomed.info/sct"
 _SQL = """select m.id, m.kind, m.org_code, m.source_system, m.number, m.registration_id, m.state, m.title, m.placed_at,
         m.starts_at, m.facts::text, m.group_key
-    from records_matter m where m.kind in ('order', 'appointment') and m.id > %(last)s and {where} order by m.id limit {limit}"""
+    from records_matter m where m.kind in ('order', 'appointment') and not m.facts ? 'fhir' and m.id > %(last)s and {where} order by m.id limit {limit}"""
 _NAMES = ("id", "kind", "org_code", "source_system", "number", "registration_id", "state", "title", "placed_at", "starts_at",
           "facts", "group_key")  # fmt: skip
 

@@ -16,6 +16,7 @@ from lxml import etree
 from yigong.kit import ctx as actors
 from yigong.kit.errors import Refused
 from yigong.platform.documents import api as documents
+from yigong.platform.documents.enveloping import holds
 from yigong.platform.documents.models import IssuedDocument
 from yigong.platform.records import api as records
 from yigong.security.models import Audit
@@ -101,6 +102,40 @@ def test_a_changed_original_is_told(enter: Enter, cast: Cast, tmp_path: Path) ->
     stored = next(p for p in (tmp_path / "documents").rglob("*") if p.is_file())
     stored.write_bytes(stored.read_bytes().replace("王秀兰".encode(), "王秀蓝".encode()))
     assert "签名无效" in client.get(answer["Location"]).content.decode()
+
+
+@pytest.mark.feature("A04")
+def test_errors_stop_the_issue_unless_a_reason_is_given(enter: Enter, cast: Cast) -> None:
+    """性别与身份证号码不符：医师不能签发，病案管理员写明理由后可以，理由留痕并显示在文书页。"""
+    event = event_of(cast.wang, "laboratory", county.COUNTY)
+    with connection.cursor() as cursor:
+        cursor.execute("update empi_registration set sex_code = '1' where person_id = %s", [cast.wang])
+    clinician = enter()
+    assert "不能签发" in clinician.get(reverse("sharing:compose", args=[cast.wang, event.id])).content.decode()
+    assert issued(clinician, cast.wang, event.id, "C0007").status_code == 409
+    address = reverse("sharing:compose", args=[cast.wang, event.id])
+    assert clinician.post(address, {"code": "C0007", "reason": "医师写了理由也不行"}).status_code == 409
+    keeper = enter("record_keeper")
+    assert keeper.post(address, {"code": "C0007", "reason": " "}).status_code == 409
+    assert not IssuedDocument.objects.exists()
+    answer = keeper.post(address, {"code": "C0007", "reason": "户籍性别登记有误，已报公安更正"})
+    assert answer.status_code == 302
+    made = IssuedDocument.objects.get()
+    assert Audit.objects.filter(action="document.overrule", subject_id=str(made.document_id)).exists()
+    assert "户籍性别登记有误，已报公安更正" in keeper.get(answer["Location"]).content.decode()
+
+
+@pytest.mark.feature("A04")
+def test_a_signed_copy_leaves_the_house(enter: Enter, cast: Cast) -> None:
+    """带签名的副本可下载，离开平台也能验证；原件字节不变。"""
+    client, event = enter(), event_of(cast.wang, "laboratory", county.COUNTY)
+    issued(client, cast.wang, event.id, "C0007")
+    made = IssuedDocument.objects.get()
+    address = reverse("sharing:original", args=[cast.wang, made.document_id])
+    original, signed = client.get(address).content, client.get(f"{address}?signed=1").content
+    assert holds(signed) == made.key_id
+    assert holds(original) is None and original == records.original(actors.system(), made.document_id)
+    assert holds(signed.replace("王秀兰".encode(), "王秀蓝".encode())) is None
 
 
 @pytest.mark.feature("A03")

@@ -17,6 +17,7 @@ from yigong.standards.cda.form import form_of
 from yigong.standards.cda.frame import frame, title_of
 from yigong.standards.cda.header import document_code
 from yigong.standards.cda.paths import steps_of
+from yigong.standards.cda.places import belongs
 from yigong.standards.cda.quick import Hits, Nodes, Slot, Tables, says, tables_of
 from yigong.standards.cda.values import value_of
 
@@ -66,44 +67,49 @@ def _tables(declared: Any, standards: Any) -> Tables:
     return _TABLES[key]
 
 
-def _required(
-    root: etree._Element, tables: Tables, hits: Hits, speaking: set[int]
-) -> tuple[list[Found], int, int]:
+def _required(root: etree._Element, tables: Tables, hits: Hits, speaking: set[int]) -> tuple[list[Found], int, int]:
     """Sections and required places that are missing; how many of those required are filled, and how many there are.
 
     *speaking* are slots that are known to have a value.
     """
     wanted = tables.required.of(hits)
-    findings = [*_sections(root, tables, wanted)]
-    absent = {entry.name for entry in findings if entry.rule == "section_missing"}
+    findings, absent = _sections(root, tables, wanted)
     satisfied = 0
     for place, slot in wanted:
         if slot in speaking or any(map(says, hits.get(slot, ()))):
             satisfied += 1
         elif slot in hits:
             findings.append(found("required_blank", hits[slot][0], name=(place.name_zh, place.name_en)))
-        elif place.section_zh not in absent:
+        elif not any(belongs(place, section) for section in absent):
             findings.append(found("required_missing", _nearest(root, place), name=(place.name_zh, place.name_en)))
     return findings, satisfied, len(wanted)
 
 
-def _sections(root: etree._Element, tables: Tables, wanted: list[tuple[Any, int]]) -> Iterator[Found]:
-    """Sections that the kind declares and the document has not; a section's own cardinality is not in the facts."""
+def _sections(root: etree._Element, tables: Tables, wanted: list[tuple[Any, int]]) -> tuple[list[Found], list[Any]]:
+    """What is wrong with the sections, and those that are missing; a section's own cardinality is not in the facts."""
     codes = [part for section in root.iter("section") for part in children(section) if part.tag == "code"]
     given = {code.get("code", "") for code in codes} | {code.get("displayName", "") for code in codes}
     others = [code for code in codes if code.get("codeSystem") != LOINC]
+    findings: list[Found] = []
+    absent: list[Any] = []
     if not others and tables.section_names <= given:
-        return
+        return findings, absent
     for section, name in tables.sections:
         called = (section.title_zh or section.display, section.title_en or section.display)
         if name not in given:
-            body = root.find("component/structuredBody")
-            needed = sum(place.section_zh == section.title_zh for place, _ in wanted)
-            rule = "section_missing" if needed else "section_absent"
-            yield found(rule, body if body is not None else root, name=called, more=needed)
+            absent.append(section)
+            findings.append(_absent(root, called, sum(belongs(place, section) for place, _ in wanted)))
         for code in others:
             if section.loinc and code.get("code") == section.loinc:
-                yield found("section_code_system", code, name=called)
+                findings.append(found("section_code_system", code, name=called))
+    return findings, absent
+
+
+def _absent(root: etree._Element, called: tuple[str, str], needed: int) -> Found:
+    """A section that is not there: wrong only where places of it are required."""
+    body = root.find("component/structuredBody")
+    at = body if body is not None else root
+    return found("section_missing" if needed else "section_absent", at, name=called, more=needed)
 
 
 def _forms(tables: Tables, hits: Hits, standards: Any) -> tuple[list[Found], set[int]]:

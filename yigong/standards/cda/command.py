@@ -15,13 +15,18 @@ from yigong.kit.errors import Refused
 from yigong.standards.api import load
 from yigong.standards.cda.check import check_document
 from yigong.standards.cda.checks import Report
-from yigong.standards.cda.loss import losses, placeless
+from yigong.standards.cda.loss import carried, losses, placeless
+from yigong.standards.cda.places import made_kinds
 from yigong.standards.cda.write import write_document
 
 COLORS = {"error": "red", "warning": "yellow", "info": "cyan"}
 SAID = {
-    "zh": {"score": "必填内容", "error": "错误", "warning": "警告", "info": "提示", "line": "行", "what": "问题", "where": "位置", "rule": "规则", "none": "标准事实未给出约束"},
-    "en": {"score": "required content", "error": "errors", "warning": "warnings", "info": "notes", "line": "line", "what": "finding", "where": "place", "rule": "rule", "none": "the facts give no cardinality"},
+    "zh": {"score": "必填内容", "error": "错误", "warning": "警告", "info": "提示", "line": "行", "what": "问题", "where": "位置", "rule": "规则", "none": "标准事实未给出约束",
+           "kind": "类型", "name": "名称", "fields": "数据集字段", "without": "标准没有位置", "unread": "有位置但读不回", "sum": "合计",
+           "no_elements": "标准事实没有数据元位置：不能生成，只按文档头和章节校验", "no_sections": "标准事实没有章节", "no_data_set": "没有对应数据集", "no_cardinality": "标准事实没有约束：不判断是否必填"},
+    "en": {"score": "required content", "error": "errors", "warning": "warnings", "info": "notes", "line": "line", "what": "finding", "where": "place", "rule": "rule", "none": "the facts give no cardinality",
+           "kind": "kind", "name": "name", "fields": "fields", "without": "no place in the standard", "unread": "a place that does not give back", "sum": "all",
+           "no_elements": "the facts have no places of elements: not written, judged by head and sections only", "no_sections": "the facts have no sections", "no_data_set": "no data set", "no_cardinality": "the facts have no cardinalities: not judged as required"},
 }  # fmt: skip
 
 
@@ -40,12 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", type=Path, metavar="OUT", help="write all findings as JSON / 另存全部结果")
     check.set_defaults(act=_check)
     write = verbs.add_parser("write", help="write a document from facts / 由数据生成文档")
-    write.add_argument("code", metavar="CODE", help="C0001 … C0053")
+    write.add_argument("code", metavar="CODE", help="C0001 … C0053, HSDA00.01, HSDC00.01")
     write.add_argument("--facts", type=Path, required=True, metavar="JSON")
     write.add_argument("--out", type=Path, required=True, metavar="XML")
     write.set_defaults(act=_write)
     loss = verbs.add_parser("loss", help="what a kind of document cannot carry / 文档类型无处存放的内容")
-    loss.add_argument("codes", nargs="*", metavar="CODE", help="C0001 … C0053; all without one / 缺省为全部")
+    loss.add_argument("codes", nargs="*", metavar="CODE", help="C0001 …; all without one / 缺省为全部")
+    loss.add_argument("--all", action="store_true", help="one table of all kinds with counts / 各类文档汇总表")
     loss.add_argument("--facts", type=Path, metavar="JSON", help="of these facts, for one CODE / 针对一份数据")
     loss.add_argument("--lang", choices=("zh", "en"), default="zh")
     loss.set_defaults(act=_loss)
@@ -112,10 +118,16 @@ def _write(said: argparse.Namespace) -> int:
 def _loss(said: argparse.Namespace) -> int:
     """The fields of the data sets that a kind's declared places do not give back, or what is lost of given facts."""
     standards = load()
-    codes = said.codes or [code for code in standards.documents if code.startswith("C")]
-    if unknown := [code for code in codes if code not in standards.documents or not code.startswith("C")]:
-        print(f"yigong document: 没有这种文档 / no such kind: {' '.join(unknown)}", file=sys.stderr)
+    made = [document.code for document in made_kinds(standards)]
+    if unknown := [code for code in said.codes if code not in made]:
+        print(
+            f"yigong document: 没有这种文档，或标准事实没有其内容 / no such kind, or its elements are not in the facts: {' '.join(unknown)}",
+            file=sys.stderr,
+        )
         return 2
+    codes = said.codes or made
+    if said.all:
+        return _lost_in_all(codes, said.lang)
     if said.facts and len(codes) != 1:
         print("yigong document: --facts 须指定一个 CODE / --facts needs one CODE", file=sys.stderr)
         return 2
@@ -128,6 +140,26 @@ def _loss(said: argparse.Namespace) -> int:
             print(
                 code, name, data_set, field.identifier, field.name_zh if said.lang == "zh" else field.name_en, sep="\t"
             )
+    return 0
+
+
+def _lost_in_all(codes: list[str], lang: str) -> int:
+    """One line for each kind and one for all: fields, without a place, with one that does not give them back."""
+    standards, said = load(), SAID[lang]
+    rows = [carried(code, standards) for code in codes]
+    print(said["kind"], said["name"], said["fields"], said["without"], said["unread"], sep="\t")
+    for row in rows:
+        name = row.document.name_zh if lang == "zh" else row.document.name_en
+        print(row.document.code, name, row.fields, row.without_place, row.not_given_back, sep="\t")
+    fields, lost = sum(r.fields for r in rows), sum(r.without_place + r.not_given_back for r in rows)
+    print(
+        "",
+        said["sum"],
+        fields,
+        *(sum(getattr(r, part) for r in rows) for part in ("without_place", "not_given_back")),
+        f"{lost / fields:.1%}",
+        sep="\t",
+    )
     return 0
 
 
@@ -144,8 +176,15 @@ def _lost_of(code: str, path: Path) -> int:
 
 
 def _kinds(said: argparse.Namespace) -> int:
+    """Every kind with its data sets, and what the facts lack of it."""
+    words = SAID[said.lang]
     for document in load().documents.values():
-        if document.code.startswith("C"):
-            sets = " ".join(d.identifier for d in load().data_sets.values() if d.key in document.data_sets)
-            print(document.code, document.name_zh if said.lang == "zh" else document.name_en, sets, sep="\t")
+        sets = " ".join(d.identifier for d in load().data_sets.values() if d.key in document.data_sets)
+        lacks = [] if document.elements else [words["no_elements"]]
+        lacks += [] if document.sections else [words["no_sections"]]
+        lacks += [] if sets else [words["no_data_set"]]
+        if document.elements and not any(place.cardinality for place in document.elements):
+            lacks.append(words["no_cardinality"])
+        name = document.name_zh if said.lang == "zh" else document.name_en
+        print(document.code, name, sets, "；".join(lacks) if said.lang == "zh" else "; ".join(lacks), sep="\t")
     return 0

@@ -119,9 +119,7 @@ def _plain(path: str, attribute: str, allowed: frozenset[str]) -> Callable[[Find
 
 
 #: rule, where it stands, whether the head keeps it
-RULES = [
-    (rule, PLAIN[rule][0], _plain(*PLAIN[rule])) if rule in PLAIN else (rule, *OTHERS[rule]) for rule in HEAD
-]
+RULES = [(rule, PLAIN[rule][0], _plain(*PLAIN[rule])) if rule in PLAIN else (rule, *OTHERS[rule]) for rule in HEAD]
 
 
 def _signs(signer: etree._Element) -> bool:

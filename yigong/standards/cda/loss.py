@@ -60,3 +60,22 @@ def _because(plan: Plan, key: Key, field: Any, at: int, kept: str | None) -> str
     if at and plan.kind.lines is None:
         return "no_line"
     return "conflict" if kept is not None else "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How much of its data sets a kind of document can carry."""
+
+    document: Any
+    fields: int  # of its data sets
+    without_place: int  # no declared place names them
+    not_given_back: int  # a place is declared, but what is written there is not read again as the same field
+
+
+def carried(code: str, standards: Any) -> Carried:
+    """The counts of one kind."""
+    plan = plan_of(code, standards)
+    placed = {(data_set, field.identifier) for place in plan.kind.places for data_set, field in place.fields}
+    lost = [(data_set, field.identifier) in placed for data_set, field in placeless(code, standards)]
+    fields = sum(len(data_set.fields) for data_set in plan.kind.data_sets)
+    return Carried(plan.kind.document, fields, lost.count(False), lost.count(True))

@@ -20,13 +20,15 @@ SAME = (
     ("接受", "接收"),
     ("辩证", "辨证"),
     ("创作者", "作者"),
+    ("综合医疗服务费", "综合医疗服务类"),
 )
 
 
 @lru_cache(maxsize=20_000)
 def core(name: str) -> str:
     """The name without signs, units and endings."""
-    bare = SIGNS.sub("", re.sub(r"\((?:[a-zA-Z/%℃]+|次/min)\)", "", narrow(name)))
+    own = narrow(name).rpartition("--")[2].replace("类-", "-")  # 体格检查--体温（℃）, 诊断类-病理诊断费
+    bare = SIGNS.sub("", re.sub(r"\((?:[a-zA-Z/%℃]+|次/min|元)\)", "", own))
     for other, word in SAME:
         bare = bare.replace(other, word)
     return ENDINGS.sub("", bare) or bare

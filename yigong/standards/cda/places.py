@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -105,6 +105,29 @@ EVERYWHERE = (
 )
 
 
+#: what a declared path ends in -> what follows it (None: the path itself), the data element and the names of the field
+DIAGNOSED = r"observation\[code/@code='DE05\.01\.024\.00'\]/value$"
+TESTED = r"observation\[code/@code='DE04\.30\.019\.00'\]/value$"
+BESIDE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    (DIAGNOSED, "../effectiveTime", "DE05.01.058.00", ("诊断日期",)),
+    (DIAGNOSED, "../performer/assignedEntity/representedOrganization/name", "DE08.10.013.00", ("诊断机构名称",)),
+    (TESTED, "../effectiveTime", "DE04.50.140.00", ("检验日期",)),
+    (TESTED, "../effectiveTime", "DE04.30.051.00", ("检查日期",)),
+    (r"/entry/procedure/effectiveTime$", "", "DE06.00.221.00", ("手术及操作日期", "手术及操作日期时间", "拟实施手术及操作日期时间")),
+    (r"observation\[code/@code='DE06\.00\.073\.00'\]/performer/assignedEntity/assignedPerson/name$", "", "DE02.01.039.00", ("麻醉医师姓名", "麻醉医师签名")),
+    (r"/participant\[@typeCode='CSM'\]/participantRole/playingEntity/desc$", "", "DE02.10.022.00", ("过敏药物", "过敏史")),
+    (r"/manufacturedMaterial/name$", "", "DE08.50.044.00", ("材料名称",)),
+    (r"/manufacturedProduct/manufacturerOrganization/name$", "", "DE08.10.042.00", ("产品生产厂家",)),
+)  # fmt: skip
+ASSISTANTS = (("第一助手", "Ⅰ助姓名"), ("第二助手", "Ⅱ助姓名"))
+ASSISTANT = re.compile(r"(/entry/procedure/participant)\[@typeCode='ATND'\](/participantRole/playingEntity/name)$")
+
+FEE = "DE07.00.010.00"
+SPACE = re.compile(r"\s+|[(（]元[)）]")
+EVERY = "-"  # under which all fields stand
+SAME_NAME = 0.86
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One declared place: where, what, and the field of each data set that it fills."""
@@ -119,6 +142,9 @@ class Place:
     by_structure: bool = False  # holds in every kind of document
 
 
+ByElement = dict[str, list[tuple[str, Any]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of document, ready to read."""
@@ -130,25 +156,41 @@ class Kind:
     lines: tuple[str, str] | None
 
 
+def made_kinds(standards: Any) -> list[Any]:
+    """The kinds of documents whose elements are known: they can be written, and judged place by place."""
+    return [document for document in standards.documents.values() if document.elements]
+
+
+def belongs(place: Any, section: Any) -> bool:
+    """Whether a declared place stands in a declared section: by its LOINC code, and by the title where both have one."""
+    if section.loinc and place.section_loinc != section.loinc:
+        return False
+    if section.title_zh and place.section_zh:
+        return bool(place.section_zh == section.title_zh)
+    return bool(section.loinc) or bool(section.display and f"@displayName='{section.display}'" in place.xpath)
+
+
 def compile_kind(document: Any, standards: Any) -> Kind:
     """The declarations of a document kind, compiled."""
     by_key = {data_set.key: data_set for data_set in standards.data_sets.values()}
     data_sets = tuple(by_key[key] for key in document.data_sets if key in by_key)
     fields = [(data_set.identifier, field) for data_set in data_sets for field in data_set.fields]
-    by_element: dict[str, list[tuple[str, Any]]] = {}
+    by_element: ByElement = {}
     for data_set, field in fields:
         by_element.setdefault(field.element_id, []).append((data_set, field))
         by_element.setdefault(field.inner_id, []).append((data_set, field))
     by_element.pop("", None)
+    by_element[EVERY] = list(fields)
     declared = tuple(_place(element, by_element) for element in document.elements if element.xpath)
-    places = declared + tuple(_everywhere(*facts, by_element) for facts in EVERYWHERE)
+    beside = tuple(_beside(document, by_element))
+    places = declared + beside + tuple(_everywhere(*facts, by_element) for facts in EVERYWHERE)
     return Kind(document, data_sets, places, {k: tuple(v) for k, v in by_element.items()}, LINES.get(document.code))
 
 
-def _place(element: Any, by_element: dict[str, list[tuple[str, Any]]]) -> Place:
+def _place(element: Any, by_element: ByElement) -> Place:
     return Place(
         xpath=element.xpath,
-        name_zh=element.name_zh,
+        name_zh=_called(element),
         name_en=element.name_en,
         element_id=element.element_id,
         required=element.cardinality.startswith("1") and not element.group_cardinality.startswith("0"),
@@ -157,21 +199,60 @@ def _place(element: Any, by_element: dict[str, list[tuple[str, Any]]]) -> Place:
     )
 
 
-def _everywhere(xpath: str, element_id: str, name: str, by_element: dict[str, list[tuple[str, Any]]]) -> Place:
+def _called(element: Any) -> str:
+    """The name of a place; what is said of the contact bears their name."""
+    name = str(element.name_zh)
+    return f"联系人{name}" if element.xpath.startswith(CONTACT) and "联系人" not in name else name
+
+
+def _beside(document: Any, by_element: ByElement) -> Iterator[Place]:
+    """Places that stand, by the structure of CDA, at or beside declared ones."""
+    for xpath in dict.fromkeys(element.xpath for element in document.elements if element.xpath):
+        for pattern, tail, element_id, names in BESIDE:
+            if re.search(pattern, xpath):
+                path = xpath.rpartition("/")[0] + tail.removeprefix("..") if tail else xpath
+                yield from (_everywhere(path, element_id, name, by_element) for name in names)
+        if ASSISTANT.search(xpath):
+            for role, name in ASSISTANTS:
+                path = ASSISTANT.sub(rf"\1[.//code/@displayName='{role}']\2", xpath)
+                yield _everywhere(path, "DE02.01.039.00", name, by_element)
+
+
+def _everywhere(xpath: str, element_id: str, name: str, by_element: ByElement) -> Place:
     alike = by_element.get(element_id, [])
     fields = tuple((data_set, field) for data_set, field in alike if likeness(name, field.name_zh) > 0.85)
     return Place(xpath, name, name, element_id, False, _compiled(xpath), fields, by_structure=True)
 
 
-def _fields(element: Any, by_element: dict[str, list[tuple[str, Any]]]) -> list[tuple[str, Any]]:
-    """By inner id where it is known; else by the data element where only one field has it, or one of like name."""
+def _fields(element: Any, by_element: ByElement) -> list[tuple[str, Any]]:
+    """By inner id where it is known; else by the data element and a like name; else by the same name."""
     if stated := by_element.get(element.inner_id):
         return stated
-    alike = by_element.get(element.element_id, [])
+    alike = [pair for pair in by_element.get(element.element_id, []) if _is_signed(element, pair[1])]
+    name = _called(element)
+    return _nearest(name, alike, 0.6) or _nearest(name, by_element[EVERY], SAME_NAME) or _fee(name, by_element[EVERY])
+
+
+def _fee(name: str, fields: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Fees go by the last part of their names: 西药费 is 西药类-西药费, 一次性医用材料费-检查用 is 耗材类-检查用一次性医用材料费."""
+    parts = SPACE.sub("", name).split("-")
+    known = {parts[-1], "".join(reversed(parts))}
+    found = [(d, f) for d, f in fields if f.element_id == FEE and f.name_zh.rpartition("-")[2] in known]
+    return found if len({field.identifier for _, field in found}) == 1 else []
+
+
+def _is_signed(element: Any, field: Any) -> bool:
+    """The name of who signs goes into the field of the signature."""
+    signs = "/authenticator" in element.xpath or "/legalAuthenticator" in element.xpath
+    return not (signs and field.element_id == "DE02.01.039.00" and field.name_zh.endswith("患者姓名"))
+
+
+def _nearest(name: str, fields: list[tuple[str, Any]], least: float) -> list[tuple[str, Any]]:
+    """Of each data set the field whose name is likest."""
     found: dict[str, tuple[float, Any]] = {}
-    for data_set, field in alike:
-        score = likeness(element.name_zh, field.name_zh)
-        if score > 0.6 and score > found.get(data_set, (0.0, None))[0]:
+    for data_set, field in fields:
+        score = likeness(name, field.name_zh)
+        if score > least and score > found.get(data_set, (0.0, None))[0]:
             found[data_set] = (score, field)
     return [(data_set, field) for data_set, (_, field) in found.items()]
 

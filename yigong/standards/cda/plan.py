@@ -99,9 +99,11 @@ def _candidates(kind: Kind, data_set: str, field: Any) -> Iterator[Way]:
 
 def _holds(place: Place, field: Any) -> bool:
     """Whether the element at the place can hold the field: points in time hold no words, names and numbers no time."""
-    if "//" in CONDITIONS.sub("", place.xpath):
-        return False  # says where to look, not where to write
+    if "//" in CONDITIONS.sub("", place.xpath) or "@displayName='x'" in place.xpath:
+        return False  # says where to look, not where to write; "x" stands in the facts for a role that they do not name
     tag = place.xpath.rsplit("/", 1)[1].split("[")[0]
+    if tag == "household":
+        return False  # the schema of shared documents gives it an address only
     if tag in ("time", "effectiveTime", "low", "high", "birthTime"):
         return field.type in ("D", "DT")
     return field.type not in ("D", "DT") or tag == "value"

@@ -68,7 +68,7 @@ class Branch:
             inner = None
             if following.__class__ is not Branch:
                 inner = children(node)
-                branches = following(node, inner)
+                branches = following(node, inner)  # type: ignore[operator]
                 if not branches:
                     continue
                 following = branches[0] if len(branches) == 1 else self.join(branches)
@@ -187,12 +187,18 @@ def tables_of(declared: Any, standards: Any) -> Tables:
         made[at].shared = tags[tuple(step.tag for step in steps)] > 1
         made[at].place = made[at].places[0]
         made[at].right = made[at].rights[0] if len(made[at].rights) == 1 else None
-        made[at].free = not (made[at].once or made[at].shared) and all(
-            right is anything for right in made[at].rights
-        )
+        made[at].free = not (made[at].once or made[at].shared) and all(right is anything for right in made[at].rights)
     sections = [(section, section.loinc or section.display) for section in declared.sections]
     unjudged = sum(not place.cardinality for place in declared.elements)
-    return Tables(_branch(slots), made, _requirements(declared, slots), sections, frozenset(name for _, name in sections), unjudged, {path: slots[steps] for path, steps in head.items()})
+    return Tables(
+        _branch(slots),
+        made,
+        _requirements(declared, slots),
+        sections,
+        frozenset(name for _, name in sections),
+        unjudged,
+        {path: slots[steps] for path, steps in head.items()},
+    )
 
 
 def _add(slot: Slot, place: Any, standards: Any) -> None:

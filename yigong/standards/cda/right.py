@@ -138,8 +138,8 @@ def _code(place: Any, codes: Any, kinds: Kinds) -> Right:
 class _Any:
     """Whatever says something."""
 
-    def __contains__(self, text: str | None) -> bool:
-        return bool(text and text.strip())
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and bool(text.strip())
 
 
 def _units(place: Any) -> Container[str | None]:

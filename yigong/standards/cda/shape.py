@@ -29,6 +29,7 @@ ORDERS = {
     )
     for name in names.split()
 }  # fmt: skip
+SIGNED = "S"  # HL7 ParticipationSignature: the records say who signed, and when
 _MOOD = {"moodCode": "EVN"}
 ATTRIBUTES: dict[str, dict[str, str]] = {
     "recordTarget": {"typeCode": "RCT", "contextControlCode": "OP"},
@@ -84,6 +85,10 @@ def complete(root: etree._Element) -> None:
     """Adds the parts that must stand, empty where nothing is known."""
     for node in list(root.iter()):
         _complete(node)
+    for signer in root.iterchildren("legalAuthenticator", "authenticator"):
+        when, code = signer.find("time"), signer.find("signatureCode")
+        if signer.findtext("assignedEntity/assignedPerson/name") and when is not None and when.get("value"):
+            code.set("code", SIGNED)  # type: ignore[union-attr]
 
 
 def _complete(node: etree._Element) -> None:

@@ -124,7 +124,9 @@ def _frames(node: etree._Element) -> bool:
     if parent is None or node.tag in FRAME or parent.tag in ("qualifier", "parentDocument"):
         return True
     if node.tag == "code":
-        return parent.tag not in CODED or _names_an_element(node)
+        above = parent.getparent()
+        tells = parent.tag in CODED or (above is not None and above.tag == "informant")
+        return not tells or _names_an_element(node)
     return parent.tag == "ClinicalDocument" and node.tag in ("id", "code", "effectiveTime")
 
 

@@ -21,6 +21,7 @@ from yigong.standards.cda.shape import add, complete, serialized
 from yigong.standards.cda.values import BLANK, value_of
 
 NO_INFORMATION = "NI"
+ACTS = frozenset(["observation", "procedure", "organizer", "substanceAdministration", "act", "encounter", "household"])
 CATALOGUE, LOINC = "2.16.156.10011.2.2.1", "2.16.840.1.113883.6.1"
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -63,6 +64,7 @@ HEAD = (
     ("id_no", f"/ClinicalDocument/{PATIENT}/patient/id[@root='{ROOT}3']"),
     ("full_name", f"/ClinicalDocument/{PATIENT}/patient/name"),
     ("sex_code", f"/ClinicalDocument/{PATIENT}/patient/administrativeGenderCode"),
+    ("age_years", f"/ClinicalDocument/{PATIENT}/patient/age"),
     ("born_on", f"/ClinicalDocument/{PATIENT}/patient/birthTime"),
     ("admitted_at", "/ClinicalDocument/componentOf/encompassingEncounter/effectiveTime/low"),
     ("discharged_at", "/ClinicalDocument/componentOf/encompassingEncounter/effectiveTime/high"),
@@ -74,7 +76,7 @@ def write_document(code: str, facts: Mapping[str, Any], standards: Any) -> bytes
 
     Raises Refused ``cda_kind_unknown``, ``cda_facts_wrong``.
     """
-    if code not in standards.documents or not code.startswith("C"):
+    if code not in standards.documents or not standards.documents[code].elements:
         raise Refused("cda_kind_unknown", document=code[:20])
     rows, head = facts.get("rows", {}), facts.get("head", {})
     if (
@@ -120,6 +122,8 @@ def written(plan: Plan, rows: Rows, head: Mapping[str, Any], standards: Any) -> 
             node = _at(root, steps_of(xpath))
             if value_of(node) is None:
                 _put(node, xpath.rsplit("/", 1)[1].split("[")[0], text)
+                if name == "age_years":
+                    node.set("unit", "岁")
     for path in ("author", CUSTODIAN, "component/structuredBody"):
         _at(root, tuple(Step(tag, ()) for tag in path.split("/")))
     if head.get("nulls"):
@@ -146,18 +150,16 @@ def _replaces(root: etree._Element, head: Mapping[str, Any]) -> None:
 
 
 def _nulls(root: etree._Element, document: Any) -> None:
-    """``nullFlavor`` NI where an observation is required and the records say nothing."""
+    """``nullFlavor`` NI where something is required and the records say nothing."""
     groups = {(p.section_zh, p.group_zh) for p in document.elements if p.group_zh and _stands(root, p)}
     for place in document.elements:
         optional = place.group_cardinality.startswith("0") and (place.section_zh, place.group_zh) not in groups
-        if (
-            place.cardinality.startswith("1")
-            and place.xpath.endswith("/value")
-            and not optional
-            and not _stands(root, place)
-        ):
+        if place.cardinality.startswith("1") and place.xpath and not optional and not _stands(root, place):
             node = _at(root, steps_of(place.xpath), -1, 0, place.name_zh)
-            node.set("type", place.cda_type or "ST")
+            if node.tag == "value":
+                node.set("type", place.cda_type or "ST")
+            if node.tag in ACTS:
+                continue  # stands for what is in it
             node.set("nullFlavor", NO_INFORMATION)
 
 
@@ -323,6 +325,9 @@ def _at(root: etree._Element, steps: Sequence[Step], line: int = -1, turn: int =
             here = _wrap(here, step, following, mark, name)
         else:
             here = _child(here, step, name)
+    above = here.getparent()
+    if here.tag == "value" and above is not None and above.find("code") is None:
+        add(above, "code").set("displayName", name)  # the facts give no code: the name tells it from its neighbours
     return here
 
 
@@ -337,12 +342,20 @@ def _wrap(here: etree._Element, step: Step, inner: Step, mark: str, name: str) -
     """The wrap that holds the inner step, or a new one."""
     for child in here.iterchildren(step.tag):
         held = next(child.iterchildren(inner.tag), None)
-        if child.get("_mark", "") == mark and held is not None and all(c.holds(held) for c in inner.conditions):
+        if child.get("_mark", "") == mark and held is not None and _is_meant(held, inner, name):
             return child
     child = add(here, step.tag)
     if mark:
         child.set("_mark", mark)
     return child
+
+
+def _is_meant(held: etree._Element, inner: Step, name: str) -> bool:
+    """Whether what a wrap holds answers the step; where the step asks nothing, an observation goes by its name."""
+    if inner.conditions or inner.tag != "observation":
+        return all(condition.holds(held) for condition in inner.conditions)
+    code = held.find("code")
+    return code is None or (code.get("code") is None and code.get("displayName") == name)
 
 
 def _child(here: etree._Element, step: Step, name: str) -> etree._Element:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -33,14 +34,19 @@ class Leaf:
     @property
     def name(self) -> str:
         """The column in which its answer stands."""
-        shown = ", ".join(map(repr, self.facts))
-        if len(shown) > 80:
-            shown = hashlib.blake2b(shown.encode(), digest_size=16).hexdigest()
-        return f"{self.kind}({self.column}; {shown})"
+        return _name(self.kind, self.column, self.facts)
 
     def slow(self) -> pl.Expr:
         """The test as Polars says it."""
         return said(pl.col(self.column), self.kind, self.facts)
+
+
+@lru_cache(maxsize=4096)
+def _name(kind: str, column: str, facts: tuple[Any, ...]) -> str:
+    shown = ", ".join(map(repr, facts))
+    if len(shown) > 80:
+        shown = hashlib.blake2b(shown.encode(), digest_size=16).hexdigest()
+    return f"{kind}({column}; {shown})"
 
 
 def said(x: pl.Expr, kind: str, facts: Sequence[Any]) -> pl.Expr:

@@ -16,6 +16,7 @@ from yigong.standards.cda.form import form_of
 from yigong.standards.cda.frame import frame
 from yigong.standards.cda.header import document_code
 from yigong.standards.cda.paths import Step, steps_of
+from yigong.standards.cda.places import belongs
 from yigong.standards.cda.values import value_of
 
 LOINC = "2.16.840.1.113883.6.1"
@@ -39,12 +40,13 @@ def plain_check(data: bytes, standards: Any) -> Report:
     hits = {p.seq: _standing(root, steps_of(p.xpath)) for p in declared.elements if p.xpath}
     wanted = _wanted(declared, hits)
     findings += _sections(root, declared, wanted)
-    absent = {entry.name for entry in findings if entry.rule == "section_missing"}
+    given = {c.get(name, "") for c in root.iterfind(".//section/code") for name in ("code", "displayName")}
+    absent = [section for section in declared.sections if (section.loinc or section.display) not in given]
     for place in wanted:
         nodes, name = hits[place.seq], (place.name_zh, place.name_en)
         if nodes and not any(map(_says, nodes)):
             findings.append(found("required_blank", nodes[0], name=name))
-        elif not nodes and place.section_zh not in absent:
+        elif not nodes and not any(belongs(place, section) for section in absent):
             findings.append(found("required_missing", _nearest(root, place), name=name))
     findings += _forms(declared, hits, standards)
     unjudged = sum(not place.cardinality for place in declared.elements)
@@ -83,7 +85,7 @@ def _sections(root: etree._Element, declared: Any, wanted: list[Any]) -> Iterato
     for section in declared.sections:
         name = (section.title_zh or section.display, section.title_en or section.display)
         if (section.loinc or section.display) not in given:
-            needed = sum(place.section_zh == section.title_zh for place in wanted)
+            needed = sum(belongs(place, section) for place in wanted)
             rule = "section_missing" if needed else "section_absent"
             yield found(rule, body if body is not None else root, name=name, more=needed)
         for code in codes:

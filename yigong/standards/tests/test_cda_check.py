@@ -11,6 +11,7 @@ from yigong.standards.api import load
 from yigong.standards.cda.agree import is_id_no
 from yigong.standards.cda.check import check_document
 from yigong.standards.cda.checks import CHECKS, Report
+from yigong.standards.cda.write import write_document
 
 
 def _check(text: str) -> Report:
@@ -92,3 +93,12 @@ def test_samples_are_judged() -> None:
         assert report.document_code, path.name
         satisfied, required = satisfied + report.satisfied, required + report.required
     assert satisfied / required > 0.9
+
+
+@pytest.mark.feature("A04")
+def test_a_section_without_a_title_counts_its_own_places_only() -> None:
+    """The treatment plan of C0053 has no Chinese title in the facts: no required place is in it, those of the head are not asked of it."""
+    report = check_document(write_document("C0053", {"head": {}, "rows": {}}, load()), load())
+    said = [f for f in report.findings if f.rule.startswith("section_") and f.name == "TREATMENT PLAN"]
+    assert [(f.rule, f.more) for f in said] == [("section_absent", 0)]
+    assert not any("x" in place.name_zh.lower().split() for d in load().documents.values() for place in d.elements)

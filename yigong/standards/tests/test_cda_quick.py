@@ -16,11 +16,12 @@ from tests.shared import shared
 from yigong.kit.errors import Refused
 from yigong.standards.api import load
 from yigong.standards.cda.check import check_document
+from yigong.standards.cda.places import made_kinds
 from yigong.standards.cda.plan import plan_of, probe
 from yigong.standards.cda.write import write_document
 from yigong.standards.tests.plain_check import plain_check
 
-KINDS = [code for code in load().documents if code.startswith("C")]
+KINDS = [document.code for document in made_kinds(load())]
 ATTRIBUTE = re.compile(r' ([\w:]+)="([^"]*)"')
 WHOLE = re.compile(r"<[^!?/>][^>]*/>|<(\w+)[^>]*>[^<]*</\1>")
 PART = re.compile(r"<(section|entry|component|recordTarget|author|custodian|participant|authenticator)\b")

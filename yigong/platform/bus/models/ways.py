@@ -147,6 +147,7 @@ class Run(models.Model):
     due_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
+    body = models.BinaryField(null=True)  # what a transforming step has made of the message
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=300, blank=True)

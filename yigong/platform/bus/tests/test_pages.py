@@ -13,10 +13,10 @@ from django.urls import reverse
 from yigong.kit import clock
 from yigong.kit.ctx import Purpose, Reach, system
 from yigong.platform.bus import register, routing, runs
-from yigong.platform.bus.models import Delivery, Message, Route, Run, Service, Subscription
+from yigong.platform.bus.models import Delivery, Message, Process, Route, Run, Service, Subscription
 from yigong.platform.bus.tests.ground import HOSPITAL, accept, active, inward, message, outward
 from yigong.platform.bus.worker import process
-from yigong.security.api import make_role, make_user
+from yigong.security.api import make_role, make_user, opaque_id
 from yigong.security.models import Audit
 
 ALL = ("bus.view", "bus.search", "bus.reveal", "bus.replay", "bus.run", "bus.subscribe", "bus.manage")
@@ -291,15 +291,27 @@ def test_numbers_are_found_by_an_index_and_at_declared_places() -> None:
 def test_a_process_is_declared_by_form_and_its_runs_are_steered(ways: Delivery) -> None:
     """Wrong steps are said with their number; the page of a run shows each step; cancelling asks why."""
     browser = signed_in()
-    facts = {"code": "p", "name": "就诊", "is_active": "on"}
-    wrong = browser.post(reverse("bus:process-new"), facts | {"steps": '[{"name": "a", "do": {"endpoint": "nobody"}}]'})
-    assert wrong.status_code == 422
-    assert (
-        browser.post(
-            reverse("bus:process-new"), facts | {"steps": '[{"name": "a", "do": {"endpoint": "his"}}]'}
-        ).status_code
-        == 302
-    )
+    facts = {"code": "p", "name": "就诊", "is_active": "on", "order": "0,1"}
+    facts |= {"s0-name": "告知", "s0-kind": "send", "s0-keep": "id = $.id", "s1-name": "去掉", "s1-kind": "transform"}
+    facts |= {"s0-transformations": '[{"step": "json.build", "fields": {"a": "order"}}]', "s0-attempts": "3"}
+    facts |= {"s1-transformations": '[{"step": "hl7v2.drop", "segments": ["OBR"]}]'}
+    address = reverse("bus:process-new")
+    wrong = browser.post(address, {**facts, "act": "save"})
+    assert wrong.status_code == 422 and "第 1 步“告知”没有选择去向" in wrong.content.decode()
+    bad = browser.post(address, {**facts, "s0-keep": "id", "act": "save"})
+    assert bad.status_code == 422 and "名称 = 位置" in bad.content.decode()
+    moved = browser.post(address, {**facts, "act": "down:0"}).content.decode()
+    assert 'name="order" value="1,0"' in moved and not Process.objects.exists()
+    assert 'name="order" value="0,1,2"' in browser.post(address, {**facts, "act": "add"}).content.decode()
+    assert 'name="order" value="1"' in browser.post(address, {**facts, "act": "remove:0"}).content.decode()
+    facts["s0-target"] = "endpoint:his"
+    tried = browser.post(address, {**facts, "act": "try", "message": opaque_id(ways.message_id)}).content.decode()
+    assert "→ his" in tried and "没有发送" in tried and "P123456" not in tried and not Process.objects.exists()
+    saved = browser.post(address, {**facts, "act": "save"})
+    assert saved.status_code == 302, saved.content.decode()
+    shown = browser.get(reverse("bus:process-edit", args=["p"])).content.decode()
+    assert "id = $.id" in shown and "hl7v2.drop" in shown
+    assert Process.objects.get().steps[0]["attempts"] == 3
     run = runs.begin(system(), "p", key="K", facts={})
     assert browser.post(reverse("bus:run-move", args=[run.pk, "cancel"]), {}).status_code == 422
     browser.post(reverse("bus:run-move", args=[run.pk, "cancel"]), {"reason": "患者取消"})

@@ -12,8 +12,8 @@ import pytest
 from yigong.kit import clock
 from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
-from yigong.platform.bus import runs, turning
-from yigong.platform.bus.models import Message, Run, RunStep
+from yigong.platform.bus import register, runs, turning
+from yigong.platform.bus.models import Endpoint, Message, Run, RunStep
 from yigong.platform.bus.tests.ground import accept, active, inward, message, outward
 from yigong.platform.bus.tests.receivers import Got, HttpReceiver, http_receiver
 
@@ -180,3 +180,82 @@ def test_a_run_waits_for_an_endpoint_whose_breaker_is_open() -> None:
         assert (receiver.got, RunStep.objects.count()) == ([], 0)
         receiver.answer = answering({})
         assert played(run, minutes=3).state == "finished"
+
+
+SENT = {
+    "endpoint": "partner",
+    "steps": [{"step": "json.build", "fields": {"act": "'do'", "step": "'1'", "lab": "lab"}}],
+}
+REPLY = "ORU^R01"
+RICH: list[dict[str, Any]] = [
+    {"name": "急诊跳过预约", "kind": "branch", "do": {"if": "[PV1-2] = 'E'", "to": 3}},
+    {"name": "预约", "do": SENT, "when": "type = 'ORM^O01'"},
+    {"name": "去掉就诊段", "kind": "transform", "do": {"steps": [{"step": "hl7v2.drop", "segments": ["PV1"]}], "keep": {"lab": "OBR-2"}}},
+    {"name": "等结果", "kind": "wait", "do": {"number": "order", "value": "[OBR-2]", "type": REPLY, "hours": 2, "keep": {"lab": "OBR-3"}}},
+    {"name": "告知", "kind": "call", "do": {**{k: v for k, v in SENT.items() if k != "endpoint"}, "service": "tell"}},
+]  # fmt: skip
+
+
+def rich(receiver: HttpReceiver, visit: str) -> Run:
+    """A run of a process with every kind of step, begun by a message of an order."""
+    outward("partner", receiver.url)
+    service = register.move_service(
+        system(), register.save_service(system(), "tell", "1.0", name="告知", kind="http").pk, "publish"
+    )
+    Endpoint.objects.filter(code="partner").update(service=service)
+    runs.save_process(system(), "rich", name="申请到结果", steps=RICH)
+    active("orders", "type = 'ORM^O01'", {"process": "rich"})
+    accept(message("1", kind="ORM^O01", visit=visit))
+    turning.work()
+    return Run.objects.get()
+
+
+@pytest.mark.feature("C16")
+@pytest.mark.parametrize(("visit", "booked"), [("E", False), ("O", True)])
+def test_steps_branch_transform_wait_and_call_a_service(visit: str, booked: bool) -> None:
+    """A branch leaves steps out, a condition too; what a step transforms and keeps the next ones see; the answer ends the waiting."""
+    with http_receiver() as receiver:
+        run = rich(receiver, visit)
+        assert played(run).state == "running"
+        before = dict(run.done.values_list("number", "outcome"))
+        assert before == {0: "done", 1: "done" if booked else "skipped", 2: "done", 3: ""}
+        assert run.body is not None and b"PV1" not in bytes(run.body) and run.facts["lab"] == "A1"
+        accept(message("1", kind=REPLY))
+        assert played(run, minutes=1).state == "finished"
+        assert [json.loads(g.body)["lab"] for g in receiver.got] == ([None, "B1"] if booked else ["B1"])
+
+
+@pytest.mark.feature("C16")
+def test_an_answer_that_does_not_come_in_time_sends_the_run_back() -> None:
+    """When the hours are over the wait is refused with its sentence, and what was done is undone."""
+    with http_receiver() as receiver:
+        run = played(rich(receiver, "E"))
+        run = played(run, minutes=121)
+        assert run.state == "compensated" and run.done.get(number=3).error["code"] == "bus.no_answer"
+        assert not receiver.got
+
+
+@pytest.mark.feature("C16")
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [
+        ({"name": ""}, "bus.step_unnamed"),
+        ({"name": "a", "kind": "pray", "do": {}}, "bus.step_kind"),
+        ({"name": "a", "do": {"steps": []}}, "bus.step_target"),
+        ({"name": "a", "do": {"endpoint": "nowhere"}}, "bus.no_such_endpoint"),
+        ({"name": "a", "kind": "call", "do": {"service": "none"}}, "bus.no_such_service"),
+        ({"name": "a", "kind": "transform", "do": {"steps": [{"step": "x"}]}}, "bus.unknown_step"),
+        ({"name": "a", "kind": "wait", "do": {"number": "shoe", "value": "order"}}, "bus.step_wait"),
+        ({"name": "a", "kind": "branch", "do": {"if": "type = 'A'", "to": 1}}, "bus.step_branch"),
+        ({"name": "a", "kind": "branch", "do": {"if": "type = ", "to": 2}}, "bus.bad_condition"),
+        ({"name": "a", "kind": "wait", "do": {"number": "order", "value": "order"}, "undo": {"endpoint": "x"}}, "bus.step_undo"),
+        ({"name": "a", "do": {"endpoint": "x"}, "attempts": 0}, "bus.step_attempts"),
+        ({"name": "a", "do": {"endpoint": "x", "colour": "red"}}, "bus.step_parts"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_step_is_refused_by_name(step: dict[str, Any], code: str) -> None:
+    """Each fault has its own code, with the number of the step."""
+    with pytest.raises(Refused) as refused:
+        runs.save_process(system(), "bad", name="坏", steps=[step])
+    assert refused.value.code == code
+    assert 1 in (refused.value.facts.get("number"), refused.value.facts.get("in_step"))

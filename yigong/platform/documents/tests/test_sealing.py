@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from yigong.kit.errors import Refused
+from yigong.platform.documents.enveloping import copy, sign
+from yigong.platform.documents.enveloping import holds as carried
 from yigong.platform.documents.sealing import Seal, holds, key_of, seal
 
 ORG = "100000001X"
@@ -28,6 +31,25 @@ def test_a_signature_holds_for_its_bytes_only(data: bytes, at: int) -> None:
     assert not holds(data, made._replace(public_key=other.public_key))
     assert not holds(data, made._replace(public_key=other.public_key, key_id=other.key_id))
     assert not holds(data, Seal(made.key_id, made.public_key, "no base64!"))
+
+
+@pytest.mark.feature("A04")
+def test_a_copy_carries_its_signature(tmp_path: Path) -> None:
+    """The copy proves itself without the platform; a changed name, another key or digest, a lost signature do not."""
+    document = '<?xml version="1.0" encoding="UTF-8"?>\n<ClinicalDocument xmlns="urn:hl7-org:v3"><title>检验 &amp; 报告</title></ClinicalDocument>'.encode()
+    key = key_of(tmp_path, ORG)
+    proof = seal(key, document)
+    signed = copy(document, proof.public_key, sign(key, document))
+    assert carried(signed) == proof.key_id
+    assert carried(signed.replace("检验".encode(), "检查".encode())) is None
+    assert carried(signed.replace(b"#sha256", b"#sha384")) is None
+    assert carried(document) is None
+    other = seal(key_of(tmp_path / "other", ORG), document)
+    assert carried(copy(document, other.public_key, sign(key, document))) is None
+    root = etree.fromstring(signed)
+    assert root[-1].tag == "{http://www.w3.org/2000/09/xmldsig#}Signature"
+    root.remove(root[-1])
+    assert etree.tostring(root, method="c14n") == etree.tostring(etree.fromstring(document), method="c14n")
 
 
 def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:

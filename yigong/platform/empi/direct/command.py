@@ -39,8 +39,11 @@ def database_url() -> str:
 
 def warm() -> None:
     """Load what the first question would load, and let the collector leave it alone."""
+    from yigong.platform.empi.direct.door import bearer
+
     asked = alike.question({"full_name": "王秀兰", "born_on": "1959-03-14"}, model())
     alike.scores(asked, [asked.facts], model(), (10.0, 2.0))
+    bearer()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

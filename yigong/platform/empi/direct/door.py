@@ -84,7 +84,7 @@ class Door:
         return {**kept[2], "request_id": request_id[:40] or new_request_id(), "address": address}
 
     async def _ask_about(self, token: str) -> tuple[float, Ctx | None, dict[str, Any]]:
-        found = await asyncio.to_thread(_asked_once, _bearer(), token)
+        found = await asyncio.to_thread(_asked_once, bearer(), token)
         left = min(KNOWN_SECONDS, found[1] - time.time()) if found else 0.0
         ctx = found[0] if found and left > 0 and found[0].may("empi.lookup") else None
         row = {**who(ctx), "reach": ctx.reach.value, "org_codes": ",".join(ctx.orgs)} if ctx else {}
@@ -186,6 +186,6 @@ def _asked_once(call: Callable[..., Any], *arguments: Any) -> Any:
         close_old_connections()
 
 
-def _bearer() -> Any:
+def bearer() -> Any:
     module, _, name = settings.BEARERS.partition(":")
     return getattr(importlib.import_module(module), name)

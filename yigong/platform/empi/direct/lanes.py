@@ -13,6 +13,8 @@ import psycopg
 log = logging.getLogger("yigong.lookup")
 #: questions carried by one statement at most
 TOGETHER = 64
+#: from so many questions that wait, a second connection helps; fewer are cheaper to carry together by the next statement
+CROWD = 12
 #: questions that may wait in one lane; more are sent away at once instead of late
 WAITING = 2000
 
@@ -29,8 +31,8 @@ class Lane:
     def __init__(self, url: str, carry: Carry, connections: int) -> None:
         self._url, self._carry = url, carry
         self._waiting: deque[tuple[Any, asyncio.Future[Any]]] = deque()
-        self._more = asyncio.Semaphore(0)
-        self._workers = [asyncio.create_task(self._work()) for _ in range(connections)]
+        self._some, self._crowd = asyncio.Event(), asyncio.Event()
+        self._workers = [asyncio.create_task(self._work(helps=n > 0)) for n in range(connections)]
 
     def ask(self, question: Any) -> asyncio.Future[Any]:
         """The answer, when the statement that carried the question has been committed. Raises Full."""
@@ -38,7 +40,9 @@ class Lane:
             raise Full
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        self._more.release()
+        self._some.set()
+        if len(self._waiting) >= CROWD:
+            self._crowd.set()
         return future
 
     async def close(self) -> None:
@@ -47,12 +51,16 @@ class Lane:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
 
-    async def _work(self) -> None:
+    async def _work(self, *, helps: bool) -> None:
+        called = self._crowd if helps else self._some
         connection: psycopg.AsyncConnection[Any] | None = None
         try:
             while True:
-                await self._more.acquire()
+                await called.wait()
+                called.clear()
                 taken = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+                if self._waiting and not helps:
+                    called.set()
                 if taken:
                     connection = await self._serve(connection, taken)
         finally:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from yigong.kit.ctx import system
 from yigong.platform.empi import api
 from yigong.platform.empi.models import Person, Registration
-from yigong.platform.empi.shown import PERSON_STATES
+from yigong.platform.empi.shown_words import PERSON_STATES
 from yigong.platform.empi.tests.test_joining import BARE, ZHAO
 from yigong.platform.empi.tests.test_pages import clerk, text
 from yigong.platform.empi.tests.test_register import rows

@@ -9,7 +9,6 @@ from django.db.models import F, Value
 from django.db.models.functions import Coalesce
 
 from yigong.edge import api as edge
-from yigong.edge.mapping.api import standard_rows
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.account import counted
@@ -17,6 +16,7 @@ from yigong.platform.exchange.batch import RawBatch, StandardBatch
 from yigong.platform.exchange.edge import inbound, orders
 from yigong.platform.exchange.edge.models import Bundle, Run
 from yigong.platform.exchange.models import BatchRun, Feed, Finding, Job, Tally
+from yigong.platform.exchange.readers.edge import mapped
 
 
 def head_of(found: Bundle) -> edge.Head:
@@ -32,8 +32,7 @@ def batch(feed: Feed, found: Bundle, head: edge.Head) -> RawBatch | StandardBatc
     plan = orders.compiled(feed, feed.mappings.filter(version=head.mapping).first())
     if plan is None:
         raise Refused("edge.mapping_elsewhere")
-    rows = standard_rows(plan, frame, feed.org_code)
-    return StandardBatch(plan.data_set, rows, plan.registrations(rows), place=head.place, leads=plan.leads)
+    return mapped(plan, frame, feed.org_code, head.place)
 
 
 def account(feed: Feed, job: Job, bundles: Sequence[Bundle], heads: Sequence[edge.Head]) -> None:

@@ -299,3 +299,41 @@ def test_every_event_opens() -> None:
         "2026-03-10 09:00",
         "门诊楼 诊室3",
     )
+
+
+@pytest.mark.feature("C14")
+def test_a_report_of_imaging_is_an_examination() -> None:
+    """OBR-24 names radiology: one examination with findings and impression, no laboratory rows; blood beside it stays laboratory."""
+    imaging = (
+        "OBR|1|A9|R9|CTCHEST^胸部CT平扫^L|||20260301090000|||||||||001^王^医师||||||20260301100000||CT|F",
+        "OBX|1|TX|FIND^所见^L||右肺上叶见结节影||||||F",
+        "OBX|2|TX|IMP^结论^L||右肺上叶结节，建议随访||||||F",
+    )
+    blood = (
+        "OBR|2|A8|R8|XCG^血常规^L|||20260301090000|||||||||||||||20260301100000||LAB|F",
+        "OBX|1|NM|WBC^白细胞^L||6.1|10*9/L|||||F",
+    )
+    assert _carry(_message("ORU^R01", OUTPATIENT, *imaging, *blood)) == ["loaded"]
+    told = _rows(
+        "select examination_category, examination_report_objective_findings, examination_report_subjective_impression, "
+        "examination_report_no, extra->>'item_name' from records_examination_record"
+    )
+    assert told == [("CT", "右肺上叶见结节影", "右肺上叶结节，建议随访", "R9", "胸部CT平扫")]
+    assert _rows("select laboratory_test_item_code from records_laboratory_test_record") == [("WBC",)]
+
+
+@pytest.mark.feature("C14")
+def test_vaccines_that_were_given_become_records() -> None:
+    """VXU: the vaccine with lot, maker, place and dose; a refused one is none; D takes the first back."""
+    given = (
+        "ORC|RE||F1",
+        "RXA|0|1|20260228||HEPB^乙肝疫苗^CVX|0.5|mL|||77^李^护士|^^^东山卫生院||||L2026A|20270101|BIO^北京生物^MVX|||CP|A",
+        "RXR|IM^肌内注射|LA^左上臂",
+    )
+    refused = ("ORC|RE||F2", "RXA|0|1|20260228||FLU^流感疫苗^CVX|999||||||||||||||RE|A")
+    assert _carry(_message("VXU^V04", *given, *refused)) == ["loaded"]
+    sql = "select vaccine_name_code, vaccinated_on::text, vaccine_lot_no, vaccination_unit_name, vaccinator_name, extra->>'vaccine_name', extra->>'接种部位' from records_vaccination_2009"
+    assert _rows(sql) == [("HEPB", "2026-02-28", "L2026A", "东山卫生院", "李护士", "乙肝疫苗", "左上臂")]
+    back = given[1][: -len("|A")] + "|D"
+    assert _carry(_message("VXU^V04", given[0], back, sent="20260302083000")) == ["loaded"]
+    assert _rows(sql) == []

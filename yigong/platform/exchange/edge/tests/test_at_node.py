@@ -11,10 +11,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from django.db import connection
 
 from yigong.edge import wire
 from yigong.kit.errors import Refused
-from yigong.platform.exchange import account
+from yigong.platform.exchange import account, stages
 from yigong.platform.exchange.edge import orders
 from yigong.platform.exchange.edge.models import Assignment, Bundle, Configuration, Run
 from yigong.platform.exchange.edge.tests import place
@@ -157,3 +158,45 @@ def test_counts_that_are_none_are_refused(counts: dict[str, Any]) -> None:
     with pytest.raises(Refused):
         wire.open_bundle(wire.bundle(head, packed))
     assert io.BytesIO(packed).read() == packed
+
+
+@pytest.mark.feature("C07", "G33")
+def test_a_row_mapped_at_the_node_is_mended_and_sent_again(tmp_path: Path, live_server: Any) -> None:
+    """What a node mapped and the centre turned away waits under the standard's names, is mended there and goes in; nothing else."""
+    from yigong.platform.exchange import quarantine, services
+
+    with pytest.MonkeyPatch.context() as patch:  # the centre has a rule that the node's orders do not know yet
+        patch.setattr(stages, "quality_findings", _no_creatinine)
+        feed, _heads, _sent = carried(tmp_path, live_server.url, "map")
+        waiting = Quarantined.objects.filter(rule="TEST-1").order_by("id")
+        assert (waiting.count(), Job.objects.get(feed=feed).loaded) == (60, 60)
+        first, second = waiting[:2]
+        assert first.raw["laboratory_test_item_code"] == "CREA" and first.place
+        services.resend(place.CLERK, [second.pk])
+        second.refresh_from_db()
+        assert (second.state, waiting.count()) == ("waiting", 60)
+        quarantine.mend(place.CLERK, first.pk, {**first.raw, "laboratory_test_item_code": "UREA"})
+        services.resend(place.CLERK, [first.pk])
+    first.refresh_from_db()
+    assert first.state == "resent"
+    key = first.raw["source_key"]
+    found = _stored(key)
+    assert found["laboratory_test_item_code"] == "UREA" and found["org_code"] == lab.HOSPITAL
+    services.resend(place.CLERK, list(waiting.exclude(pk=first.pk).values_list("pk", flat=True)))
+    assert not waiting.exclude(state="resent").exists()
+    assert _stored(second.raw["source_key"])["event_at"] is not None
+
+
+def _stored(key: str) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute("select * from records_laboratory_test_record where source_key = %s", [key])
+        names = [c.name for c in cursor.description or ()]
+        return dict(zip(names, cursor.fetchone(), strict=True))
+
+
+def _no_creatinine(_data_set: str, frame: pl.DataFrame) -> pl.DataFrame:
+    from yigong.edge.mapping.findings import found
+    from yigong.edge.mapping.rows import Reason
+
+    item = frame.get_column("laboratory_test_item_code")
+    return found(Reason("TEST-1", "laboratory_test_item_code", "不收", "not taken"), item == "CREA", item)

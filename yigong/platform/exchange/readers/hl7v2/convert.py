@@ -12,7 +12,7 @@ from yigong.kit.hl7v2.charset import Decoded, decode
 from yigong.kit.hl7v2.parse import Message, NotHl7
 from yigong.platform.exchange.batch import DocumentFacts, MergeFacts
 from yigong.platform.exchange.readers.gather import Gathered, Source, id_type
-from yigong.platform.exchange.readers.hl7v2 import appointments, carrying, orders, stays, texts
+from yigong.platform.exchange.readers.hl7v2 import appointments, carrying, imaging, orders, stays, texts, vaccinations
 from yigong.platform.exchange.readers.hl7v2.facts import (
     Line,
     Person,
@@ -20,6 +20,8 @@ from yigong.platform.exchange.readers.hl7v2.facts import (
     Visit,
     at,
     person_of,
+    report_key,
+    reports_of,
     results_of,
     visit_of,
 )
@@ -68,10 +70,12 @@ def _carry(taken: Taken) -> None:
     elif kind in MERGES:
         _merge(taken)
     elif kind in RESULTS:
-        lines = list(results_of(taken.message, taken.person, taken.visit, taken.troubles))
+        lines = list(_results(taken))
         if not lines:
             raise Refused("hl7_no_results")
         _rows(taken, taken.gatherings.following, lines)
+    elif kind in vaccinations.KINDS:
+        _rows(taken, taken.gatherings.following, vaccinations.lines_of(taken.message, taken.person, taken.troubles))
     elif kind in orders.KINDS:
         carrying.take_orders(taken)
     elif kind in appointments.KINDS:
@@ -80,6 +84,18 @@ def _carry(taken: Taken) -> None:
         carrying.take_document(taken)
     else:
         _rows(taken, taken.gatherings.following, [])
+
+
+def _results(taken: Taken) -> Iterable[Line]:
+    """Laboratory rows, and of imaging the report as a whole."""
+    message, person, visit, troubles = taken.message, taken.person, taken.visit, taken.troubles
+    for number, report in enumerate(reports_of(message), start=1):
+        obr, observations, _ = report
+        if imaging.is_imaging(obr):
+            key = report_key(message, obr, number)
+            yield imaging.line_of(message, obr, observations, key, person, visit, troubles)
+        else:
+            yield from results_of(message, number, report, person, visit, troubles)
 
 
 def _rows(taken: Taken, gathered: Gathered, lines: Iterable[Line]) -> None:
@@ -177,4 +193,4 @@ def _registration(message: Message, person: Person, source: Source, sent: dateti
 
 #: signs of a fact that a registration takes over
 LONGEST = 500
-USED = RESULTS | LEADING | orders.KINDS | appointments.KINDS | texts.KINDS
+USED = RESULTS | LEADING | orders.KINDS | appointments.KINDS | texts.KINDS | vaccinations.KINDS

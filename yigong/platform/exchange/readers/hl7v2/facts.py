@@ -186,20 +186,32 @@ def visit_of(message: Message, troubles: list[Trouble]) -> Visit:
     )
 
 
-def results_of(message: Message, person: Person, visit: Visit, troubles: list[Trouble]) -> Iterator[Line]:
-    """One laboratory row for each OBX under its OBR."""
-    for number, (obr, observations, specimen) in enumerate(_reports(message), start=1):
-        shared = _report(message, obr, specimen, person, visit, troubles)
-        report = obr.value(3) or obr.value(2) or message.get("ORC-3") or f"{message.get('MSH-10')}-{number}"
-        seen: Counter[str] = Counter()
-        for obx in observations:
-            item = "|".join(part for part in (report, obx.value(3) or obx.value(3, 2), obx.value(4)) if part)
-            seen[item] += 1
-            key = item if seen[item] == 1 else f"{item}|{seen[item]}"
-            yield _result(obx, key, report, shared, troubles)
+def results_of(
+    message: Message, number: int, report: Report, person: Person, visit: Visit, troubles: list[Trouble]
+) -> Iterator[Line]:
+    """One laboratory row for each OBX of a report."""
+    obr, observations, specimen = report
+    shared = _report(message, obr, specimen, person, visit, troubles)
+    key_of_report = report_key(message, obr, number)
+    seen: Counter[str] = Counter()
+    for obx in observations:
+        item = "|".join(part for part in (key_of_report, obx.value(3) or obx.value(3, 2), obx.value(4)) if part)
+        seen[item] += 1
+        key = item if seen[item] == 1 else f"{item}|{seen[item]}"
+        yield _result(obx, key, key_of_report, shared, troubles)
 
 
-def _reports(message: Message) -> Iterator[tuple[Segment, list[Segment], Segment | None]]:
+def report_key(message: Message, obr: Segment, number: int) -> str:
+    """The number of a report: the filler's, the placer's, else that of the message."""
+    return obr.value(3) or obr.value(2) or message.get("ORC-3") or f"{message.get('MSH-10')}-{number}"
+
+
+#: OBR, its OBX, its SPM
+Report = tuple[Segment, list[Segment], Segment | None]
+
+
+def reports_of(message: Message) -> Iterator[Report]:
+    """Every OBR of a message with what belongs to it."""
     obr: Segment | None = None
     observations: list[Segment] = []
     specimen: Segment | None = None
@@ -244,21 +256,22 @@ def _report(
         "laboratory_test_report_on": reported.date().isoformat() if reported else "",
         "specimen_collected_at": sampled.isoformat() if sampled else "",
         "specimen_received_at": received.isoformat() if received else "",
-        "specimen_category": _named(specimen, 4) if specimen else obr.value(15),
+        "specimen_category": named(specimen, 4) if specimen else obr.value(15),
         "laboratory_test_specimen_no": specimen.value(2) if specimen else "",
-        "reporting_physician_signature": _person(obr, 32),
-        "laboratory_technician_signature": _person(obr, 34),
+        "reporting_physician_signature": person_in(obr, 32),
+        "laboratory_technician_signature": person_in(obr, 34),
         "diagnosis_code": message.get("DG1-3"),
     }
     line.extra = {"panel_name": obr.value(4, 2) or obr.value(4), "申请医师": name_of(obr, 16, family=2)}
     return line
 
 
-def _named(segment: Segment, number: int) -> str:
+def named(segment: Segment, number: int) -> str:
+    """The name of a code, else the code."""
     return segment.value(number, 2) or segment.value(number)
 
 
-def _person(segment: Segment, number: int) -> str:
+def person_in(segment: Segment, number: int) -> str:
     """A name inside a composite whose first component is itself a name with sub-components."""
     whole = [segment.value(number, 1, 1, sub) for sub in (2, 3)]
     joined = ("" if any(CHINESE.search(w) for w in whole) else " ").join(w for w in whole if w)
@@ -270,19 +283,19 @@ def _result(obx: Segment, key: str, report: str, shared: Line, troubles: list[Tr
     values = dict(shared.values)
     values["laboratory_test_item_code"] = obx.value(3) or obx.value(3, 2)
     values["laboratory_test_on"] = observed.date().isoformat() if observed else ""
-    values["laboratory_test_method_name"] = _named(obx, 17)
+    values["laboratory_test_method_name"] = named(obx, 17)
     values["laboratory_test_quantitative_result_unit"] = obx.value(6)
     number, words = result_of(obx)
     values["laboratory_test_quantitative_result"], values["laboratory_test_report_result"] = number, words
     extra = {
         **shared.extra,
-        "item_name": _named(obx, 3),
+        "item_name": named(obx, 3),
         "reference_range": obx.value(7).replace("_", "-"),
         "abnormal_flag": obx.value(8),
         "结果状态": obx.value(11),
     }
     event_at = shared.event_at or observed
-    return Line("laboratory_test_record", key, report, event_at, _given(values), _given(extra))
+    return Line("laboratory_test_record", key, report, event_at, given(values), given(extra))
 
 
 def result_of(obx: Segment) -> tuple[str, str]:
@@ -306,5 +319,6 @@ def _coded(obx: Segment, raw: str) -> str:
     return _part(parts, 2) or _part(parts, 9) or _part(parts, 1)
 
 
-def _given(facts: dict[str, Any]) -> dict[str, Any]:
+def given(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts that say something."""
     return {name: value for name, value in facts.items() if value not in ("", None)}
