@@ -23,7 +23,11 @@ node_modules/.ready: package.json package-lock.json .venv/.ready
 	.venv/bin/python -m yigong.portal.assets
 	@touch $@
 
-setup: .venv/.ready node_modules/.ready ## environment and browser assets
+.local/.rules-ready: yigong/standards/quality/machine.py .venv/.ready
+	@.venv/bin/python -m yigong.standards.quality.warm
+	@touch $@
+
+setup: .venv/.ready node_modules/.ready .local/.rules-ready ## environment and browser assets
 	@.venv/bin/python -m yigong.portal.messages compile
 	@.venv/bin/python -m yigong.platform.empi.engine.warm
 	@.venv/bin/python -c 'from yigong.platform.empi.engine import kernels; kernels.prepare()'
