@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from django.conf import settings
 
 from yigong.demo import illness, people, world
 from yigong.kit.ctx import Ctx
@@ -20,9 +18,7 @@ from yigong.security.roles import install_roles
 
 
 def register_world(ctx: Ctx) -> dict[str, int]:
-    """Register divisions, institutions and staff, and lay the county's map down; how many of each."""
-    if not Path(settings.COUNTY_MAP).exists():  # an installation's own map stays
-        shutil.copyfile(world.DATA / "county.geojson", settings.COUNTY_MAP)
+    """Register divisions, institutions and staff; how many of each."""
     return {
         "divisions": registry.save_divisions(ctx, divisions()),
         "institutions": registry.save_institutions(ctx, institutions()),

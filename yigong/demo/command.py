@@ -41,10 +41,10 @@ def main(arguments: list[str]) -> int:
     if state.residents and loading.is_loaded() and not state.is_for(options.residents, options.seed):
         console.print(OTHER_COUNTY.format(state.residents, state.seed))
         return 2
-    if not state.residents or not loading.is_loaded():
-        state = _load(folder, options.residents, options.seed)
     arrival.put_map(Path(settings.COUNTY_MAP))
     bus.gather()
+    if not state.residents or not loading.is_loaded():
+        state = _load(folder, options.residents, options.seed)
     logins = arrival.make_users(folder)
     report.show(console, logins, serving=not options.once)
     if options.once:
@@ -92,7 +92,6 @@ def _load(folder: Path, residents: int, seed: int) -> State:
         if referrals.make(made):
             past_referrals.make(made, residents, seed)
     with _step("服务总线：服务、订阅、路由、编排与近日消息"):
-        bus.gather()
         busways.make(actor, made, sources)
     with _step("签发共享文档"):
         issuing.make(actor)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from yigong.demo import world
 from yigong.kit.ctx import Ctx
-from yigong.kit.errors import Refused
 from yigong.platform.documents import api as documents
 from yigong.platform.empi import api as empi
 from yigong.platform.records import api as records
@@ -38,13 +37,10 @@ def _cast(ctx: Ctx) -> list[int]:
 
 
 def _issued(ctx: Ctx, person_id: int, event_id: int, code: str) -> bool:
-    """Whether there is such a document now; one with errors is refused here as everywhere, and another event is tried."""
-    if documents.compose(ctx, person_id, event_id, code).before is not None:
-        return True
-    try:
+    """Whether there is such a document now; one with errors may not be issued, and another event is tried."""
+    draft = documents.compose(ctx, person_id, event_id, code)
+    if draft.before is None:
+        if draft.report.count("error"):
+            return False
         documents.issue(ctx, person_id, event_id, code)
-    except Refused as refused:
-        if refused.code != "documents.has_errors":
-            raise
-        return False
     return True
