@@ -10,6 +10,7 @@ from django.db.models import F
 
 from yigong.kit.clock import now
 from yigong.outbox.api import say
+from yigong.platform.exchange.counting import Counted
 from yigong.platform.exchange.events import OrgCount, RecordsLoaded
 from yigong.platform.exchange.models import BatchRun, Feed, Finding, Job, Tally
 from yigong.platform.exchange.stages import Prepared, Rejected
@@ -19,7 +20,7 @@ SAMPLES = 20
 
 
 @dataclass(slots=True)
-class Totals:
+class Totals(Counted):
     """Rows by what became of them, summed over batches."""
 
     read: int = 0
@@ -29,16 +30,6 @@ class Totals:
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
-
-    @property
-    def loaded(self) -> int:
-        """Rows that are in the records now."""
-        return self.inserted + self.updated + self.unchanged
-
-    @property
-    def balances(self) -> bool:
-        """账平."""
-        return self.read == self.filtered + self.rejected + self.loaded + self.deleted
 
     def add(self, other: Totals) -> None:
         """Add the rows of another batch."""

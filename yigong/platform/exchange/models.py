@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from yigong.platform.exchange.counting import Counted
+
 
 class FeedState(models.TextChoices):
     """How a feed stands; the colour of its node on the map."""
@@ -27,7 +29,7 @@ class RowState(models.TextChoices):
     DISCARDED = "discarded", _("已弃用")
 
 
-class Counts(models.Model):
+class Counts(Counted, models.Model):
     """Rows by what became of them: read = filtered + rejected + inserted + updated + unchanged + deleted."""
 
     read = models.BigIntegerField(default=0)
@@ -40,16 +42,6 @@ class Counts(models.Model):
 
     class Meta:
         abstract = True
-
-    @property
-    def loaded(self) -> int:
-        """Rows that are in the records now."""
-        return self.inserted + self.updated + self.unchanged
-
-    @property
-    def balances(self) -> bool:
-        """账平: nothing is missing and nothing appeared from nowhere."""
-        return self.read == self.filtered + self.rejected + self.loaded + self.deleted
 
 
 class Feed(models.Model):

@@ -12,13 +12,14 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from yigong.kit.clock import COUNTY_ZONE, now
 from yigong.kit.ctx import Ctx, Reach
 from yigong.kit.errors import Refused
+from yigong.platform.exchange.counting import Counted
 from yigong.platform.exchange.models import Counts, Feed, FeedState, Finding, Job, Quarantined, RowState, Tally
 
 COUNTS = ("read", "filtered", "rejected", "inserted", "updated", "unchanged", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Account(Counted):
     """One line of a reconciliation: read = filtered + rejected + loaded + deleted."""
 
     name: str
@@ -29,16 +30,6 @@ class Account:
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
-
-    @property
-    def loaded(self) -> int:
-        """Rows that are in the records."""
-        return self.inserted + self.updated + self.unchanged
-
-    @property
-    def balances(self) -> bool:
-        """账平."""
-        return self.read == self.filtered + self.rejected + self.loaded + self.deleted
 
 
 def feeds(ctx: Ctx) -> QuerySet[Feed]:
