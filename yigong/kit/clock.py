@@ -22,6 +22,11 @@ def today() -> date:
     return now().astimezone(COUNTY_ZONE).date()
 
 
+def years_between(earlier: date, later: date) -> int:
+    """Completed years from one day to the other; below zero when the other comes first."""
+    return later.year - earlier.year - ((later.month, later.day) < (earlier.month, earlier.day))
+
+
 @contextmanager
 def fixed(moment: datetime) -> Iterator[None]:
     """Let the clock stand at *moment* (aware)."""

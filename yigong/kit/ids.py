@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import uuid
 from functools import lru_cache
 
@@ -13,21 +14,16 @@ _HALF = (1 << 32) - 1
 
 
 class _Rounds:
-    """The rounds under one key: HMAC-SHA-256 of the round's number and a half, with all begun beforehand that can be."""
+    """The rounds under one key: HMAC-SHA-256 of the round's number and a half, begun beforehand as far as can be."""
 
     def __init__(self, key: str) -> None:
-        block = hashlib.sha256(key.encode()).digest().ljust(64, b"\0")
-        inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
-        self._inner = [inner.copy() for _ in range(_ROUNDS)]
-        for turn, begun in enumerate(self._inner):
-            begun.update(bytes([turn]))
+        secret = hashlib.sha256(key.encode()).digest()
+        self._begun = [hmac.new(secret, bytes([turn]), "sha256") for turn in range(_ROUNDS)]
 
     def __call__(self, turn: int, half: int) -> int:
-        inner, outer = self._inner[turn].copy(), self._outer.copy()
-        inner.update(half.to_bytes(4, "big"))
-        outer.update(inner.digest())
-        return int.from_bytes(outer.digest()[:4], "big")
+        mac = self._begun[turn].copy()
+        mac.update(half.to_bytes(4, "big"))
+        return int.from_bytes(mac.digest()[:4], "big")
 
 
 @lru_cache(maxsize=4)

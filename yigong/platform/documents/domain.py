@@ -10,6 +10,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from yigong.kit.clock import years_between
 from yigong.standards.cda.names import likeness
 from yigong.standards.cda.write import said
 
@@ -65,7 +66,7 @@ def gather(document: Any, rows: Rows, standards: Any) -> Gathered:
 
 def age(born_on: date, on: date) -> int | None:
     """Full years on a day; None before birth."""
-    years = on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
+    years = years_between(born_on, on)
     return years if years >= 0 else None
 
 

@@ -57,9 +57,8 @@ def holds(data: bytes) -> str | None:
         root.remove(signature)
         if told is None or not isinstance(key, Ed25519PublicKey):
             return None
-        if _canonical(told) != _canonical(
-            _signed_info(root)
-        ):  # algorithms, transforms and digest, all as we write them
+        is_as_we_write = _canonical(told) == _canonical(_signed_info(root))  # algorithms, transforms and digest
+        if not is_as_we_write:
             return None
         key.verify(base64.b64decode(value), _canonical(told))
     except (InvalidSignature, ValueError, etree.XMLSyntaxError):

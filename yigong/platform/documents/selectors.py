@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.kit.moments import CHINA
 from yigong.platform.documents import domain, enveloping, sealing
 from yigong.platform.documents.models import IssuedDocument
 from yigong.platform.empi import api as empi
@@ -128,7 +128,7 @@ def _head(ctx: Ctx, person_id: int, event: records.Event, gathered: domain.Gathe
     """Person, institution, author and encounter; the person as the institution itself knows them."""
     known = {r.id: r for r in empi.registrations(ctx, person_id)}[event.registration_id]
     institution = registry.institution(event.org_code)
-    on = (gathered.at or event.event_at).astimezone(CHINA).date()
+    on = (gathered.at or event.event_at).astimezone(COUNTY_ZONE).date()
     inpatient = event.kind in ("inpatient", "surgery", "birth", "order")
     head = {
         "authored_at": gathered.at or event.event_at,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from yigong.kit.clock import years_between
+
 #: years between a parent and a child at least
 GENERATION = 16
 _NEWBORN = re.compile(r"^(.+?)之[大小长次]?[子女婴]")
@@ -53,11 +55,6 @@ def tree(members: Sequence[Soul]) -> Tree:
             rows.append([member])
     ties = [tie for one in members for other in members if one is not other and (tie := _tie(one, other))]
     return Tree(rows, [m for m in members if not m.born_on], ties)
-
-
-def years_between(earlier: date, later: date) -> int:
-    """Completed years from one day to the other."""
-    return later.year - earlier.year - ((later.month, later.day) < (earlier.month, earlier.day))
 
 
 def _tie(one: Soul, other: Soul) -> Tie | None:

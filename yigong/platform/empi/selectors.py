@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from yigong.kit.clock import today
+from yigong.kit.clock import today, years_between
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.security.api import persons_in_reach
@@ -128,10 +128,7 @@ class Page:
 
 def years(born: date | None) -> int | None:
     """Completed years of life today."""
-    if born is None:
-        return None
-    now = today()
-    return now.year - born.year - ((now.month, now.day) < (born.month, born.day))
+    return None if born is None else years_between(born, today())
 
 
 def golden(ctx: Ctx, person_id: int) -> GoldenPerson:
