@@ -134,12 +134,15 @@ def guard(route: Route, new: Version, accepted: str) -> int:
     Called in the transaction that saves the version. Raises Refused bus.golden_differs.
     """
     pinned = list(route.golden.select_for_update().order_by("name"))
-    broken = {d.golden for d in _of_golden(pinned, new)}
-    if broken and not accepted.strip():
-        raise Refused("bus.golden_differs", names=sorted(broken)[:10], count=len(broken))
-    changed = [g for g in pinned if g.name in broken]
-    outcomes = shadow.made([new], [Recorded(bytes(g.raw), g.facts) for g in changed])
-    for one, (after,) in zip(changed, outcomes, strict=True):
+    outcomes = shadow.made([new], [Recorded(bytes(g.raw), g.facts) for g in pinned])
+    changed = [
+        (g, after)
+        for g, (after,) in zip(pinned, outcomes, strict=True)
+        if shadow.differences(shadow.opened(g.expected), after)
+    ]
+    if changed and not accepted.strip():
+        raise Refused("bus.golden_differs", names=[g.name for g, _after in changed[:10]], count=len(changed))
+    for one, after in changed:
         one.expected = shadow.kept(after)
         one.save(update_fields=["expected"])
     return len(changed)
