@@ -64,7 +64,7 @@ def steps_of(rows: Iterable[Row], options: Mapping[str, Sequence[str]]) -> list[
             elif name == CODES:
                 found.append({"step": name, "field": row.path, **_table(row.value)})
             else:
-                found.append({"step": name, **{o: row.value for o in options.get(name, ())[:1]}})
+                found.append({"step": name, **dict.fromkeys(options.get(name, ())[:1], row.value)})
     return found
 
 
@@ -73,7 +73,8 @@ def _table(said: str) -> dict[str, Any]:
     codes = {k: v for k, v in pairs if k not in (REST, "")}
     sets = [v for k, v in pairs if not k]
     table: dict[str, Any] = {"value_set": sets[0]} if sets else {"codes": codes}
-    return table | {"otherwise": v for k, v in pairs if k == REST}
+    rest = [v for k, v in pairs if k == REST]
+    return table | ({"otherwise": rest[-1]} if rest else {})
 
 
 def faults(rows: Sequence[Row], options: Mapping[str, Sequence[str]]) -> list[tuple[int, str]]:

@@ -32,7 +32,11 @@ def operations() -> list[tuple[str, object]]:
     english = get_language() == "en"
     known = registered()
     lent = [(name, known[name].en if english else known[name].zh) for name in single_options()]
-    return [("", "—"), *WORDS.items(), *((name, words.partition("：" if not english else ":")[0]) for name, words in lent)]
+    return [
+        ("", "—"),
+        *WORDS.items(),
+        *((name, words.partition("：" if not english else ":")[0]) for name, words in lent),
+    ]
 
 
 class StepsInput(forms.Widget):
