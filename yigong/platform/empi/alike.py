@@ -23,11 +23,13 @@ from yigong.platform.empi.engine import pairs, standard
 from yigong.platform.empi.engine.model import Model
 from yigong.platform.empi.engine.score import UNIT
 from yigong.platform.empi.engine.standard import Rows
-from yigong.platform.empi.identity import trust_word, upgrade
+from yigong.platform.empi.identity import form_of, trust_word
 
 _COUNTY = ZoneInfo("Asia/Shanghai")
 _PLACEHOLDER, _UNKNOWN = re.compile(PLACEHOLDER), re.compile(UNKNOWN)
-_BLANKS, _MOBILE = re.compile(r"[\s\x00]+"), re.compile(r"(?:0086|86)(1[0-9]{10})\Z")
+#: the blanks of the batch's own expressions, sign by sign
+_BLANKS = re.compile("[\x00\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_MOBILE, _NO_DIGITS = re.compile(r"\A(?:0086|86)(1\d{10})\Z"), re.compile(r"\D")
 
 
 class Facts(NamedTuple):
@@ -67,16 +69,15 @@ class Question(NamedTuple):
 
 def question(given: Mapping[str, Any], model: Model) -> Question:
     """Facts as a caller gives them, in the form in which registrations are kept and compared."""
-    text = {name: _narrow(given.get(name)) for name in _TEXT}
-    bare = re.sub(r"[^0-9A-Z]", "", (text["id_no"] or "").upper())
-    number, name = upgrade(bare) or None, text["full_name"]
+    text = {name: narrowed(given.get(name)) for name in _TEXT}
+    number, name = form_of(text["id_no"]), text["full_name"]
     facts = Facts(
         full_name=name,
         name_key=(pinyin(name).replace(" ", "") or None) if name else None,
         sex_code=text["sex_code"],
         born_on=_day(given.get("born_on")),
         id_no=number,
-        phone=_MOBILE.sub(r"\1", re.sub(r"\D", "", text["phone"])) if text["phone"] else None,
+        phone=phone_of(text["phone"]),
         address=text["address"],
         health_card_no=text["health_card_no"],
         contact_name=text["contact_name"],
@@ -92,10 +93,16 @@ def of_frame(frame: pl.DataFrame, ending: str = "") -> list[Facts]:
     return list(map(Facts, *(frame.get_column(name + ending).to_list() for name in Facts._fields)))
 
 
-def _narrow(value: object) -> str | None:
+def narrowed(value: object) -> str | None:
+    """Text as it is kept: full-width signs made half-width, one blank for many, nothing for empty."""
     if value is None:
         return None
-    return _BLANKS.sub(" ", unicodedata.normalize("NFKC", str(value))).strip() or None
+    return _BLANKS.sub(" ", unicodedata.normalize("NFKC", str(value))).strip(" ") or None
+
+
+def phone_of(text: str | None) -> str | None:
+    """A telephone number as it is kept: digits, without the country in front of a mobile number."""
+    return None if text is None else _MOBILE.sub(r"\1", _NO_DIGITS.sub("", text))
 
 
 def _day(value: object) -> date | None:
@@ -120,7 +127,12 @@ def _moment(value: object) -> datetime | None:
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  - of the county, below
     if not isinstance(value, datetime):
         return None
-    return (value if value.tzinfo else value.replace(tzinfo=_COUNTY)).astimezone(UTC)
+    return in_county(value).astimezone(UTC)
+
+
+def in_county(moment: datetime) -> datetime:
+    """A moment with its zone: what carries none was written in the county."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=_COUNTY)
 
 
 def _columns(all_facts: Sequence[Facts]) -> dict[str, list[str]]:
@@ -178,13 +190,32 @@ def _certain(a: Facts, b: Facts) -> bool:
     return same_name and all(_named(f) and not _PLACEHOLDER.search(f.full_name or "") for f in (a, b))
 
 
+def kind(a: Facts, b: Facts) -> str:
+    """The kind of question that a pair is; the words of ``rules.RISK``."""
+    clash = a.id_trust == b.id_trust == "trusted" and a.id_no != b.id_no
+    same_birth = _same(a, b, "born_on")
+    if clash:
+        return "twins" if same_birth else "numbers"
+    if any(f.full_name is None or _PLACEHOLDER.search(f.full_name) for f in (a, b)):
+        return "newborn"
+    if _same(a, b, "id_no") and not _same(a, b, "name_key"):
+        return "borrowed"
+    if {a.id_trust, b.id_trust} & {"bad", "doubtful", "shared"}:
+        return "doubtful"
+    if _same(a, b, "name_key") and not _same(a, b, "full_name"):
+        return "homophone"
+    return "alike" if same_birth else "birth"
+
+
+def _same(a: Facts, b: Facts, name: str) -> bool:
+    value = getattr(a, name)
+    return value is not None and value == getattr(b, name)
+
+
 def _named(facts: Facts) -> bool:
     return facts.full_name is not None and not _UNKNOWN.match(facts.full_name)
 
 
 def _twin_like(a: Facts, b: Facts) -> bool:
-    def same(name: str) -> bool:
-        value = getattr(a, name)
-        return value is not None and value == getattr(b, name)
-
-    return same("name_key") and same("born_on") and (same("phone") or same("address"))
+    alike = _same(a, b, "name_key") and _same(a, b, "born_on")
+    return alike and (_same(a, b, "phone") or _same(a, b, "address"))
