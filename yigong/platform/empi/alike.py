@@ -67,25 +67,48 @@ class Question(NamedTuple):
     keys: list[Key]  # the blocks in which registrations worth comparing stand
 
 
-def question(given: Mapping[str, Any], model: Model) -> Question:
-    """Facts as a caller gives them, in the form in which registrations are kept and compared."""
+class Said(NamedTuple):
+    """Facts as a caller gives them, cleaned; how far the number is trusted is not known yet."""
+
+    facts: Facts
+    id_type_code: str | None
+
+
+def said(given: Mapping[str, Any]) -> Said:
+    """Facts as a caller gives them, in the form in which registrations are kept."""
     text = {name: narrowed(given.get(name)) for name in _TEXT}
-    number, name = form_of(text["id_no"]), text["full_name"]
+    name = text["full_name"]
     facts = Facts(
         full_name=name,
         name_key=(pinyin(name).replace(" ", "") or None) if name else None,
         sex_code=text["sex_code"],
         born_on=_day(given.get("born_on")),
-        id_no=number,
+        id_no=form_of(text["id_no"]),
         phone=phone_of(text["phone"]),
         address=text["address"],
         health_card_no=text["health_card_no"],
         contact_name=text["contact_name"],
         registered_at=_moment(given.get("registered_at")),
     )
-    row = rows_of([facts], model)
-    trust = trust_word(int(standard.number_states(row, model)[0]), number, text["id_type_code"])
-    return Question(facts._replace(id_trust=trust), row, [Key(*one) for one in pairs.keys_of(row, model)])
+    return Said(facts, text["id_type_code"])
+
+
+def question(given: Mapping[str, Any], model: Model) -> Question:
+    """One set of facts, ready to be compared."""
+    return questions([said(given)], model)[0]
+
+
+def questions(all_said: Sequence[Said], model: Model) -> list[Question]:
+    """Some sets of facts, ready to be compared: read by the engine together, for a call costs more than what it reads."""
+    rows = rows_of([one.facts for one in all_said], model)
+    out = []
+    for n, ((facts, kind), state) in enumerate(
+        zip(all_said, standard.number_states(rows, model).tolist(), strict=True)
+    ):
+        row = rows[n * model.width : (n + 1) * model.width]
+        trust = trust_word(state, facts.id_no, kind)
+        out.append(Question(facts._replace(id_trust=trust), row, [Key(*one) for one in pairs.keys_of(row, model)]))
+    return out
 
 
 def of_frame(frame: pl.DataFrame, ending: str = "") -> list[Facts]:
@@ -161,12 +184,21 @@ def scores(
     asked: Question, known: Sequence[Facts], model: Model, bounds: tuple[float, float]
 ) -> list[tuple[float, str]]:
     """Bits and band (``auto review none``) of each known registration; *bounds* are those of auto and of review."""
+    return scores_of([(asked, known)], model, bounds)[0]
+
+
+def scores_of(
+    asked: Sequence[tuple[Question, Sequence[Facts]]], model: Model, bounds: tuple[float, float]
+) -> list[list[tuple[float, str]]]:
+    """The same for some questions, each with the registrations that it is to be compared with."""
+    known = [facts for _, some in asked for facts in some]
     if not known:
-        return []
-    rows = np.concatenate([asked.row, rows_of(known, model)])
-    count = len(known)
-    bits = pairs.score_between(rows, model, np.zeros(count, np.uint32), np.arange(1, count + 1, dtype=np.uint32)).scores
-    return [judged(asked.facts, other, bit / UNIT, bounds) for other, bit in zip(known, bits.tolist(), strict=True)]
+        return [[] for _ in asked]
+    rows = np.concatenate([*(one.row for one, _ in asked), rows_of(known, model)])
+    left = np.repeat(np.arange(len(asked), dtype=np.uint32), [len(some) for _, some in asked])
+    right = np.arange(len(asked), len(asked) + len(known), dtype=np.uint32)
+    bits = iter((pairs.score_between(rows, model, left, right).scores / UNIT).tolist())
+    return [[judged(one.facts, other, next(bits), bounds) for other in some] for one, some in asked]
 
 
 def judged(a: Facts, b: Facts, bits: float, bounds: tuple[float, float]) -> tuple[float, str]:
