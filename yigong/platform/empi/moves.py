@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import polars as pl
@@ -46,14 +49,43 @@ def note(ctx: Ctx, verb: str, registration_ids: Collection[int], *, decision: in
 
 def carried(registration_ids: Collection[int]) -> dict[str, Any]:
     """What hangs on registrations now and so goes with them: ``{"documents": n, "events": {kind: n}}``."""
+    return _summed(_hanging(registration_ids), registration_ids)
+
+
+def _summed(hanging: dict[int, dict[str, int]], registration_ids: Collection[int]) -> dict[str, Any]:
+    events: Counter[str] = Counter()
+    for one in registration_ids:
+        events.update(hanging.get(one, {}))
+    return {"documents": events.pop("", 0), "events": dict(events)}
+
+
+def _hanging(registration_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """How many documents (under the empty kind) and events of each kind hang on each of these registrations."""
     found = ask(
-        """select '', count(*) from records_document where registration_id = any(%s)
-           union all select kind, count(*) from records_event where registration_id = any(%s) group by kind""",
+        """select registration_id, '', count(*) from records_document where registration_id = any(%s) group by 1
+           union all select registration_id, kind, count(*) from records_event where registration_id = any(%s)
+           group by 1, 2""",
         [list(registration_ids)] * 2,
-        {"kind": pl.String, "count": pl.Int64},
+        {"registration": pl.Int64, "kind": pl.String, "count": pl.Int64},
     )
-    counts = dict(found.rows())
-    return {"documents": counts.pop("", 0), "events": counts}
+    out: dict[int, dict[str, int]] = {}
+    for registration, kind, count in found.rows():
+        out.setdefault(registration, {})[kind] = count
+    return out
+
+
+#: whether what is logged as arriving was known before, so that something may hang on it
+_anew: ContextVar[bool] = ContextVar("anew", default=False)
+
+
+@contextmanager
+def arriving_anew() -> Iterator[None]:
+    """Within it arrivals are of registrations that were here before: the log counts what hangs on them."""
+    token = _anew.set(True)
+    try:
+        yield
+    finally:
+        _anew.reset(token)
 
 
 def new_person(origin: str) -> int:
@@ -175,6 +207,15 @@ _LINE = {
 _NOTHING = '{"documents": 0, "events": {}}'
 
 
+def _carried_by(registration_ids: pl.Series) -> pl.Series | pl.Expr:
+    """What goes with each line, as JSON text; *registration_ids* are JSON lists."""
+    if not _anew.get():
+        return pl.lit(_NOTHING).alias("carried")
+    lines = [json.loads(line) for line in registration_ids]
+    hanging = _hanging({one for line in lines for one in line})
+    return pl.Series("carried", [json.dumps(_summed(hanging, line)) for line in lines], dtype=pl.String)
+
+
 def log_many(ctx: Ctx, rows: Iterable[dict[str, Any]] | dict[str, list[Any]], *, act: int) -> None:
     """Many lines in the log at once, as rows or as columns; each gives some of: verb, registration_ids, pairs, changed
     (JSON text), from_person, to_person, score, anchor_id, moved."""
@@ -185,7 +226,7 @@ def log_many(ctx: Ctx, rows: Iterable[dict[str, Any]] | dict[str, list[Any]], *,
         pl.col("pairs").fill_null("[]"),
         pl.col("moved").fill_null(value=False),
         pl.lit("[]").alias("states"),
-        pl.lit(_NOTHING).alias("carried"),
+        _carried_by(frame.get_column("registration_ids")),
         pl.lit(ctx.actor_id).alias("by_id"),
         pl.lit(ctx.actor_name).alias("by_name"),
         pl.lit(ctx.org_code).alias("org_code"),
