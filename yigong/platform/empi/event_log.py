@@ -33,8 +33,8 @@ def _rows_sql(conditions: list[str], reach: str) -> str:
             case d.by_name when 'system' then %(machine)s else d.by_name end as by_said,
             case when d.reason in ('', 'auto') and d.by_name = 'system' then %(automatic)s
                 when d.reason = '' then '—' else d.reason end as reason,
-            case when d.from_person is null then %(arrived)s else coalesce(f.golden->'full_name'->>'value', '') end
-                as from_name,
+            case when d.from_person is null then %(arrived)s else coalesce(f.golden->'full_name'->>'value',
+                (select x.full_name from empi_registration x where x.id = m.moved[1]), '') end as from_name,
             coalesce(t.golden->'full_name'->>'value', '') as to_name,
             (d.carried->>'documents')::int as documents,
             case when d.carried is not null then coalesce((d.carried->'events'->>'order')::int, 0)
