@@ -93,7 +93,7 @@ def decision(row: Mapping[str, Any], ctx: Ctx) -> dict[str, Any]:
     """One line of the history, with its way back when there is one."""
     verb = str(row["verb"])
     may = ctx.may("empi.undo") and verb not in MACHINE_VERBS and not row["undone_by"]
-    word = VERBS.get(verb) or MACHINE_VERBS.get(verb, verb)
+    word = VERBS.get(verb) or MACHINE_VERBS.get(verb) or verb
     who = _("模型") if row["by_name"] == "system" else row["by_name"]
     why = _("自动") if row["reason"] == "auto" else row["reason"]
     names = [n for n in row["names"] or [] if n]
