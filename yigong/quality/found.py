@@ -75,8 +75,10 @@ class Found:
 
 
 def _tallied(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(frames).group_by("rule", "org_code", "month").agg(pl.col("rows", "judged", "failed").sum())
+    rows = pl.concat(frames)
+    return rows.group_by("rule", "org_code", "month").agg(pl.col("rows", "judged", "failed").sum()).select(rows.columns)
 
 
 def _spread(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(frames).group_by("rule", "org_code", "month", "bin").agg(pl.col("count").sum())
+    rows = pl.concat(frames)
+    return rows.group_by("rule", "org_code", "month", "bin").agg(pl.col("count").sum()).select(rows.columns)
