@@ -185,6 +185,7 @@ class Checker:
         reads = frozenset[str]().union(*(p.reads for p in plans))
         leaves = {name: leaf for p in plans for name, leaf in p.leaves.items()}
         given = {n: e for n in sorted(reads) if (e := _column(n, self.subject, frame)) is not None}
+        scan.expect(frame.height)
         if not scan.is_many(frame.height):
             tests = [leaf.slow().alias(n) for n, leaf in leaves.items()]
             return frame.lazy().with_columns(given.values()).with_columns(tests)
