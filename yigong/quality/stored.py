@@ -23,7 +23,7 @@ NAMED = {
     },
     "document": {"source_key": "r.id::text", "event_at": "r.authored_at", "batch_id": "null::bigint"},
 }  # fmt: skip
-CHUNK_ROWS = 200_000
+CHUNK_ROWS = 100_000
 GROUP = "_group"  # number of a row's group while groups are read
 
 

@@ -14,13 +14,13 @@ from typing import IO, Any
 
 import polars as pl
 
+from yigong.edge.extract.formats.quotes import whole_lines
 from yigong.edge.extract.frames import TROUBLE, placed
 from yigong.kit.errors import Fault, Refused
 
 CHUNK = 2 << 20
 PIECE = 512 << 10  # what is looked at for its encoding at a time: copies of it are made
 LONGEST_RECORD = 64 << 20  # bytes: no line of a table is as long
-QUOTE = b'"'
 THREADS = 2
 LONGEST = 4  # bytes of a sign in UTF-8
 #: the encodings of Chinese systems, likeliest first
@@ -130,7 +130,7 @@ def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: 
         missing_columns="insert",
         encoding="utf8" if clean else "utf8-lossy",
     )
-    parts = enumerate(_records(path))
+    parts = enumerate(_records(path, separator))
     frames = (parse(io.BytesIO(part), skip_rows=0 if n else 1).collect() for n, part in parts)
     first = 2  # the header is line 1
     for frame in _even(frames, size):
@@ -138,37 +138,30 @@ def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: 
         first += frame.height
 
 
-def _records(path: Path) -> Iterator[bytes]:
-    """The file in parts that end where a line does, so that no more than a part is held however long the file is.
+def _records(path: Path, separator: str) -> Iterator[bytes]:
+    """The file in parts of whole lines, so that no more than a part is held however long the file is.
 
-    A line ends within quotes where the quotes before it are odd in number: there it is text. Raises Fault
-    exchange.quotes_unpaired where no line ends for so long that a quote must be missing.
+    Raises Fault exchange.quotes_unpaired where a quote that opens a field is not closed to the end of the file, or for
+    so long that none can be meant.
     """
-    held: list[bytes] = []
-    quotes = done = 0
+    held, done = b"", 0
     with path.open("rb") as source:
+        if source.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            source.seek(0)
         while block := source.read(CHUNK):
-            quotes += block.count(QUOTE)
-            cut = _line_end(block, odd=quotes % 2 == 1)
-            if cut:
-                yield b"".join([*held, block[:cut]])
-                held, done = [], source.tell() - len(block) + cut
-            held.append(block[cut:])
-            if source.tell() - done > LONGEST_RECORD:
-                raise Fault("exchange.quotes_unpaired", permanent=True, path=path.name, byte=done)
-    if rest := b"".join(held):
-        yield rest
-
-
-def _line_end(block: bytes, *, odd: bool) -> int:
-    """Where the last whole line of a block ends, 0 where none does; *odd* quotes stand before the end of the block."""
-    end = len(block)
-    while (at := block.rfind(b"\n", 0, end)) >= 0:
-        odd ^= block.count(QUOTE, at, end) % 2 == 1
-        if not odd:
-            return at + 1
-        end = at
-    return 0
+            size, lines = whole_lines(held + block, separator)
+            held, done = (held + block)[size:], done + size
+            if lines:
+                yield lines
+            if len(held) > LONGEST_RECORD:
+                break
+        else:
+            size, lines = whole_lines(held + b"\n", separator) if held else (0, b"")
+            if size:
+                yield lines
+            if size >= len(held):
+                return
+    raise Fault("exchange.quotes_unpaired", permanent=True, path=path.name, byte=done)
 
 
 def _even(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
