@@ -16,6 +16,7 @@ from yigong.demo.laboratory import LOCAL_PANELS
 from yigong.demo.treatment import diagnoses
 
 CHARSETS = (("UNICODE UTF-8", "utf-8"), ("GB18030", "gb18030"))
+CORRECTED = "C"  # ends the control id of a message that corrects
 _SEX = {1: "M", 2: "F"}
 
 
@@ -72,7 +73,7 @@ def message(items: list[dict[str, Any]], charset: str, *, corrected: bool = Fals
     number = f"L{first['report']:09d}"
     sent, control, status = at, number, "F"
     if corrected:
-        sent, control, status = f"{first['reported_at'] + timedelta(hours=2):%Y%m%d%H%M%S}", f"{number}C", "C"
+        sent, control, status = f"{first['reported_at'] + timedelta(hours=2):%Y%m%d%H%M%S}", number + CORRECTED, "C"
     ids = (
         f"{first['local_id']}^^^{org.code}^PI"
         + (f"~{first['id_no']}^^^^NI" if first["id_no"] else "")

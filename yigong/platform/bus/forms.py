@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from yigong.platform.bus.models import PRIORITIES, SENDS, Endpoint, Process, Route, Service
 from yigong.platform.bus.register import ADDRESSES
+from yigong.platform.bus.steps_field import Steps
 from yigong.platform.bus.words import KINDS
 from yigong.web.forms import Form
 
@@ -170,7 +171,7 @@ class RouteForm(Form):
         for number in range(1, WAYS + 1):
             label = _("去向 %(number)s") % {"number": number}
             self.fields[f"aim_{number}"] = forms.ChoiceField(label=label, choices=aims(), required=False)
-            self.fields[f"steps_{number}"] = Json(label=_("转换步骤（JSON）"), empty=[], rows=4)
+            self.fields[f"steps_{number}"] = Steps(label=_("转换步骤"))
         from yigong.web.forms import dress
 
         for name, field in self.fields.items():

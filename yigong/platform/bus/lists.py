@@ -314,17 +314,34 @@ class RouteList(ListPage):
         return {"new": [(reverse("bus:route-new"), _("新建路由"))] if ctx.may("bus.manage") else []}
 
 
+class Business(Column):
+    """The business number that a run is about; a patient's shows its ends only."""
+
+    def plain(self, row: object) -> str:
+        return selectors.business_of(row)  # type: ignore[arg-type]
+
+
+class Ended(Moment):
+    """When a run ended; one under way says so."""
+
+    def cell(self, row: object) -> object:
+        return super().cell(row) if self.fact(row) else _("进行中")
+
+    def plain(self, row: object) -> str:
+        return super().plain(row) if self.fact(row) else str(_("进行中"))
+
+
 class RunList(ListPage):
     """Runs of processes, the newest first."""
 
-    name, title, search = "bus-runs", _("服务编排"), _("完整业务键")
+    name, title, search = "bus-runs", _("服务编排"), _("申请单号、就诊号、文档号、消息号或业务键（完整）")
     template = "bus/listed.html"
     columns = (
         State("state", _("状态"), words.RUNS),
         Text("process.name", _("编排"), lead=True),
-        Text("key", _("业务键")),
+        Business("key", _("业务号")),
         Moment("began_at", _("开始"), order="began_at"),
-        Moment("ended_at", _("结束"), order="ended_at"),
+        Ended("ended_at", _("结束"), order="ended_at"),
     )
     filters = (
         Choice("state", _("状态"), [(k, w) for k, (_t, w) in words.RUNS.items()]),
@@ -336,6 +353,8 @@ class RunList(ListPage):
 
     def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
         """Runs in reach."""
+        if filters.get("q"):
+            searched(ctx, filters["q"])
         return register_reads.runs(ctx, **filters)
 
     def row_url(self, row: Any) -> str:

@@ -243,7 +243,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     found = register_reads.run(ctx, run_id)
     had = {(s.way, s.number): s for s in found.done.all()}
     context = {
-        "run": found, "state": words.RUNS[found.state], "buttons": words.buttons(RUN, found.state, ctx, "bus.run"),
+        "run": found, "business": selectors.business_of(found), "state": words.RUNS[found.state], "buttons": words.buttons(RUN, found.state, ctx, "bus.run"),
         "steps": [(number, step, *_ways(had, number, step)) for number, step in enumerate(found.steps)],
     }  # fmt: skip
     return page(request, "bus/run.html", context)

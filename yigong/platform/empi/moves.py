@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
+import orjson
 import polars as pl
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.outbox.api import say
-from yigong.platform.empi import questions
-from yigong.platform.empi.bulk import add, ask, do, ids
+from yigong.platform.empi import bulk, questions
+from yigong.platform.empi.bulk import add, do, ids
 from yigong.platform.empi.clusters import Likeness
 from yigong.platform.empi.events import PersonsMerged, PersonsSplit
 from yigong.platform.empi.models import Decision, Person
@@ -46,13 +47,12 @@ def note(ctx: Ctx, verb: str, registration_ids: Collection[int], *, decision: in
 
 def carried(registration_ids: Collection[int]) -> dict[str, Any]:
     """What hangs on registrations now and so goes with them: ``{"documents": n, "events": {kind: n}}``."""
-    found = ask(
+    found = bulk.rows(
         """select '', count(*) from records_document where registration_id = any(%s)
            union all select kind, count(*) from records_event where registration_id = any(%s) group by kind""",
         [list(registration_ids)] * 2,
-        {"kind": pl.String, "count": pl.Int64},
     )
-    counts = dict(found.rows())
+    counts: dict[str, int] = dict(found)
     return {"documents": counts.pop("", 0), "events": counts}
 
 
@@ -63,8 +63,9 @@ def new_person(origin: str) -> int:
 
 def of_person(person_id: int) -> list[int]:
     """The registrations of a person, by id."""
-    found = ask("select id from empi_registration where person_id = %s order by id", [person_id], {"id": pl.Int64})
-    return found.get_column("id").to_list()
+    return [
+        row[0] for row in bulk.rows("select id from empi_registration where person_id = %s order by id", [person_id])
+    ]
 
 
 def move(
@@ -122,11 +123,10 @@ _PLACING = frozenset({"confirm", "merge", "split", "mark", "reject"})
 
 def decided_by_people(person_ids: Collection[int]) -> set[int]:
     """Those of these persons, or of what was joined to them, about whom somebody has decided who is who, and it stands."""
-    schema = {"person": pl.Int64, "line": pl.Int64, "verb": pl.String, "undoes": pl.Int64, "parted": pl.Boolean}
     if not person_ids:
         return set()
     void, out = set[int](), set[int]()
-    for person, line, verb, undoes, parted in ask(_BY_PEOPLE, [list(person_ids)], schema).rows():
+    for person, line, verb, undoes, parted in bulk.rows(_BY_PEOPLE, [bulk.array(person_ids)]):
         if line in void:
             continue
         if undoes:
@@ -142,14 +142,14 @@ def absorb(ctx: Ctx, source: int, target: int, *, act: int, why: Likeness | None
     return move(ctx, "join", of_person(source), source, target, reason="auto", act=act, quiet=quiet, **facts)
 
 
-def offer(ctx: Ctx, found: pl.DataFrame, *, act: int) -> int:
+def offer(ctx: Ctx, found: Collection[questions.Asked], *, act: int) -> int:
     """Ask about pairs that have not been asked about, with a line in the log for each; how many."""
     asked = questions.offer(found)
     if not asked:
         return 0
     log_many(
         ctx,
-        (
+        [
             {
                 "verb": "ask",
                 "registration_ids": json.dumps(change[:2]),
@@ -159,12 +159,14 @@ def offer(ctx: Ctx, found: pl.DataFrame, *, act: int) -> int:
                 "pairs": json.dumps([change]),
             }
             for one, other, change in asked
-        ),
+        ],
         act=act,
     )
     return len(asked)
 
 
+#: columns that are given as JSON text
+_TEXTS = frozenset({"registration_ids", "pairs", "changed"})
 _LINE = {
     "verb": pl.String, "registration_ids": pl.String, "from_person": pl.Int64, "to_person": pl.Int64,
     "score": pl.Float64, "anchor_id": pl.Int64, "pairs": pl.String, "moved": pl.Boolean, "changed": pl.String,
@@ -173,13 +175,33 @@ _LINE = {
 
 #: on a registration that has just arrived nothing hangs
 _NOTHING = '{"documents": 0, "events": {}}'
+#: so many lines are written as one parameter sooner than as a frame
+FEW = 100
+_NAMES = "verb, registration_ids, from_person, to_person, score, anchor_id, pairs, moved, changed, states, carried, by_id, by_name, org_code, at, reason, act"
+LOG_FEW = f"""insert into empi_decision ({_NAMES})
+    select {_NAMES} from json_populate_recordset(null::empi_decision, %s::json)"""
 
 
-def log_many(ctx: Ctx, rows: Iterable[dict[str, Any]] | dict[str, list[Any]], *, act: int) -> None:
+def few_lines(ctx: Ctx, rows: Collection[dict[str, Any]], *, act: int) -> str:
+    """A few lines of the log, as :func:`log_many` takes them, for the parameter of LOG_FEW."""
+    same = {
+        "moved": False, "pairs": "[]", "states": [], "carried": orjson.Fragment(_NOTHING), "by_id": ctx.actor_id,
+        "by_name": ctx.actor_name, "org_code": ctx.org_code, "at": now(), "reason": "", "act": act,
+    }  # fmt: skip
+    lines = [{**same, **row} for row in rows]
+    for line in lines:
+        for name in _TEXTS.intersection(line):
+            line[name] = orjson.Fragment(line[name])
+    return orjson.dumps(lines).decode()
+
+
+def log_many(ctx: Ctx, rows: list[dict[str, Any]] | dict[str, list[Any]], *, act: int) -> None:
     """Many lines in the log at once, as rows or as columns; each gives some of: verb, registration_ids, pairs, changed
     (JSON text), from_person, to_person, score, anchor_id, moved."""
-    told = rows if isinstance(rows, dict) else list(rows)
-    frame = pl.DataFrame(told, schema_overrides=_LINE, infer_schema_length=None)
+    if isinstance(rows, list) and len(rows) <= FEW:
+        bulk.do(LOG_FEW, [few_lines(ctx, rows, act=act)])
+        return
+    frame = pl.DataFrame(rows, schema_overrides=_LINE, infer_schema_length=None)
     missing = [pl.lit(None, kind).alias(name) for name, kind in _LINE.items() if name not in frame.columns]
     frame = frame.with_columns(missing).with_columns(
         pl.col("pairs").fill_null("[]"),
