@@ -18,6 +18,7 @@ LOCAL = {"PI": 0, "MR": 1, "MRN": 1, "PT": 2, "PN": 2, "EHRID": 3, "": 4, "VN": 
 IDENTITY = {"NI", "NNCHN", "NNCN", "ID", "SFZ", "IDCARD", "NN", "CZ"}
 CARD = {"HC", "JKK", "JHN", "HCN"}
 PATIENT_CLASS = {"O": "1", "E": "2", "I": "3", "R": "1", "P": "3", "B": "3"}
+LOINC = {"LN", "LOINC"}  # as coding system (table 0396)
 CORRECTED = "C"  # of OBR-25 (table 0123) and OBX-11 (table 0085)
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?\Z")
 CHINESE = re.compile("[\u3400-\u9fff]")
@@ -203,9 +204,19 @@ class Observed(NamedTuple):
     observed_at: str
     method_code: str
     method: str
+    system: str
+    other_code: str
+    other_system: str
+
+    @property
+    def loinc(self) -> str:
+        """The LOINC code of the item, in whichever of the two triplets of OBX-3 it stands."""
+        if self.system.upper() in LOINC:
+            return self.code
+        return self.other_code if self.other_system.upper() in LOINC else ""
 
 
-OBSERVED = ("2", "3", "3.2", "4", "6", "7", "8", "11", "14", "17", "17.2")
+OBSERVED = ("2", "3", "3.2", "4", "6", "7", "8", "11", "14", "17", "17.2", "3.3", "3.4", "3.6")
 
 
 def observed_in(message: Message) -> list[Observed]:
@@ -324,6 +335,7 @@ def _result(
     extra = {
         **shared.extra,
         "item_name": said.name or said.code,
+        "loinc": said.loinc,
         "reference_range": said.range.replace("_", "-"),
         "abnormal_flag": said.flag,
         "结果状态": said.status,
