@@ -135,7 +135,7 @@ class InwardForm(Form):
 def services() -> list[tuple[str, str]]:
     """Services to choose from, none first."""
     found = Service.objects.exclude(state="retired").order_by("name")
-    return [("", "—"), *((str(s.pk), f"{s.name} {s.version}") for s in found)]
+    return [("", "—"), *((str(s.pk), f"{s.title} {s.version}") for s in found)]
 
 
 def aims() -> list[tuple[Any, Any]]:
@@ -146,7 +146,7 @@ def aims() -> list[tuple[Any, Any]]:
     return [
         ("", "—"),
         (_("端点"), [(f"endpoint:{e.code}", e.name) for e in out]),
-        (_("服务的全部订阅方"), [(f"service:{s.code}", s.name) for s in told]),
+        (_("服务的全部订阅方"), [(f"service:{s.code}", s.title) for s in told]),
         (_("发起编排"), [(f"process:{p.code}", p.name) for p in run]),
     ]
 

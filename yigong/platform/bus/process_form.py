@@ -101,7 +101,7 @@ def targets() -> list[Any]:
     return [
         (_("端点"), [(f"endpoint:{e.code}", e.name or e.code) for e in out]),
         (_("放入总线"), [(f"endpoint:{e.code}", e.name or e.code) for e in inward]),
-        (_("登记的服务"), [(f"service:{s.code}", s.name) for s in serving.order_by("name")]),
+        (_("登记的服务"), [(f"service:{s.code}", s.title) for s in serving.order_by("name")]),
     ]
 
 

@@ -128,8 +128,12 @@ def masked(identifier: str) -> str:
 
 def business_number(message: Message) -> str:
     """The order, visit or document that a message is about, else its own number where a sender gave one."""
-    own = "" if message.control_id == message.sha256 else message.control_id
-    return business_number_of(message.keys) or own
+    return business_number_of(message.keys) or own_number(message)
+
+
+def own_number(message: Message) -> str:
+    """The number its sender gave a message; where none was given the journal knows it by its digest, and this is empty."""
+    return "" if message.control_id == message.sha256 else message.control_id
 
 
 def business_of(run: Run) -> str:

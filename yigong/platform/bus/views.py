@@ -52,6 +52,7 @@ def _facts(ctx: Ctx, found: Message, *, reveal: bool = False) -> dict[str, Any]:
         "message": found,
         "tone": tone,
         "word": word,
+        "own_number": selectors.own_number(found),
         "outcome": OUTCOMES.get(found.outcome, found.outcome),
         "patient": found.local_id if reveal else selectors.masked(found.local_id),
         "numbers": [number for number in found.keys if not number.startswith("patient:")],
