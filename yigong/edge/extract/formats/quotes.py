@@ -71,7 +71,8 @@ def _with_quotes(data: bytes, put: list[int], end: int) -> bytes:
 
 def _closed(data: bytes, quotes: np.ndarray, at: int, sep: int) -> tuple[int, list[int], int]:
     """The quote after the field that quote *at* opens, the places of signs in it, and where it ends; -1: it does not."""
-    signs, size = [], len(quotes)
+    signs: list[int] = []
+    size = len(quotes)
     at += 1
     while at < size:
         place = int(quotes[at])
