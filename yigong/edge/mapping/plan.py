@@ -224,8 +224,8 @@ def _output(
     expr = as_kind(value, kind, spec.parse)
     fallible = spec.value is None and (table is not None or kind != "text")
     severity = "error" if spec.strict else "warning"
-    given = given if fallible else None
-    return Output(spec.name, expr, given, kind, spec.parse, table is not None, *labels, severity)
+    maker = given if fallible else None
+    return Output(spec.name, expr, maker, kind, spec.parse, table is not None, *labels, severity)
 
 
 def _value(spec: Spec) -> pl.Expr:

@@ -96,7 +96,8 @@ def _told(
         fate = pl.concat([part.select("_at", outcome=pl.lit(name)) for part, name in parts])
         joined = at.join(fate, on="_at", how="left", maintain_order="left")
         outcome = joined.get_column("outcome").fill_null("unchanged")
-    return Loaded(**counts, unchanged=given - sum(counts.values()), touched=touched, gone=left, outcome=outcome)
+    unchanged = given - sum(counts.values())
+    return Loaded(new.height, changed.height, unchanged, gone.height, touched, left, outcome)
 
 
 def _ready(table: str, frame: pl.DataFrame) -> Buffers:
