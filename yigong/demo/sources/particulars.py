@@ -74,9 +74,7 @@ def drug() -> Particulars:
 
 def lab(moment: Moment) -> Particulars:
     """Of a result: request, method, the specimen on its way, who measured and who answers for it."""
-    method = pl.lit("酶法与比色法")
-    for sign, named in _METHODS.items():
-        method = pl.when(pl.col("panel").str.contains(sign)).then(pl.lit(named)).otherwise(method)
+    method = pl.col("panel").map_elements(method_of, return_dtype=pl.String)
     arrived = pl.col("sampled_at") + (pl.col("reported_at") - pl.col("sampled_at")) / 4
     return {
         "request": (_numbered("SQ", "report"), "sqdh", "reqno"),
@@ -88,6 +86,11 @@ def lab(moment: Moment) -> Particulars:
         "technician": (pl.col("laboratory_technician"), "jyjs", "tech"),
         "physician": (pl.col("laboratory_physician"), "jyys", "lbdr"),
     }
+
+
+def method_of(panel: str) -> str:
+    """How a panel is measured."""
+    return next((named for sign, named in _METHODS.items() if sign in panel), "酶法与比色法")
 
 
 def exam() -> Particulars:

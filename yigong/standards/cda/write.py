@@ -238,7 +238,9 @@ class _Writer:
         if value is None or value in BLANK:
             return
         ordinal = line if self._is_in_line(way) else -1
-        node = _at(self.root, steps_of(way.place.xpath), ordinal, self.shared.get((way.place.xpath, spot(way)[1]), 0), way.name)
+        node = _at(
+            self.root, steps_of(way.place.xpath), ordinal, self.shared.get((way.place.xpath, spot(way)[1]), 0), way.name
+        )
         if value_of(node) is not None:
             return  # another data set says it; what differs is a loss
         unit = next((said(row.get(u[1])) for u, quantity in self.plan.units.items() if quantity == key), "")
@@ -253,7 +255,8 @@ class _Writer:
         kind = "CD" if field.type in ("S2", "S3") and node.tag == "value" else kind
         kind = "ST" if kind in CODES and not is_code and node.tag == "value" else kind
         kind = "TS" if node.tag == "value" and field.type in ("D", "DT") else kind
-        kind = "ST" if node.tag == "value" and kind in AMOUNTS and field.type != "N" else kind
+        whole = kind == "INT" and value.isdigit()
+        kind = "ST" if node.tag == "value" and kind in AMOUNTS and field.type != "N" and not whole else kind
         if node.tag == "value":
             node.set("type", kind)
         _put(node, kind, value, is_code=is_code)
