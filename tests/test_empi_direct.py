@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -58,15 +60,21 @@ def _token(org_code: str = "LY03", reach: str = "county", scopes: str = "system/
 @pytest.fixture
 def door(persons: tuple[int, int]) -> Iterator[httpx.Client]:
     """A client of a running ``yigong lookup``."""
+    with _serving() as (client, _server):
+        yield client
+
+
+@contextlib.contextmanager
+def _serving(*options: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
     facts, port = connection.get_connection_params(), _free_port()
     names = ("host", "port", "user", "password", "dbname")
     url = psycopg.conninfo.make_conninfo(**{n: facts[n] for n in names if facts.get(n)})
-    command = [str(Path(sys.executable).with_name("yigong")), "lookup", "--bind", f"127.0.0.1:{port}"]
+    command = [str(Path(sys.executable).with_name("yigong")), "lookup", "--bind", f"127.0.0.1:{port}", *options]
     server = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url})
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             _until_open(client, server)
-            yield client
+            yield client, server
     finally:
         server.terminate()
         server.wait(30)
@@ -188,3 +196,29 @@ def test_a_database_that_went_away_is_found_again(door: httpx.Client, persons: t
         assert answer.status_code == 503
         time.sleep(0.25)
     assert answer.json() == before
+
+
+@pytest.mark.feature("A24")
+def test_processes_that_share_the_port(persons: tuple[int, int]) -> None:
+    """Two processes answer at one address; one that is killed is replaced, and all end when they are told to."""
+    token = _token()
+    with _serving("--processes", "2") as (client, server):
+        before = _children(server.pid)
+        assert len(before) == 2
+        os.kill(before[0], signal.SIGKILL)
+        for _ in range(100):
+            if len(after := _children(server.pid)) == 2 and before[0] not in after:
+                break
+            time.sleep(0.1)
+        assert before[1] in after
+        for _ in range(20):  # each by a connection of its own, so that both processes are met
+            with httpx.Client(base_url=client.base_url, timeout=30) as other:
+                answer = _ask(other, "identifier", {"kind": "id_no", "value": WANG["id_no"]}, token)
+                assert len(answer.json()["identities"]) == 2
+        server.terminate()
+        assert server.wait(30) == 0
+        assert not any(Path(f"/proc/{child}").exists() for child in after)
+
+
+def _children(process: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))

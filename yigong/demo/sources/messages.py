@@ -20,6 +20,7 @@ from yigong.demo.treatment import diagnoses
 CHARSETS = (("UNICODE UTF-8", "utf-8"), ("GB18030", "gb18030"))
 LABORATORY = "青禾县区域检验中心"
 SPECIMENS = {"全血": "BLD", "血清": "SER", "血浆": "PLAS", "尿液": "UR"}  # HL7 table 0487
+CORRECTED = "C"  # ends the control id of a message that corrects
 _SEX = {1: "M", 2: "F"}
 
 
@@ -76,7 +77,7 @@ def message(items: list[dict[str, Any]], charset: str, *, corrected: bool = Fals
     number = f"L{first['report']:09d}"
     sent, control, status = at, number, "F"
     if corrected:
-        sent, control, status = f"{first['reported_at'] + timedelta(hours=2):%Y%m%d%H%M%S}", f"{number}C", "C"
+        sent, control, status = f"{first['reported_at'] + timedelta(hours=2):%Y%m%d%H%M%S}", number + CORRECTED, "C"
     ids = (
         f"{first['local_id']}^^^{org.code}^PI"
         + (f"~{first['id_no']}^^^^NI" if first["id_no"] else "")

@@ -23,11 +23,13 @@ from yigong.platform.empi.engine import pairs, standard
 from yigong.platform.empi.engine.model import Model
 from yigong.platform.empi.engine.score import UNIT
 from yigong.platform.empi.engine.standard import Rows
-from yigong.platform.empi.identity import trust_word, upgrade
+from yigong.platform.empi.identity import form_of, trust_word
 
 _COUNTY = ZoneInfo("Asia/Shanghai")
 _PLACEHOLDER, _UNKNOWN = re.compile(PLACEHOLDER), re.compile(UNKNOWN)
-_BLANKS, _MOBILE = re.compile(r"[\s\x00]+"), re.compile(r"(?:0086|86)(1[0-9]{10})\Z")
+#: the blanks of the batch's own expressions, sign by sign
+_BLANKS = re.compile("[\x00\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_MOBILE, _NO_DIGITS = re.compile(r"\A(?:0086|86)(1\d{10})\Z"), re.compile(r"\D")
 
 
 class Facts(NamedTuple):
@@ -65,26 +67,48 @@ class Question(NamedTuple):
     keys: list[Key]  # the blocks in which registrations worth comparing stand
 
 
-def question(given: Mapping[str, Any], model: Model) -> Question:
-    """Facts as a caller gives them, in the form in which registrations are kept and compared."""
-    text = {name: _narrow(given.get(name)) for name in _TEXT}
-    bare = re.sub(r"[^0-9A-Z]", "", (text["id_no"] or "").upper())
-    number, name = upgrade(bare) or None, text["full_name"]
+class Said(NamedTuple):
+    """Facts as a caller gives them, cleaned; how far the number is trusted is not known yet."""
+
+    facts: Facts
+    id_type_code: str | None
+
+
+def said(given: Mapping[str, Any]) -> Said:
+    """Facts as a caller gives them, in the form in which registrations are kept."""
+    text = {name: narrowed(given.get(name)) for name in _TEXT}
+    name = text["full_name"]
     facts = Facts(
         full_name=name,
         name_key=(pinyin(name).replace(" ", "") or None) if name else None,
         sex_code=text["sex_code"],
         born_on=_day(given.get("born_on")),
-        id_no=number,
-        phone=_MOBILE.sub(r"\1", re.sub(r"\D", "", text["phone"])) if text["phone"] else None,
+        id_no=form_of(text["id_no"]),
+        phone=phone_of(text["phone"]),
         address=text["address"],
         health_card_no=text["health_card_no"],
         contact_name=text["contact_name"],
         registered_at=_moment(given.get("registered_at")),
     )
-    row = rows_of([facts], model)
-    trust = trust_word(int(standard.number_states(row, model)[0]), number, text["id_type_code"])
-    return Question(facts._replace(id_trust=trust), row, [Key(*one) for one in pairs.keys_of(row, model)])
+    return Said(facts, text["id_type_code"])
+
+
+def question(given: Mapping[str, Any], model: Model) -> Question:
+    """One set of facts, ready to be compared."""
+    return questions([said(given)], model)[0]
+
+
+def questions(all_said: Sequence[Said], model: Model) -> list[Question]:
+    """Some sets of facts, ready to be compared: read by the engine together, for a call costs more than what it reads."""
+    rows = rows_of([one.facts for one in all_said], model)
+    out = []
+    for n, ((facts, kind), state) in enumerate(
+        zip(all_said, standard.number_states(rows, model).tolist(), strict=True)
+    ):
+        row = rows[n * model.width : (n + 1) * model.width]
+        trust = trust_word(state, facts.id_no, kind)
+        out.append(Question(facts._replace(id_trust=trust), row, [Key(*one) for one in pairs.keys_of(row, model)]))
+    return out
 
 
 def of_frame(frame: pl.DataFrame, ending: str = "") -> list[Facts]:
@@ -92,10 +116,16 @@ def of_frame(frame: pl.DataFrame, ending: str = "") -> list[Facts]:
     return list(map(Facts, *(frame.get_column(name + ending).to_list() for name in Facts._fields)))
 
 
-def _narrow(value: object) -> str | None:
+def narrowed(value: object) -> str | None:
+    """Text as it is kept: full-width signs made half-width, one blank for many, nothing for empty."""
     if value is None:
         return None
-    return _BLANKS.sub(" ", unicodedata.normalize("NFKC", str(value))).strip() or None
+    return _BLANKS.sub(" ", unicodedata.normalize("NFKC", str(value))).strip(" ") or None
+
+
+def phone_of(text: str | None) -> str | None:
+    """A telephone number as it is kept: digits, without the country in front of a mobile number."""
+    return None if text is None else _MOBILE.sub(r"\1", _NO_DIGITS.sub("", text))
 
 
 def _day(value: object) -> date | None:
@@ -120,7 +150,12 @@ def _moment(value: object) -> datetime | None:
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  - of the county, below
     if not isinstance(value, datetime):
         return None
-    return (value if value.tzinfo else value.replace(tzinfo=_COUNTY)).astimezone(UTC)
+    return in_county(value).astimezone(UTC)
+
+
+def in_county(moment: datetime) -> datetime:
+    """A moment with its zone: what carries none was written in the county."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=_COUNTY)
 
 
 def _columns(all_facts: Sequence[Facts]) -> dict[str, list[str]]:
@@ -149,12 +184,21 @@ def scores(
     asked: Question, known: Sequence[Facts], model: Model, bounds: tuple[float, float]
 ) -> list[tuple[float, str]]:
     """Bits and band (``auto review none``) of each known registration; *bounds* are those of auto and of review."""
+    return scores_of([(asked, known)], model, bounds)[0]
+
+
+def scores_of(
+    asked: Sequence[tuple[Question, Sequence[Facts]]], model: Model, bounds: tuple[float, float]
+) -> list[list[tuple[float, str]]]:
+    """The same for some questions, each with the registrations that it is to be compared with."""
+    known = [facts for _, some in asked for facts in some]
     if not known:
-        return []
-    rows = np.concatenate([asked.row, rows_of(known, model)])
-    count = len(known)
-    bits = pairs.score_between(rows, model, np.zeros(count, np.uint32), np.arange(1, count + 1, dtype=np.uint32)).scores
-    return [judged(asked.facts, other, bit / UNIT, bounds) for other, bit in zip(known, bits.tolist(), strict=True)]
+        return [[] for _ in asked]
+    rows = np.concatenate([*(one.row for one, _ in asked), rows_of(known, model)])
+    left = np.repeat(np.arange(len(asked), dtype=np.uint32), [len(some) for _, some in asked])
+    right = np.arange(len(asked), len(asked) + len(known), dtype=np.uint32)
+    bits = iter((pairs.score_between(rows, model, left, right).scores / UNIT).tolist())
+    return [[judged(one.facts, other, next(bits), bounds) for other in some] for one, some in asked]
 
 
 def judged(a: Facts, b: Facts, bits: float, bounds: tuple[float, float]) -> tuple[float, str]:
@@ -178,13 +222,32 @@ def _certain(a: Facts, b: Facts) -> bool:
     return same_name and all(_named(f) and not _PLACEHOLDER.search(f.full_name or "") for f in (a, b))
 
 
+def kind(a: Facts, b: Facts) -> str:
+    """The kind of question that a pair is; the words of ``rules.RISK``."""
+    clash = a.id_trust == b.id_trust == "trusted" and a.id_no != b.id_no
+    same_birth = _same(a, b, "born_on")
+    if clash:
+        return "twins" if same_birth else "numbers"
+    if any(f.full_name is None or _PLACEHOLDER.search(f.full_name) for f in (a, b)):
+        return "newborn"
+    if _same(a, b, "id_no") and not _same(a, b, "name_key"):
+        return "borrowed"
+    if {a.id_trust, b.id_trust} & {"bad", "doubtful", "shared"}:
+        return "doubtful"
+    if _same(a, b, "name_key") and not _same(a, b, "full_name"):
+        return "homophone"
+    return "alike" if same_birth else "birth"
+
+
+def _same(a: Facts, b: Facts, name: str) -> bool:
+    value = getattr(a, name)
+    return value is not None and value == getattr(b, name)
+
+
 def _named(facts: Facts) -> bool:
     return facts.full_name is not None and not _UNKNOWN.match(facts.full_name)
 
 
 def _twin_like(a: Facts, b: Facts) -> bool:
-    def same(name: str) -> bool:
-        value = getattr(a, name)
-        return value is not None and value == getattr(b, name)
-
-    return same("name_key") and same("born_on") and (same("phone") or same("address"))
+    alike = _same(a, b, "name_key") and _same(a, b, "born_on")
+    return alike and (_same(a, b, "phone") or _same(a, b, "address"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 from django.db import connection
 
+#: from so many rows on every statement of an act of registering is planned for what the tables hold now
+PLANNED_ANEW = 8
 Params = Mapping[str, Any] | Sequence[Any] | None
 
 
@@ -28,6 +30,11 @@ def numbers(column: pl.Series) -> str:
     return "{" + (column.cast(pl.String).str.join(",").item() or "") + "}"
 
 
+def array(values: Iterable[object]) -> str:
+    """A few numbers in the same writing: one statement for them all, however large they are."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
 def texts(column: pl.Series) -> str:
     """The same for a column of texts."""
     safe = column.drop_nulls().str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
@@ -39,6 +46,13 @@ def ask(sql: str, params: Params, schema: Mapping[str, Any]) -> pl.DataFrame:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return pl.DataFrame(cursor.fetchall(), schema=dict(schema), orient="row")
+
+
+def rows(sql: str, params: Params = None) -> list[tuple[Any, ...]]:
+    """The rows of a query as they are: for a few, of which a frame would cost more than the asking."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
 
 
 def do(sql: str, params: Params = None) -> int:

@@ -8,13 +8,14 @@ stays as it is; others are joined with it by falling score, under guards.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from yigong.kit.ctx import Ctx
-from yigong.platform.empi import matching, moves, pairs, stored
+from yigong.platform.empi import bulk, matching, moves, pairs, stored
 from yigong.platform.empi.bands import AUTO, NONE, REVIEW
 from yigong.platform.empi.clusters import Groups, Likeness, Settlement, settle
 
@@ -28,13 +29,29 @@ class Act:
     quiet: bool = False
 
 
+class Scored(NamedTuple):
+    """Two registrations compared."""
+
+    score: float
+    left: int
+    right: int
+    band: str  # auto review none
+
+
+_AGAINST = """select r.id, r.person_id from empi_registration r where r.id = any(%s) and r.id_trust = 'trusted'
+    and exists (select 1 from empi_registration o where o.person_id = r.person_id
+                and o.id_trust = 'trusted' and o.id_no <> r.id_no)"""
+#: for each registration the one that stands for its cluster, and the pairs (score, left, right) that joined
+Clustered = tuple[dict[int, int], list[tuple[float, int, int]]]
+
+
 @dataclass(slots=True)
 class Decided:
-    """Who goes with whom, and the persons that known registrations left or came to on the way."""
+    """Who goes with whom, and where known registrations went on the way."""
 
-    ready: pl.DataFrame
     settlement: Settlement
-    touched: set[int] = field(default_factory=set)
+    person: dict[int, int | None]  # all registrations that were looked at; None where it has no person yet
+    touched: set[int] = field(default_factory=set)  # persons that known registrations left or came to
 
 
 def decide(act: Act, ready: pl.DataFrame, changed: Collection[int], keys: pl.DataFrame) -> Decided:
@@ -48,14 +65,13 @@ def decide(act: Act, ready: pl.DataFrame, changed: Collection[int], keys: pl.Dat
     mine = ready.select(list(stored.FACTS))
     around = stored.facts_around(couples.get_column("right").unique().to_list())
     facts = pl.concat([mine, around.join(mine, on="registration_id", how="anti")])
-    board = matching.Board(facts)
+    board = matching.Board.of(facts)
     scored = matching.score(pairs.side_by_side(couples, facts), board).filter(pl.col("band") != NONE)
     free = _free_persons(scored)
-    root, why = board.clusters(_edges(scored, facts, fresh, free, board))
-    gone = _move(act, root, facts, free)
-    facts, ready = (_with_persons(frame, gone) for frame in (facts, ready))
-    settlement = _settle(ready, _likenesses(_unjoined(scored, root), facts, free), facts, board, (root, why))
-    return Decided(ready, settlement, {*gone.values(), *free} if gone else set())
+    edges = _edges(scored, facts, fresh, free, board)
+    clustered = board.clusters(*(edges.get_column(name).to_numpy() for name in ("left", "right", "score")))
+    person = dict(facts.select("registration_id", "person_id").rows())
+    return conclude(act, board, person, free, clustered, _unjoined(scored, clustered[0]), numbers=_numbers(ready))
 
 
 def _asked(ready: pl.DataFrame, changed: Collection[int], keys: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -65,12 +81,15 @@ def _asked(ready: pl.DataFrame, changed: Collection[int], keys: pl.DataFrame) ->
 
 
 def _hold(couples: pl.DataFrame, fresh: pl.DataFrame) -> None:
-    """Lock the persons this may touch; again, when one of them was moved before the lock was had."""
-    if fresh.height > stored.SMALL:
-        return  # the whole index is held
-    ids = [*couples.get_column("right").to_list(), *fresh.get_column("registration_id").to_list()]
+    """Lock the persons this may touch."""
+    if fresh.height <= stored.SMALL:  # for more the whole index is held
+        hold([*couples.get_column("right").to_list(), *fresh.get_column("registration_id").to_list()])
+
+
+def hold(registration_ids: Collection[int]) -> None:
+    """Lock the persons of stored registrations; again, when one of them was moved before the lock was had."""
     held: set[int] = set()
-    while (found := stored.persons_of(ids)) - held:
+    while (found := stored.persons_of(registration_ids)) - held:
         held |= found
         stored.lock_persons(held)
 
@@ -102,12 +121,61 @@ def _edges(
     return pl.concat([arrived, among.select("left", "right", "score")])
 
 
-def _move(act: Act, root: dict[int, int], facts: pl.DataFrame, free: set[int]) -> dict[int, int]:
-    """Known registrations that are not with the rest of their person leave it; where they went."""
-    known = facts.filter(_of(free)).select("registration_id", "person_id").sort("registration_id").rows()
-    held: dict[int, Counter[int]] = {}
+def _unjoined(scored: pl.DataFrame, root: dict[int, int]) -> list[Scored]:
+    """The pairs whose ends have not come together."""
+    first = [root[one] != root[other] for one, other in scored.select("left", "right").rows()]
+    left = scored.filter(pl.Series(first, dtype=pl.Boolean))
+    return list(map(Scored._make, left.select(Scored._fields).rows()))
+
+
+def _numbers(ready: pl.DataFrame) -> dict[int, str]:
+    """The trusted numbers of the registrations that have no person yet."""
+    new = ready.filter(pl.col("person_id").is_null() & (pl.col("id_trust") == "trusted"))
+    return dict(new.select("registration_id", "id_no").rows())
+
+
+# ---- from here on one way for a few and for many ----
+
+
+def part_ways(act: Act, changed: Collection[int]) -> dict[int, int]:
+    """A known registration whose number now is another trusted one than its person's leaves that person; where it went."""
+    gone: dict[int, int] = {}
+    for registration, person in bulk.rows(_AGAINST, [bulk.array(changed)]) if changed else []:
+        stored.lock_persons([person])
+        gone[registration] = target = moves.new_person("register")
+        moves.move(
+            act.ctx, "part", [registration], person, target, apart=True, quiet=act.quiet, reason="auto", act=act.number
+        )
+    return gone
+
+
+def conclude(
+    act: Act,
+    board: matching.Board,
+    person: dict[int, int | None],
+    free: set[int],
+    clustered: Clustered,
+    unjoined: Iterable[Scored],
+    *,
+    numbers: dict[int, str],
+) -> Decided:
+    """What comes of clusters and of the pairs that they leave apart.
+
+    *person* are all registrations that were looked at, *free* the persons that were clustered anew, *numbers* the
+    trusted numbers of registrations without a person.
+    """
+    gone = _move(act, clustered[0], sorted((one, held) for one, held in person.items() if held in free), free)
+    after = person | gone if gone else person
+    likenesses = [_likeness(one, person, after, free) for one in unjoined]
+    settlement = _settle(after, likenesses, clustered, board, numbers)
+    return Decided(settlement, after, {*gone.values(), *free} if gone else set())
+
+
+def _move(act: Act, root: dict[int, int], known: list[tuple[int, Any]], free: set[int]) -> dict[int, int]:
+    """Known registrations (with their persons) that are not with the rest of their person leave it; where they went."""
+    held: dict[int, Counter[int]] = {person: Counter() for person in free}
     for one, person in known:
-        held.setdefault(person, Counter())[root[one]] += 1
+        held[person][root[one]] += 1
     homes = _homes(held)
     leaving: dict[tuple[int, int], list[int]] = {}
     for one, person in known:
@@ -132,41 +200,22 @@ def _homes(held: dict[int, Counter[int]]) -> dict[int, int]:
     return homes
 
 
-def _with_persons(frame: pl.DataFrame, gone: dict[int, int]) -> pl.DataFrame:
-    if not gone:
-        return frame
-    moved = pl.col("registration_id").replace_strict(gone, default=None, return_dtype=pl.Int64)
-    return frame.with_columns(pl.coalesce(moved, "person_id").alias("person_id"))
-
-
-def _unjoined(scored: pl.DataFrame, root: dict[int, int]) -> pl.DataFrame:
-    """The pairs whose ends have not come together."""
-    first = [root[one] != root[other] for one, other in scored.select("left", "right").rows()]
-    return scored.filter(pl.Series(first, dtype=pl.Boolean))
-
-
-def _likenesses(scored: pl.DataFrame, facts: pl.DataFrame, free: set[int]) -> list[Likeness]:
-    """Pairs worth a join or a question; what has been decided as a whole is but a question where it was not joined."""
-    person = dict(facts.select("registration_id", "person_id").rows())
-    made = []
-    columns = ("score", "left", "right", "band", "person_id", "person_id_right")
-    for score, left, right, band, *before in scored.select(columns).rows():
-        decided = all(held is None or held in free for held in before)
-        one, other = person[left] or -left, person[right] or -right
-        made.append(Likeness(one, other, score, left, right, REVIEW if decided else band))
-    return made
+def _likeness(one: Scored, before: dict[int, int | None], after: dict[int, int | None], free: set[int]) -> Likeness:
+    """A pair worth a join or a question; what has been decided as a whole is but a question where it was not joined."""
+    decided = all(held is None or held in free for held in (before[one.left], before[one.right]))
+    ends = (after[one.left] or -one.left, after[one.right] or -one.right)
+    return Likeness(*ends, one.score, one.left, one.right, REVIEW if decided else one.band)
 
 
 def _settle(
-    ready: pl.DataFrame,
+    person: dict[int, int | None],
     likenesses: list[Likeness],
-    facts: pl.DataFrame,
+    clustered: Clustered,
     board: matching.Board,
-    found: tuple[dict[int, int], list[tuple[float, int, int]]],
+    numbers: dict[int, str],
 ) -> Settlement:
-    root, why = found
-    groups = _groups(ready, likenesses, facts)
-    person = dict(facts.select("registration_id", "person_id").rows())
+    root, why = clustered
+    groups = _groups(person, likenesses, numbers)
     group = {one: (held or -one) for one, held in person.items()}
     together: dict[int, set[int]] = {}
     for one, first in root.items():
@@ -180,11 +229,11 @@ def _settle(
     return settlement
 
 
-def _groups(ready: pl.DataFrame, likenesses: list[Likeness], facts: pl.DataFrame) -> Groups:
-    persons = {*facts.get_column("person_id").drop_nulls()}
+def _groups(person: dict[int, int | None], likenesses: list[Likeness], numbers: dict[int, str]) -> Groups:
     asked = {g for one in likenesses for g in (one.left_group, one.right_group) if g > 0}
-    numbers = stored.numbers(asked)
-    new = ready.filter(pl.col("person_id").is_null() & (pl.col("id_trust") == "trusted"))
-    numbers |= {-r: frozenset([n]) for r, n in new.select("registration_id", "id_no").rows()}
-    held = facts.filter(_of(persons)).group_by("person_id").agg("registration_id")
-    return Groups(numbers, stored.apart(asked), members=dict(held.rows()))
+    held = stored.numbers(asked) | {-one: frozenset([number]) for one, number in numbers.items()}
+    members: dict[int, list[int]] = {}
+    for one, of in person.items():
+        if of is not None:
+            members.setdefault(of, []).append(one)
+    return Groups(held, stored.apart(asked), members=members)

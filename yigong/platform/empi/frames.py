@@ -32,6 +32,12 @@ REGISTRATION: dict[str, Any] = {
 KEY = ["org_code", "source_system", "local_id"]
 #: a change in one of these means: look again whose registration this is
 IDENTITY = ["full_name", "sex_code", "born_on", "id_no", "phone", "address", "health_card_no"]
+#: the columns of ``empi_registration`` that come of a registration frame
+COLUMNS = [
+    "org_code", "source_system", "local_id", "full_name", "name_key", "name_initials", "sex_code", "born_on",
+    "id_type_code", "id_no", "id_trust", "phone", "address", "village_code", "health_card_no", "contact_name",
+    "contact_phone", "ethnic_group_code", "registered_at", "facts", "hash",
+]  # fmt: skip
 TEXT = [name for name, kind in REGISTRATION.items() if kind == pl.String and name != "facts"]
 
 
@@ -42,7 +48,7 @@ def arrange(frame: pl.DataFrame) -> pl.DataFrame:
     present = frame.select(
         (pl.col(name) if name in frame.columns else pl.lit(None)).alias(name) for name in REGISTRATION
     )
-    clean = present.with_columns(_clean(name) for name in TEXT).with_columns(_dated(present), _moment(present))
+    clean = present.with_columns(_clean(name) for name in TEXT).with_columns(dated(present), moment(present))
     if clean.select(pl.any_horizontal(pl.col(name).is_null() for name in KEY).any()).item():
         raise Refused("empi.key_empty", fields=KEY)
     return clean.with_columns(pl.col("facts").cast(pl.String))
@@ -53,12 +59,13 @@ def _clean(name: str) -> pl.Expr:
     return pl.when(narrowed != "").then(narrowed).otherwise(None).alias(name)
 
 
-def _dated(frame: pl.DataFrame) -> pl.Expr:
+def dated(frame: pl.DataFrame) -> pl.Expr:
+    """The birth date as a date."""
     column = pl.col("born_on")
     return column.str.to_date(strict=False) if frame.schema["born_on"] == pl.String else column.cast(pl.Date)
 
 
-def _moment(frame: pl.DataFrame) -> pl.Expr:
+def moment(frame: pl.DataFrame) -> pl.Expr:
     """The moment of registration in UTC; what carries no zone was written in the county."""
     column, kind = pl.col("registered_at"), frame.schema["registered_at"]
     if kind == pl.String:
@@ -80,8 +87,9 @@ def fingerprint(frame: pl.DataFrame) -> pl.Series:
 
 def stable_hash(texts: pl.Series) -> pl.Series:
     """64-bit numbers for texts, fit to be kept in a database."""
-    blake, number = hashlib.blake2b, int.from_bytes
-    return pl.Series(
-        [None if t is None else number(blake(t.encode(), digest_size=8).digest(), "big", signed=True) for t in texts],
-        dtype=pl.Int64,
-    )
+    return pl.Series([None if t is None else stable_number(t) for t in texts], dtype=pl.Int64)
+
+
+def stable_number(text: str) -> int:
+    """The same for one."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)

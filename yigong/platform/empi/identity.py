@@ -7,11 +7,14 @@ same state, so they never disagree about whose number it is.
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from yigong.platform.empi.engine import identity as engine
 from yigong.platform.empi.engine import parse
 
+_SIGNS = re.compile(r"[^0-9A-Z]")
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK_SIGNS = "10X98765432"
 #: a number under more different names than this says nothing about anybody
@@ -32,9 +35,13 @@ def trust_word(state: int, id_no: str | None, id_type_code: str | None) -> str:
 
 def one_form(numbers: pl.Series) -> pl.Series:
     """``id_no`` in its 18-sign form, null where nothing is left of it; a number of another kind of paper stays as it is."""
-    bare = numbers.str.to_uppercase().str.replace_all(r"[^0-9A-Z]", "")
-    made = [number if number and len(number) != 15 else engine.upgrade(number or "") or None for number in bare]
-    return pl.Series("id_no", made, dtype=pl.String)
+    return pl.Series("id_no", list(map(form_of, numbers)), dtype=pl.String)
+
+
+def form_of(number: str | None) -> str | None:
+    """The same for one number."""
+    bare = _SIGNS.sub("", number.upper()) if number else ""
+    return bare if bare and len(bare) != 15 else engine.upgrade(bare) or None
 
 
 def upgrade(number: str) -> str:

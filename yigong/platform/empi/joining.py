@@ -53,7 +53,7 @@ def of_registrations(ones: list[int], others: list[int], *, named: bool = False)
     """The most alike of these with those; *named*: what nothing likens is said to be so."""
     facts = stored.facts([*ones, *others])
     couples = pl.DataFrame(list(product(ones, others))[:_COMPARED], schema=["left", "right"], orient="row")
-    scored = matching.score(pairs.side_by_side(couples.cast(pl.Int64), facts), matching.Board(facts))
+    scored = matching.score(pairs.side_by_side(couples.cast(pl.Int64), facts), matching.Board.of(facts))
     best = scored.sort("score", "left", "right", descending=[True, False, False]).head(1)
     held, row = rules.current(), best.row(0, named=True)
     kind = matching.kind_of(best)

@@ -79,14 +79,28 @@ def judge(
     least: str = "review",
 ) -> list[Match]:
     """The persons behind neighbours (rows of :func:`neighbours_sql`), likeliest first, each by its most alike registration."""
+    return ranked(judged([(asked, found)], bounds)[0], found, count=count, least=least)
+
+
+def judged(
+    asked: Sequence[tuple[Question, Sequence[tuple[Any, ...]]]], bounds: tuple[float, float]
+) -> list[list[tuple[float, str]]]:
+    """Bits and band of each question's neighbours."""
+    known = [(one, [Facts(*row[len(HEAD) :]) for row in found]) for one, found in asked]
+    return alike.scores_of(known, rules.model(), bounds)
+
+
+def ranked(
+    told: Sequence[tuple[float, str]], found: Sequence[tuple[Any, ...]], *, count: int, least: str
+) -> list[Match]:
+    """The persons behind judged neighbours."""
     bands = ("auto", "review", "none")
     wanted = bands[: bands.index(least) + 1]
-    known = [Facts(*row[len(HEAD) :]) for row in found]
-    judged = zip(alike.scores(asked, known, rules.model(), bounds), found, strict=True)
-    ranked = sorted(((-bits, row[1], band, row) for (bits, band), row in judged if band in wanted))
+    order = sorted((-bits, row[1], band, row) for (bits, band), row in zip(told, found, strict=True) if band in wanted)
     best: dict[int, Match] = {}
-    for minus, registration, band, row in ranked:
-        best.setdefault(row[2], Match(row[2], registration, row[3], row[4], row[5], -minus, _probability(-minus), band))
+    for minus, registration, band, row in order:
+        if row[2] not in best:
+            best[row[2]] = Match(row[2], registration, row[3], row[4], row[5], -minus, _probability(-minus), band)
     return list(best.values())[:count]
 
 

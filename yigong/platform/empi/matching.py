@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from yigong.kit.text import initials, pinyin
 from yigong.platform.empi import alike, rules
@@ -19,6 +19,7 @@ from yigong.platform.empi.engine import link, standard
 from yigong.platform.empi.engine.pairs import Pairs, key_frame, keys_of, score_between
 from yigong.platform.empi.engine.score import UNIT
 from yigong.platform.empi.identity import one_form, trust_word
+from yigong.platform.empi.questions import Asked
 from yigong.platform.empi.rules import model
 
 #: so many registrations are read and compared one by one sooner than by columns
@@ -96,9 +97,14 @@ def _few_block_keys(frame: pl.DataFrame) -> pl.DataFrame:
 class Board:
     """Registrations in the engine's form, ready to be compared in any pairs and as groups."""
 
-    def __init__(self, facts: pl.DataFrame) -> None:
-        self.place = {one: n for n, one in enumerate(facts.get_column("registration_id"))}
-        self.rows = rows_of(facts)
+    def __init__(self, ids: Iterable[int], rows: NDArray[np.int64]) -> None:
+        self.place = {one: n for n, one in enumerate(ids)}
+        self.rows = rows
+
+    @classmethod
+    def of(cls, facts: pl.DataFrame) -> Board:
+        """The board of a frame."""
+        return cls(facts.get_column("registration_id"), rows_of(facts))
 
     def scores(self, left: Iterable[int], right: Iterable[int]) -> NDArray[np.float64]:
         """Bits for pairs of registrations."""
@@ -106,14 +112,17 @@ class Board:
         b = np.fromiter((self.place[one] for one in right), np.uint32)
         return score_between(self.rows, model(), a, b).scores / UNIT
 
-    def clusters(self, edges: pl.DataFrame) -> tuple[dict[int, int], list[tuple[float, int, int]]]:
-        """What a bulk run makes of these registrations along *edges* (``left, right, score``): for each registration the one
+    def clusters(
+        self, left: ArrayLike, right: ArrayLike, scores: ArrayLike
+    ) -> tuple[dict[int, int], list[tuple[float, int, int]]]:
+        """What a bulk run makes of these registrations along pairs that score so many bits: for each registration the one
         that stands for its cluster, and the best pairs (score, left, right) that joined, the strongest first."""
-        if edges.is_empty():
+        ends = [np.asarray(end, np.int64).tolist() for end in (left, right)]
+        if not ends[0]:
             return {one: one for one in self.place}, []
         ids = list(self.place)
-        a, b = (np.fromiter(map(self.place.__getitem__, edges.get_column(n)), np.uint32) for n in ("left", "right"))
-        scores = np.round(edges.get_column("score").to_numpy() * UNIT).astype(np.int32)
+        a, b = (np.fromiter(map(self.place.__getitem__, end), np.uint32, len(end)) for end in ends)
+        scores = np.round(np.asarray(scores, np.float64) * UNIT).astype(np.int32)
         made = link.clusters(self.rows, model(), Pairs(a, b, score_between(self.rows, model(), a, b).levels, scores))
         best = [(float(made.pairs.scores[n] / UNIT), int(made.pairs.left[n]), int(made.pairs.right[n]))
                 for n in np.unique(made.reason[made.reason > 0] - 1).tolist()]  # fmt: skip
@@ -194,13 +203,13 @@ def _unnamed() -> pl.Expr:
     return _either(lambda end: pl.col(f"full_name{end}").str.contains(UNKNOWN).fill_null(value=True))
 
 
-def sort_of_question(pairs: pl.DataFrame) -> pl.DataFrame:
-    """``left, right, score, kind, risk`` of pairs for the review queue; a high risk is a grave mistake if joined wrongly."""
+def sort_of_question(pairs: pl.DataFrame) -> list[Asked]:
+    """Pairs as questions for the review queue; a high risk is a grave mistake if joined wrongly."""
     held = rules.current()
     risk = pl.col("kind").replace_strict(dict(held.risk), default=1, return_dtype=pl.Int16)
     least = pl.col("kind").replace_strict(dict(held.ask_from), default=None, return_dtype=pl.Float64)
     asked = pairs.with_columns(_kind().alias("kind")).filter(least.is_null() | (pl.col("score") >= least))
-    return asked.select("left", "right", "score", "kind", risk.alias("risk"))
+    return asked.select("left", "right", "score", "kind", risk.alias("risk")).rows()
 
 
 def kind_of(pair: pl.DataFrame) -> str:

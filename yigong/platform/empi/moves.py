@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+import orjson
 import polars as pl
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.outbox.api import say
-from yigong.platform.empi import questions
-from yigong.platform.empi.bulk import add, ask, do, ids
+from yigong.platform.empi import bulk, questions
+from yigong.platform.empi.bulk import add, do, ids
 from yigong.platform.empi.clusters import Likeness
 from yigong.platform.empi.events import PersonsMerged, PersonsSplit
 from yigong.platform.empi.models import Decision, Person
@@ -46,14 +50,42 @@ def note(ctx: Ctx, verb: str, registration_ids: Collection[int], *, decision: in
 
 def carried(registration_ids: Collection[int]) -> dict[str, Any]:
     """What hangs on registrations now and so goes with them: ``{"documents": n, "events": {kind: n}}``."""
-    found = ask(
-        """select '', count(*) from records_document where registration_id = any(%s)
-           union all select kind, count(*) from records_event where registration_id = any(%s) group by kind""",
+    return _summed(_hanging(registration_ids), registration_ids)
+
+
+def _summed(hanging: dict[int, dict[str, int]], registration_ids: Collection[int]) -> dict[str, Any]:
+    events: Counter[str] = Counter()
+    for one in registration_ids:
+        events.update(hanging.get(one, {}))
+    return {"documents": events.pop("", 0), "events": dict(events)}
+
+
+def _hanging(registration_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """How many documents (under the empty kind) and events of each kind hang on each of these registrations."""
+    found = bulk.rows(
+        """select registration_id, '', count(*) from records_document where registration_id = any(%s) group by 1
+           union all select registration_id, kind, count(*) from records_event where registration_id = any(%s)
+           group by 1, 2""",
         [list(registration_ids)] * 2,
-        {"kind": pl.String, "count": pl.Int64},
     )
-    counts = dict(found.rows())
-    return {"documents": counts.pop("", 0), "events": counts}
+    out: dict[int, dict[str, int]] = {}
+    for registration, kind, count in found:
+        out.setdefault(registration, {})[kind] = count
+    return out
+
+
+#: whether what is logged as arriving was known before, so that something may hang on it
+_anew: ContextVar[bool] = ContextVar("anew", default=False)
+
+
+@contextmanager
+def arriving_anew() -> Iterator[None]:
+    """Within it arrivals are of registrations that were here before: the log counts what hangs on them."""
+    token = _anew.set(True)
+    try:
+        yield
+    finally:
+        _anew.reset(token)
 
 
 def new_person(origin: str) -> int:
@@ -63,8 +95,9 @@ def new_person(origin: str) -> int:
 
 def of_person(person_id: int) -> list[int]:
     """The registrations of a person, by id."""
-    found = ask("select id from empi_registration where person_id = %s order by id", [person_id], {"id": pl.Int64})
-    return found.get_column("id").to_list()
+    return [
+        row[0] for row in bulk.rows("select id from empi_registration where person_id = %s order by id", [person_id])
+    ]
 
 
 def move(
@@ -122,11 +155,10 @@ _PLACING = frozenset({"confirm", "merge", "split", "mark", "reject"})
 
 def decided_by_people(person_ids: Collection[int]) -> set[int]:
     """Those of these persons, or of what was joined to them, about whom somebody has decided who is who, and it stands."""
-    schema = {"person": pl.Int64, "line": pl.Int64, "verb": pl.String, "undoes": pl.Int64, "parted": pl.Boolean}
     if not person_ids:
         return set()
     void, out = set[int](), set[int]()
-    for person, line, verb, undoes, parted in ask(_BY_PEOPLE, [list(person_ids)], schema).rows():
+    for person, line, verb, undoes, parted in bulk.rows(_BY_PEOPLE, [bulk.array(person_ids)]):
         if line in void:
             continue
         if undoes:
@@ -142,14 +174,14 @@ def absorb(ctx: Ctx, source: int, target: int, *, act: int, why: Likeness | None
     return move(ctx, "join", of_person(source), source, target, reason="auto", act=act, quiet=quiet, **facts)
 
 
-def offer(ctx: Ctx, found: pl.DataFrame, *, act: int) -> int:
+def offer(ctx: Ctx, found: Collection[questions.Asked], *, act: int) -> int:
     """Ask about pairs that have not been asked about, with a line in the log for each; how many."""
     asked = questions.offer(found)
     if not asked:
         return 0
     log_many(
         ctx,
-        (
+        [
             {
                 "verb": "ask",
                 "registration_ids": json.dumps(change[:2]),
@@ -159,12 +191,14 @@ def offer(ctx: Ctx, found: pl.DataFrame, *, act: int) -> int:
                 "pairs": json.dumps([change]),
             }
             for one, other, change in asked
-        ),
+        ],
         act=act,
     )
     return len(asked)
 
 
+#: columns that are given as JSON text
+_TEXTS = frozenset({"registration_ids", "pairs", "changed"})
 _LINE = {
     "verb": pl.String, "registration_ids": pl.String, "from_person": pl.Int64, "to_person": pl.Int64,
     "score": pl.Float64, "anchor_id": pl.Int64, "pairs": pl.String, "moved": pl.Boolean, "changed": pl.String,
@@ -173,19 +207,49 @@ _LINE = {
 
 #: on a registration that has just arrived nothing hangs
 _NOTHING = '{"documents": 0, "events": {}}'
+#: so many lines are written as one parameter sooner than as a frame
+FEW = 100
+_NAMES = "verb, registration_ids, from_person, to_person, score, anchor_id, pairs, moved, changed, states, carried, by_id, by_name, org_code, at, reason, act"
+LOG_FEW = f"""insert into empi_decision ({_NAMES})
+    select {_NAMES} from json_populate_recordset(null::empi_decision, %s::json)"""
 
 
-def log_many(ctx: Ctx, rows: Iterable[dict[str, Any]] | dict[str, list[Any]], *, act: int) -> None:
+def few_lines(ctx: Ctx, rows: Collection[dict[str, Any]], *, act: int) -> str:
+    """A few lines of the log, as :func:`log_many` takes them, for the parameter of LOG_FEW."""
+    same = {
+        "moved": False, "pairs": "[]", "states": [], "by_id": ctx.actor_id,
+        "by_name": ctx.actor_name, "org_code": ctx.org_code, "at": now(), "reason": "", "act": act,
+    }  # fmt: skip
+    hanging = _carried_by(row["registration_ids"] for row in rows)
+    lines = [{**same, "carried": orjson.Fragment(hung), **row} for row, hung in zip(rows, hanging, strict=True)]
+    for line in lines:
+        for name in _TEXTS.intersection(line):
+            line[name] = orjson.Fragment(line[name])
+    return orjson.dumps(lines).decode()
+
+
+def _carried_by(registration_ids: Iterable[str]) -> list[str]:
+    """What goes with each line, as JSON text; *registration_ids* are JSON lists."""
+    if not _anew.get():
+        return [_NOTHING for _line in registration_ids]
+    lines = [json.loads(line) for line in registration_ids]
+    hanging = _hanging({one for line in lines for one in line})
+    return [json.dumps(_summed(hanging, line)) for line in lines]
+
+
+def log_many(ctx: Ctx, rows: list[dict[str, Any]] | dict[str, list[Any]], *, act: int) -> None:
     """Many lines in the log at once, as rows or as columns; each gives some of: verb, registration_ids, pairs, changed
     (JSON text), from_person, to_person, score, anchor_id, moved."""
-    told = rows if isinstance(rows, dict) else list(rows)
-    frame = pl.DataFrame(told, schema_overrides=_LINE, infer_schema_length=None)
+    if isinstance(rows, list) and len(rows) <= FEW:
+        bulk.do(LOG_FEW, [few_lines(ctx, rows, act=act)])
+        return
+    frame = pl.DataFrame(rows, schema_overrides=_LINE, infer_schema_length=None)
     missing = [pl.lit(None, kind).alias(name) for name, kind in _LINE.items() if name not in frame.columns]
     frame = frame.with_columns(missing).with_columns(
         pl.col("pairs").fill_null("[]"),
         pl.col("moved").fill_null(value=False),
         pl.lit("[]").alias("states"),
-        pl.lit(_NOTHING).alias("carried"),
+        pl.Series("carried", _carried_by(frame.get_column("registration_ids")), dtype=pl.String),
         pl.lit(ctx.actor_id).alias("by_id"),
         pl.lit(ctx.actor_name).alias("by_name"),
         pl.lit(ctx.org_code).alias("org_code"),

@@ -6,7 +6,7 @@ import polars as pl
 
 from yigong.platform.empi import stored
 
-_NEIGHBOURS = 3
+NEIGHBOURS = 3
 
 
 def candidates(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
@@ -29,7 +29,7 @@ def within(keys: pl.DataFrame) -> pl.DataFrame:
     large = sized.filter(pl.col("size") > stored.CAP).sort("rule", "key", "row")
     near = [
         large.with_columns(pl.col("row").shift(-step).over("rule", "key").alias("row_right")).drop_nulls()
-        for step in range(1, _NEIGHBOURS + 1)
+        for step in range(1, NEIGHBOURS + 1)
     ]
     wanted = [frame.select(left="row", right="row_right") for frame in (pairs, *near)]
     return pl.concat(wanted).unique()

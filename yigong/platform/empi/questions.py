@@ -6,10 +6,8 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
-import polars as pl
-
 from yigong.kit.clock import now
-from yigong.platform.empi.bulk import ask, do
+from yigong.platform.empi import bulk
 
 #: a split of two large groups is remembered by so many pairs; one would do, more outlive later moves
 PAIRS_KEPT = 400
@@ -17,6 +15,8 @@ WAITING = ("open", "later", "pending")
 #: the smaller registration id, the larger, what stood before, what stands after; null where there is no such pair
 Change = tuple[int, int, dict[str, Any] | None, dict[str, Any] | None]
 Pair = tuple[int, int]
+#: a question: two registrations, score, kind, risk
+Asked = tuple[int, int, float, str, int]
 
 _COLUMNS = {
     "score": "float8", "kind": "text", "risk": "smallint", "state": "text", "decision_id": "bigint",
@@ -34,27 +34,27 @@ def ordered(one: int, other: int) -> Pair:
 
 def standing(pairs: Collection[Pair]) -> dict[Pair, dict[str, Any]]:
     """What is kept about pairs, those not kept left out."""
-    found = ask(
+    found = bulk.rows(
         f"""select c.left_id, c.right_id, {_AS_JSON} from empi_candidate c
             join unnest(%s::bigint[], %s::bigint[]) u (l, r) on u.l = c.left_id and u.r = c.right_id""",
-        [[one for one, _ in pairs], [other for _, other in pairs]],
-        {"left": pl.Int64, "right": pl.Int64, "kept": pl.String},
+        [bulk.array(one for one, _ in pairs), bulk.array(other for _, other in pairs)],
     )
-    return {(left, right): json.loads(kept) for left, right, kept in found.rows()}
+    return {(left, right): json.loads(kept) for left, right, kept in found}
 
 
 def put(wanted: dict[Pair, dict[str, Any] | None]) -> list[Change]:
     """Let pairs stand as *wanted*, none for those that are to go; what changed."""
     before = standing(list(wanted))
     gone = [pair for pair, kept in wanted.items() if kept is None]
-    do(
-        """delete from empi_candidate c using unnest(%s::bigint[], %s::bigint[]) u (l, r)
-           where u.l = c.left_id and u.r = c.right_id""",
-        [[one for one, _ in gone], [other for _, other in gone]],
-    )
+    if gone:
+        bulk.do(
+            """delete from empi_candidate c using unnest(%s::bigint[], %s::bigint[]) u (l, r)
+               where u.l = c.left_id and u.r = c.right_id""",
+            [bulk.array(one for one, _ in gone), bulk.array(other for _, other in gone)],
+        )
     rows = [{"left_id": pair[0], "right_id": pair[1], **kept} for pair, kept in wanted.items() if kept is not None]
     sets = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
-    do(
+    bulk.do(
         f"""insert into empi_candidate (left_id, right_id, {_NAMES})
             select left_id, right_id, {_NAMES} from jsonb_to_recordset(%s::jsonb)
                 as x (left_id bigint, right_id bigint, {_TYPED})
@@ -76,13 +76,12 @@ def answer(pairs: Collection[Pair], state: str, decision_id: int, *, until: str 
 
 def settle(ones: Collection[int], others: Collection[int], decision_id: int) -> list[Change]:
     """Waiting questions about two registrations that a decision makes one person are answered by it."""
-    found = ask(
+    found = bulk.rows(
         """select left_id, right_id from empi_candidate where state = any(%s)
                and ((left_id = any(%s) and right_id = any(%s)) or (right_id = any(%s) and left_id = any(%s)))""",
         [list(WAITING), list(ones), list(others), list(ones), list(others)],
-        {"left": pl.Int64, "right": pl.Int64},
     )
-    return answer(found.rows(), "settled", decision_id) if not found.is_empty() else []
+    return answer([(left, right) for left, right in found], "settled", decision_id) if found else []
 
 
 def keep_apart(ones: Collection[int], others: Collection[int], decision_id: int) -> list[Change]:
@@ -94,29 +93,29 @@ def keep_apart(ones: Collection[int], others: Collection[int], decision_id: int)
     return put({pair: {**known.get(pair, fresh), **said} for pair in pairs})
 
 
-def offer(found: pl.DataFrame) -> list[tuple[int, int, Change]]:
-    """Ask about pairs (``left, right, score, kind, risk``), unless their persons have been asked about.
-
-    For each question asked: the two persons, and the change.
-    """
-    if found.is_empty():
+def offer(found: Collection[Asked]) -> list[tuple[int, int, Change]]:
+    """Ask about pairs, unless their persons have been asked about; for each question asked: the two persons, the change."""
+    rows = _unasked(found) if found else []
+    if not rows:
         return []
-    rows = _unasked(found).rows(named=True)
     said = {"state": "open", "decision_id": None, "decided_at": None, "later_until": None, "created_at": _moment()}
     wanted: dict[Pair, dict[str, Any] | None] = {
-        (r["left"], r["right"]): {"score": r["score"], "kind": r["kind"], "risk": r["risk"], **said} for r in rows
+        (left, right): {"score": score, "kind": kind, "risk": risk, **said}
+        for left, right, score, kind, risk, *_ in rows
     }
-    persons = {(r["left"], r["right"]): (r["one"], r["other"]) for r in rows}
+    persons = {(left, right): (one, other) for left, right, _score, _kind, _risk, one, other in rows}
     return [(*persons[change[0], change[1]], change) for change in put(wanted)]
 
 
-def _unasked(found: pl.DataFrame) -> pl.DataFrame:
-    columns = [found.get_column(name).to_list() for name in ("left", "right", "score", "kind", "risk")]
-    return ask(
+def _unasked(found: Collection[Asked]) -> list[tuple[Any, ...]]:
+    """The pair as it is kept, score, kind, risk, the two persons."""
+    left, right, scores, kinds, risks = zip(*found, strict=True)
+    return bulk.rows(
         """select least(u.l, u.r), greatest(u.l, u.r), u.score, u.kind, u.risk,
                case when u.l < u.r then a.person_id else b.person_id end,
                case when u.l < u.r then b.person_id else a.person_id end
-           from unnest(%s::bigint[], %s::bigint[], %s::float[], %s::text[], %s::smallint[]) u (l, r, score, kind, risk)
+           from unnest(%s::bigint[], %s::bigint[], %s::float[], %s::text[], %s::smallint[])
+                   with ordinality u (l, r, score, kind, risk, place)
                join empi_registration a on a.id = u.l join empi_registration b on b.id = u.r
            where a.person_id <> b.person_id and not exists (
                select 1 from empi_registration x
@@ -127,13 +126,10 @@ def _unasked(found: pl.DataFrame) -> pl.DataFrame:
                select 1 from empi_registration x
                    join empi_candidate c on c.right_id = x.id
                    join empi_registration y on y.id = c.left_id and y.person_id = b.person_id
-               where x.person_id = a.person_id and c.state in ('open', 'later', 'pending', 'rejected'))""",
-        columns,
-        {
-            "left": pl.Int64, "right": pl.Int64, "score": pl.Float64, "kind": pl.String, "risk": pl.Int16,
-            "one": pl.Int64, "other": pl.Int64,
-        },
-    )  # fmt: skip
+               where x.person_id = a.person_id and c.state in ('open', 'later', 'pending', 'rejected'))
+           order by u.place""",
+        [*map(bulk.array, (left, right, scores, kinds, risks))],
+    )
 
 
 def restored(changes: Iterable[Change]) -> dict[Pair, dict[str, Any] | None]:

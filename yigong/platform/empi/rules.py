@@ -68,7 +68,12 @@ def current() -> Rules:
     with connection.cursor() as cursor:
         cursor.execute("select version, published_at from empi_rule_set where state = 'published'")
         row = cursor.fetchone()
-    return _published(*row) if row else built_in()
+    return in_force(*row) if row else built_in()
+
+
+def in_force(version: int | None, at: datetime | None) -> Rules:
+    """The rules of the published version, those of the model where none is; for who has read version and moment."""
+    return built_in() if version is None or at is None else _published(version, at)
 
 
 @lru_cache(maxsize=4)

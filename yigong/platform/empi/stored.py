@@ -7,7 +7,7 @@ from collections.abc import Collection
 import polars as pl
 from django.db import connection
 
-from yigong.platform.empi.bulk import ask
+from yigong.platform.empi.bulk import array, ask, rows
 from yigong.platform.empi.bulk import numbers as numbers_of
 from yigong.platform.empi.bulk import texts as texts_of
 from yigong.platform.empi.frames import KEY
@@ -86,9 +86,12 @@ def lock(keys: Collection[int]) -> None:
         if len(keys) > SMALL * 10:
             cursor.execute("select pg_advisory_xact_lock(%s, 0)", [_INDEX_LOCK])
             return
-        cursor.execute("select pg_advisory_xact_lock_shared(%s, 0)", [_INDEX_LOCK])
         folded = sorted({(key & 0x7FFFFFFF) for key in keys})
-        cursor.execute("select pg_advisory_xact_lock(%s, k) from unnest(%s::int[]) k", [_KEY_LOCK, folded])
+        cursor.execute(
+            """select i.*, k.* from (select pg_advisory_xact_lock_shared(%s, 0) offset 0) i
+                cross join (select pg_advisory_xact_lock(%s, k) from unnest(%s::int[]) k offset 0) k""",
+            [_INDEX_LOCK, _KEY_LOCK, array(folded)],
+        )
 
 
 def lock_index() -> None:
@@ -118,6 +121,16 @@ def shared_numbers(frame: pl.DataFrame) -> list[str]:
     )
     names = pl.concat([mine, known]).unique().group_by("id_no").len()
     return names.filter(pl.col("len") > MANY_NAMES).get_column("id_no").to_list()
+
+
+def distrust(numbers: Collection[str]) -> list[int]:
+    """Numbers that stand under many names lose trust; the persons whom this concerns."""
+    found = rows(
+        """update empi_registration set id_trust = 'shared' where id_no = any(%s) and id_trust = 'trusted'
+           returning person_id""",
+        [list(numbers)],
+    )
+    return list({person for (person,) in found})
 
 
 def in_blocks(keys: pl.DataFrame) -> pl.DataFrame:
@@ -159,7 +172,7 @@ def facts_around(registration_ids: Collection[int]) -> pl.DataFrame:
     names = ", ".join(f"r.{name}" for name in FACTS if name != "registration_id")
     return ask(
         f"""select r.id, {names} from empi_registration r where r.person_id in (
-                select person_id from empi_registration where id = any(%s))""",
+                select person_id from empi_registration where id = any(%s)) order by r.id""",
         [list(registration_ids)],
         FACTS,
     )
@@ -169,20 +182,19 @@ def numbers(person_ids: Collection[int], without: Collection[int] = ()) -> dict[
     """The trusted identity numbers of persons, not counting the registrations in *without*."""
     if not person_ids:
         return {}
-    rows = ask(
+    found = rows(
         """select person_id, array_agg(distinct id_no) from empi_registration
            where person_id = any(%s) and id_trust = 'trusted' and id <> all(%s) group by person_id""",
-        [list(person_ids), list(without)],
-        {"person_id": pl.Int64, "numbers": pl.List(pl.String)},
+        [array(person_ids), array(without)],
     )
-    return {person: frozenset(held) for person, held in rows.rows()}
+    return {person: frozenset(held) for person, held in found}
 
 
 def apart(person_ids: Collection[int]) -> dict[int, set[int]]:
     """Persons that a reviewer has said are not one, for each of *person_ids*."""
     if not person_ids:
         return {}
-    rows = ask(
+    found = rows(
         """with mine as (select id, person_id from empi_registration where person_id = any(%s))
            select m.person_id, o.person_id from mine m
                join empi_candidate c on c.left_id = m.id and c.state = 'rejected'
@@ -191,11 +203,10 @@ def apart(person_ids: Collection[int]) -> dict[int, set[int]]:
            select m.person_id, o.person_id from mine m
                join empi_candidate c on c.right_id = m.id and c.state = 'rejected'
                join empi_registration o on o.id = c.left_id""",
-        [list(person_ids)],
-        {"one": pl.Int64, "other": pl.Int64},
+        [array(person_ids)],
     )
     out: dict[int, set[int]] = {}
-    for one, other in rows.rows():
+    for one, other in found:
         out.setdefault(one, set()).add(other)
         out.setdefault(other, set()).add(one)
     return out

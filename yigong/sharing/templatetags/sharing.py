@@ -25,6 +25,12 @@ register = template.Library()
 
 
 @register.filter
+def clash(contradiction: records.Contradiction) -> str:
+    """What the records contradict each other about: 磺胺过敏, the dose of a medication."""
+    return str(words.CONTRADICTIONS[contradiction.kind]) % {"subject": contradiction.subject}
+
+
+@register.filter
 def kind_word(kind: str) -> object:
     """The word of a kind of event."""
     return words.KINDS.get(kind, (kind, ""))[0]

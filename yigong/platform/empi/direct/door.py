@@ -20,7 +20,7 @@ from yigong.kit.errors import Refused
 from yigong.kit.ids import new_request_id
 from yigong.platform.empi import alike, rules
 from yigong.platform.empi import match as matcher
-from yigong.platform.empi.alike import Question
+from yigong.platform.empi.alike import Said
 from yigong.platform.empi.direct.lanes import Lane
 from yigong.platform.empi.direct.statements import FOUND, KINDS, lookup_sql, match_sql, note_sql, row_of
 from yigong.platform.empi.frames import REGISTRATION
@@ -42,7 +42,7 @@ class Asked:
     value: str = ""
     org: str = ""
     system: str = ""
-    question: Question | None = None
+    facts: Said | None = None
     count: int = 10
     least: str = "review"
 
@@ -113,8 +113,8 @@ class Door:
             raise Refused("empi.match_wrong")
         if unknown := sorted(facts.keys() - REGISTRATION.keys()):
             raise Refused("empi.no_such_identifier", kind=", ".join(unknown), known=sorted(REGISTRATION))
-        asked = alike.question(facts, rules.model())
-        return bytes(await self._matches.ask(Asked(reader, question=asked, count=count, least=least)))
+        asked = Asked(reader, facts=alike.said(facts), count=count, least=least)
+        return bytes(await self._matches.ask(asked))
 
     # ---- the lanes ----
 
@@ -133,16 +133,16 @@ class Door:
 
     async def _carry_matches(self, connection: psycopg.AsyncConnection[Any], asked: list[Asked]) -> list[bytes]:
         rows = orjson.dumps([row_of(one, n) for n, one in enumerate(asked)]).decode()
-        keys = matcher.key_arrays((n, one.question.keys) for n, one in enumerate(asked) if one.question)
+        questions = alike.questions([one.facts for one in asked if one.facts], rules.model())
+        keys = matcher.key_arrays((n, one.keys) for n, one in enumerate(questions))
         cursor = await connection.execute(self._match, {"asked": rows, **keys})
         found: list[list[tuple[Any, ...]]] = [[] for _ in asked]
         for row in await cursor.fetchall():
             found[row[0]].append(row)
-        bounds = (self._rules.auto, self._rules.review)
+        judged = matcher.judged(list(zip(questions, found, strict=True)), (self._rules.auto, self._rules.review))
         told = [
-            matcher.judge(one.question, some, bounds, count=one.count, least=one.least)
-            for one, some in zip(asked, found, strict=True)
-            if one.question
+            matcher.ranked(bits, some, count=one.count, least=one.least)
+            for one, bits, some in zip(asked, judged, found, strict=True)
         ]
         await connection.execute(self._note, {"said": orjson.dumps(_said(asked, told)).decode()})
         return [orjson.dumps({"matches": [_matched(m) for m in some]}) for some in told]

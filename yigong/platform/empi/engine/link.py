@@ -21,6 +21,8 @@ from yigong.platform.empi.engine.score import UNIT
 if TYPE_CHECKING:
     import polars as pl
 
+#: from so many records on threads work side by side
+_MANY = 20_000
 Progress = Callable[[str, str], None]
 
 
@@ -164,10 +166,12 @@ def clusters(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> Linke
             held, odd, best, reason, refused,
         )  # fmt: skip
 
-    began = pool().submit(begin)
+    large = n > _MANY
+    began = pool().submit(begin) if large else begin()
     order = cluster.falling(rows, model.width, found.left, found.right, found.scores)
-    began.result()
-    together([partial(grow, o) for o in cluster.shares(order, found.left, knot, THREADS if n > 20_000 else 1)])
+    if began is not None:
+        began.result()
+    together([partial(grow, o) for o in cluster.shares(order, found.left, knot, THREADS if large else 1)])
     cluster.settle(root, n)
     return Linked(model, rows, found, refused, root[:n], best[:n], reason[:n])
 

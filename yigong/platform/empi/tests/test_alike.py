@@ -74,5 +74,5 @@ def test_facts_keys_scores_and_bands_are_those_of_registering(given_rows: list[d
     quick = alike.scores(asked, known[1:], model(), matching.thresholds())
     for few in (0, 50):
         with patch.object(matching, "_FEW", few):
-            scored = matching.score(pairs.side_by_side(couples, facts), matching.Board(facts)).sort("right")
+            scored = matching.score(pairs.side_by_side(couples, facts), matching.Board.of(facts)).sort("right")
         assert quick == scored.select("score", "band").rows()
