@@ -28,6 +28,7 @@ from yigong.platform.exchange.readers.hl7v2.facts import (
     visit_of,
 )
 from yigong.platform.exchange.readers.hl7v2.taken import Gatherings, Taken, row, segments_z, system_of
+from yigong.platform.exchange.readers.hl7v2.titles import title_of
 from yigong.platform.exchange.readers.sentences import finding
 
 MEDIA_TYPE = "x-application/hl7-v2+er7"
@@ -146,7 +147,7 @@ def _facts(
         original=data,
         media_type=MEDIA_TYPE,
         document_code="",
-        title=f"HL7 {message.kind.replace('^', ' ')}",
+        title=title_of(message),
         org_code=source.org_code,
         source_system=system_of(message),
         local_id=person.local_id,

@@ -18,6 +18,8 @@ LOCAL = {"PI": 0, "MR": 1, "MRN": 1, "PT": 2, "PN": 2, "EHRID": 3, "": 4, "VN": 
 IDENTITY = {"NI", "NNCHN", "NNCN", "ID", "SFZ", "IDCARD", "NN", "CZ"}
 CARD = {"HC", "JKK", "JHN", "HCN"}
 PATIENT_CLASS = {"O": "1", "E": "2", "I": "3", "R": "1", "P": "3", "B": "3"}
+#: HL7 table 0078 of what is out of its range; LOCAL.38 knows one code, abnormal
+ABNORMAL_FLAGS, ABNORMAL = frozenset({"H", "L", "HH", "LL", "A", "AA"}), "1"
 LOINC = {"LN", "LOINC"}  # as coding system (table 0396)
 CORRECTED = "C"  # of OBR-25 (table 0123) and OBX-11 (table 0085)
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?\Z")
@@ -299,6 +301,7 @@ def _report(
         "laboratory_test_report_on": reported.date().isoformat() if reported else "",
         "specimen_collected_at": sampled.isoformat() if sampled else "",
         "specimen_received_at": received.isoformat() if received else "",
+        "specimen_status": named(specimen, 24) if specimen else "",
         "specimen_category": named(specimen, 4) if specimen else obr.value(15),
         "laboratory_test_specimen_no": specimen.value(2) if specimen else "",
         "reporting_physician_signature": person_in(obr, 32),
@@ -329,6 +332,10 @@ def _result(
     values["laboratory_test_item_code"] = said.code or said.name
     values["laboratory_test_on"] = observed.date().isoformat() if observed else ""
     values["laboratory_test_method_name"] = said.method or said.method_code
+    values["laboratory_test_report_department"] = named(obx, 15)
+    values["laboratory_test_report_organization_name"] = obx.value(23)
+    values["laboratory_physician_signature"] = name_of(obx, 16, family=2)
+    values["laboratory_test_result_code"] = ABNORMAL if obx.value(8).strip().upper() in ABNORMAL_FLAGS else ""
     values["laboratory_test_quantitative_result_unit"] = said.unit
     number, words = result_of(obx, said.kind)
     values["laboratory_test_quantitative_result"], values["laboratory_test_report_result"] = number, words
