@@ -1,6 +1,6 @@
 """Whether memory stays flat as rows grow: the exchange and the rules over stored rows, each size in a process of its own.
 
-``python -m benchmarks.flat_memory`` (``SIZES=200000,400000,800000``). Prints the peak resident memory of each part at each
+``SIZES=1000000,10000000 .venv/bin/python -m benchmarks.flat_memory`` (about a minute for each million rows). Prints the peak resident memory of each part at each
 size, and how many bytes more each further row takes between the smallest and the largest. Made-up rows only.
 """
 
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-SIZES = [int(n) for n in os.environ.get("SIZES", "200000,400000,800000").split(",")]
+SIZES = [int(n) for n in os.environ.get("SIZES", "250000,1000000").split(",")]
 PARTS = ("exchange", "quality")
 
 
@@ -29,7 +29,8 @@ def main() -> None:
         )
         for part, (peak, seconds) in json.loads(done.stdout.splitlines()[-1]).items():
             peaks[part][size] = peak
-            print(f"{part:10} {size:>10,} rows  peak {peak:7,.0f} MB  {seconds:7.1f} s")
+            print(f"{part:10} {size:>10,} rows  peak {peak:7,.0f} MB  {seconds:7.1f} s", flush=True)
+    print(f"again: SIZES={','.join(map(str, SIZES))} .venv/bin/python -m benchmarks.flat_memory")
     ends = min(SIZES), max(SIZES)
     slope = {p: round((v[ends[1]] - v[ends[0]]) * 1e6 / max(1, ends[1] - ends[0]), 1) for p, v in peaks.items()}
     print(json.dumps({"name": "flat_memory", "ratios": {}, "figures": {"peak_mb": peaks, "bytes_per_row": slope}}))

@@ -6,7 +6,9 @@ Endpoints are folders of this installation (one receiver is switched off on purp
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from django.conf import settings
 from django.db import connection
 
 from yigong.collaboration.referral.models import Referral
-from yigong.demo import world
+from yigong.demo import dirt, world
 from yigong.demo.county import County
 from yigong.demo.illness import homes_of_care
+from yigong.demo.sources import messages
 from yigong.kit.clock import fixed, now
 from yigong.kit.ctx import Ctx
 from yigong.kit.hl7v2.parse import split_messages
@@ -36,7 +39,7 @@ def make(ctx: Ctx, county: County, sources: Path) -> int:
     if bus.known_route("results-to-centre"):
         return 0
     _register(ctx, declared)
-    sent = _reports(ctx, sources / "laboratory") + _doses(ctx, county) + _notices(ctx)
+    sent = _reports(ctx, sources) + _doses(ctx, county) + _notices(ctx)
     _work()
     sent += _replies(ctx)
     with fixed(now() + LOOK_AGAIN):  # so that the runs which wait for a reply look again
@@ -92,12 +95,28 @@ def _subscriber(ctx: Ctx, said: dict[str, str], centre: world.Institution) -> No
     )  # fmt: skip
 
 
-def _reports(ctx: Ctx, folder: Path) -> int:
+def _reports(ctx: Ctx, sources: Path) -> int:
     """The latest reports of the regional laboratory, as its own system would send them one by one."""
     endpoint = bus.open_endpoint(ctx, "lis-mllp", kind="mllp", version="2.5")
-    newest = sorted(folder.glob("*.hl7"), key=lambda f: f.stem[-6:], reverse=True)
-    raws = [raw for file in newest[:20] for _at, raw in split_messages(file.read_bytes())][:REPORTS]
-    return bus.accept(endpoint.pk, [bus.open_envelope(raw) for raw in raws])
+    return bus.accept(endpoint.pk, [bus.open_envelope(raw) for raw in latest(sources)])
+
+
+def latest(sources: Path) -> list[bytes]:
+    """The latest messages that stand as they were sent: neither corrected since nor dirt put in on purpose."""
+    files = [f for f in (sources / "laboratory").glob("*.hl7") if f.name != dirt.STRANGE_FILE]
+    newest = sorted(files, key=lambda f: f.stem[-6:], reverse=True)[:20]
+    corrected = {control_id(raw) for raw in _messages((sources / "laboratory-corrected").glob("*.hl7"))}
+    standing = (raw for raw in _messages(newest) if control_id(raw) + messages.CORRECTED not in corrected)
+    return list(islice(standing, REPORTS))
+
+
+def _messages(files: Iterable[Path]) -> Iterator[bytes]:
+    return (raw for file in files for _at, raw in split_messages(file.read_bytes()))
+
+
+def control_id(raw: bytes) -> str:
+    """MSH-10."""
+    return raw.split(b"|", 10)[9].decode()
 
 
 def _notices(ctx: Ctx) -> int:

@@ -70,6 +70,7 @@ MATERNAL = (
 TRUNCATED_DOCUMENTS = 3
 STRANGE_MESSAGES = 4
 STRANGE_INSTITUTION = "QH999999-9"
+STRANGE_FILE = "QH999999.hl7"
 
 
 def stained(
@@ -120,6 +121,6 @@ def strange(messages: Mapping[str, bytes], source: str) -> tuple[dict[str, bytes
         )
         for n in range(STRANGE_MESSAGES)
     ]
-    return {**messages, "QH999999.hl7": b"".join(told)}, [
+    return {**messages, STRANGE_FILE: b"".join(told)}, [
         Declared(source, "HL7", "unknown_institution", STRANGE_MESSAGES)
     ]

@@ -13,7 +13,7 @@ from yigong.demo import world
 from yigong.demo.state import State
 
 ROLES = {
-    "clinician": "医师", "village_doctor": "乡村医生", "data_clerk": "数据管理员", "empi_clerk": "主索引专员", "quality_clerk": "机构质控员", "manager": "管理者",
+    "clinician": "医师", "village_doctor": "乡村医生", "data_clerk": "数据管理员", "empi_clerk": "主索引专员", "quality_clerk": "机构质控员", "record_keeper": "病案管理员", "manager": "管理者",
     "administrator": "平台管理员",
 }  # fmt: skip
 _KINDS = (

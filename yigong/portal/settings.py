@@ -68,7 +68,12 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "yigong.portal.navigation.frame",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "yigong.web.templatetags.yg"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "yigong.web.templatetags.yg",
+                "yigong.web.templatetags.yg_filters",
+            ],
         },
     }
 ]

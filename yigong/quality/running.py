@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,23 +13,13 @@ from django.db import connection, transaction
 from yigong.kit.clock import COUNTY_ZONE, now
 from yigong.kit.ctx import Ctx
 from yigong.quality import issues, rulebook, stored
+from yigong.quality.found import Found
 from yigong.quality.models import QualityRun
 from yigong.security import api as security
 from yigong.standards.quality import api as quality
 
 log = logging.getLogger("yigong.quality")
 NO_TIME = date(1900, 1, 1)
-#: so many rows that only a stricter threshold would fail are kept in any case; beyond it five times the failing ones
-KEPT_ANYWAY, KEPT_SHARE = 50_000, 5
-
-
-@dataclass(slots=True)
-class _Found:
-    """What the rules said of one part, gathered over its frames."""
-
-    tallies: list[pl.DataFrame] = field(default_factory=list)
-    spreads: list[pl.DataFrame] = field(default_factory=list)
-    failures: list[pl.DataFrame] = field(default_factory=list)
 
 
 def run(
@@ -68,29 +57,35 @@ def run(
 def _judge(
     ctx: Ctx, record: QualityRun, part: stored.Part, about: Sequence[quality.Rule], context: Mapping[str, Any]
 ) -> None:
-    found = _Found()
-    for by_row in (True, False):
-        some = [r for r in about if r.by_row == by_row]
-        if some:
-            checker = quality.checker(part.data_set, some, context)
-            for frame in stored.frames(part, checker.reads, whole=not by_row):
-                _gather(found, checker.judge(frame), frame)
-    if not found.tallies:
-        return
-    codes = [r.code for r in about]
-    failures = _excused(part, codes, _thinned(found.failures))
-    _replace(record, part, codes, found, failures)
+    with Found() as found:
+        for frame, said in _said(part, about, context):
+            _gather(found, said, frame)
+        if not found.tallies:
+            return
+        codes = [r.code for r in about]
+        record.failing += _replace(record, part, codes, found)
     record.rows += part.rows
-    record.failing += int(failures.get_column("failing").sum())
     issues.refresh(ctx, record, part.data_set, part.org_codes, about)
 
 
-def _gather(found: _Found, said: quality.Judged, frame: pl.DataFrame) -> None:
+def _said(
+    part: stored.Part, about: Sequence[quality.Rule], context: Mapping[str, Any]
+) -> Iterator[tuple[pl.DataFrame, quality.Judged]]:  # fmt: skip
+    """All frames of a part with what the rules say of them: those of each row piece by piece, then those of groups."""
+    by_row = [r for r in about if r.by_row]
+    if by_row:
+        checker = quality.checker(part.data_set, by_row, context)
+        for frame in stored.frames(part, checker.reads):
+            yield frame, checker.judge(frame)
+    for by in quality.groupings([r for r in about if not r.by_row], part.data_set, context):
+        checker = quality.checker(part.data_set, by.rules, context)
+        for frame in stored.frames_of_groups(part, checker.reads, by):
+            yield frame, checker.judge(frame)
+
+
+def _gather(found: Found, said: quality.Judged, frame: pl.DataFrame) -> None:
     by = [frame.get_column("org_code"), _months(frame)]
-    found.tallies.append(said.tally(by))
-    spread = said.spread(by)
-    if spread.height:
-        found.spreads.append(spread)
+    found.count(said.tally(by), said.spread(by))
     failing = said.failures().select("row", "rule", pl.lit(True).alias("failing"))
     kept = (
         said.failures(kept=True)
@@ -105,7 +100,7 @@ def _gather(found: _Found, said: quality.Judged, frame: pl.DataFrame) -> None:
         "event_at",
         "batch_id",
     )
-    found.failures.append(kept.join(rows, on="row", how="left").drop("row", "field", "severity"))
+    found.fail(kept.join(rows, on="row", how="left").drop("row", "field", "severity"))
 
 
 def _months(frame: pl.DataFrame) -> pl.Series:
@@ -113,17 +108,8 @@ def _months(frame: pl.DataFrame) -> pl.Series:
     return frame.select(local.fill_null(NO_TIME).alias("month")).to_series()
 
 
-def _thinned(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """All failing rows; those kept for stricter thresholds only where they are not too many."""
-    rows = pl.concat(frames)
-    whose = ["rule", "org_code"]
-    sums = rows.group_by(whose).agg(pl.len().alias("all"), pl.col("failing").sum().alias("now"))
-    many = sums.filter(pl.col("all") > pl.max_horizontal(pl.lit(KEPT_ANYWAY), pl.col("now") * KEPT_SHARE))
-    return pl.concat([rows.filter("failing"), rows.filter(~pl.col("failing")).join(many, on=whose, how="anti")])
-
-
-def _excused(part: stored.Part, codes: Sequence[str], failures: pl.DataFrame) -> pl.DataFrame:
-    """The failures with those marked for which a dispute was conceded."""
+def _excused(part: stored.Part, codes: Sequence[str]) -> pl.DataFrame:
+    """The failures for which a dispute was conceded."""
     with connection.cursor() as cursor:
         cursor.execute(
             """select rule, record_id, true from quality_failure
@@ -131,13 +117,12 @@ def _excused(part: stored.Part, codes: Sequence[str], failures: pl.DataFrame) ->
             [part.data_set, list(part.org_codes), list(codes)],
         )
         schema = {"rule": pl.String, "record_id": pl.Int64, "excused": pl.Boolean}
-        known = pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
-    return failures.join(known, on=["rule", "record_id"], how="left").with_columns(pl.col("excused").fill_null(False))
+        return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
 
 
-def _replace(
-    record: QualityRun, part: stored.Part, codes: Sequence[str], found: _Found, failures: pl.DataFrame
-) -> None:
+def _replace(record: QualityRun, part: stored.Part, codes: Sequence[str], found: Found) -> int:
+    """What was known of a part by what was found; how many rows fail."""
+    excused = _excused(part, codes)
     with connection.cursor() as cursor:
         for table in ("quality_result", "quality_spread", "quality_failure"):
             cursor.execute(
@@ -145,9 +130,15 @@ def _replace(
                 [part.data_set, list(part.org_codes), list(codes)],
             )
     whose = pl.lit(part.data_set).alias("data_set")
-    sums = pl.concat(found.tallies).group_by("rule", "org_code", "month").agg(pl.col("rows", "judged", "failed").sum())
+    sums, bins = found.counts()
     stored.copy_in("quality_result", sums.with_columns(whose, pl.lit(record.pk).alias("run_id")))
-    if found.spreads:
-        bins = pl.concat(found.spreads).group_by("rule", "org_code", "month", "bin").agg(pl.col("count").sum())
+    if bins is not None:
         stored.copy_in("quality_spread", bins.with_columns(whose))
-    stored.copy_in("quality_failure", failures.with_columns(whose))
+    failing = 0
+    for rows in found.failures():
+        failing += int(rows.get_column("failing").sum())
+        marked = rows.join(excused, on=["rule", "record_id"], how="left").with_columns(
+            pl.col("excused").fill_null(False)
+        )
+        stored.copy_in("quality_failure", marked.with_columns(whose))
+    return failing

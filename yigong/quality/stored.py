@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import polars as pl
 from django.db import connection
@@ -22,7 +23,8 @@ NAMED = {
     },
     "document": {"source_key": "r.id::text", "event_at": "r.authored_at", "batch_id": "null::bigint"},
 }  # fmt: skip
-CHUNK_ROWS = 200_000
+CHUNK_ROWS = 100_000
+GROUP = "_group"  # number of a row's group while groups are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +63,77 @@ def _loaded(data_set: str) -> str:
     return {"registration": "r.registered_at", "document": "r.authored_at"}.get(data_set, "r.loaded_at")
 
 
-def frames(part: Part, reads: Iterable[str], *, whole: bool) -> Iterator[pl.DataFrame]:
-    """The rows of a part with the columns asked for: at once, or a piece at a time so that memory stays flat."""
-    if whole or part.rows <= CHUNK_ROWS:
-        yield _frame(part, reads, "")
+def frames(part: Part, reads: Iterable[str]) -> Iterator[pl.DataFrame]:
+    """The rows of a part with the columns asked for, a piece at a time so that memory stays flat."""
+    kinds = _kinds(part, reads)
+    if part.rows <= CHUNK_ROWS:
+        yield _copied(_select(part, kinds), [list(part.org_codes)], kinds)
         return
     last = -1
     while True:
-        frame = _frame(part, reads, f"and r.id > {last} order by r.id limit {CHUNK_ROWS}")
+        tail = f"and r.id > {last} order by r.id limit {CHUNK_ROWS}"
+        frame = _copied(f"{_select(part, kinds)} {tail}", [list(part.org_codes)], kinds)
         if frame.is_empty():
             return
         yield frame
         last = frame.get_column("id").max()  # type: ignore[assignment]
 
 
-def _frame(part: Part, reads: Iterable[str], tail: str) -> pl.DataFrame:
+def frames_of_groups(part: Part, reads: Iterable[str], by: quality.Grouping) -> Iterator[pl.DataFrame]:
+    """The rows of a part in frames of whole groups, about a chunk each: in the order of the keys, cut where a group ends.
+
+    Memory grows with the largest group, not with the institution. Rows that no rule looks at come first and are cut anywhere.
+    Until the last frame is taken the connection is busy.
+    """
+    kinds = _kinds(part, reads)
+    if part.rows <= CHUNK_ROWS or by.keys is None:
+        yield _copied(_select(part, kinds), [list(part.org_codes)], kinds)
+        return
+    keys = f"({by.looked}), {', '.join(by.keys)}"
+    group = f"case when {by.looked} then dense_rank() over (order by {keys}) else 0 end"
+    held = pl.DataFrame()
+    for piece in _pieces(
+        f"{_select(part, kinds, group)} order by {keys}", [list(part.org_codes)], kinds | {GROUP: "whole"}
+    ):
+        rows = pl.concat([held, piece]) if held.height else piece
+        cut = _last_start(rows.get_column(GROUP))
+        if cut:
+            yield rows.head(cut).drop(GROUP)
+        held = rows.slice(cut)
+    if held.height:
+        yield held.drop(GROUP)
+
+
+def _last_start(groups: pl.Series) -> int:
+    """Where the last group begins, which may go on in the next piece; group 0 is none."""
+    last = groups[-1]
+    return len(groups) if last == 0 else int(groups.search_sorted(last, side="left"))
+
+
+def _kinds(part: Part, reads: Iterable[str]) -> dict[str, str]:
+    """The columns to read, with their kinds."""
     about = quality.subject(part.data_set)
     wanted = sorted({*reads, *FIXED} - {"patient"})
     kinds = {name: "whole" if name in ("id", "batch_id") else about.kind(name) or "text" for name in wanted}
     if "patient" in reads:
         kinds["registration_id"] = "whole"
-    columns = ", ".join(_written(part.data_set, name, kind) for name, kind in kinds.items())
-    join = "left join empi_registration p on p.id = r.registration_id" if any("person." in n for n in wanted) else ""
-    sql = f"select {columns} from {about.table} r {join} where r.org_code = any(%s) {tail}"
-    return _copied(sql, [list(part.org_codes)], kinds)
+    return kinds
 
 
-def _written(data_set: str, name: str, kind: str) -> str:
+def _select(part: Part, kinds: Mapping[str, str], group: str = "") -> str:
+    """The statement for the rows of a part; its first value is the list of institutions."""
+    columns = ", ".join(_written(name, kind) for name, kind in kinds.items()) + (group and f', {group} as "{GROUP}"')
+    named = NAMED.get(part.data_set)
+    table = quality.subject(part.data_set).table
+    if named:
+        table = f"(select r.*, {', '.join(f'{said} as {name}' for name, said in named.items())} from {table} r)"
+    join = "left join empi_registration p on p.id = r.registration_id" if any("person." in n for n in kinds) else ""
+    return f"select {columns} from {table} r {join} where r.org_code = any(%s)"
+
+
+def _written(name: str, kind: str) -> str:
     """A column as it is copied: moments as microseconds, flags as 0 and 1."""
-    said = NAMED.get(data_set, {}).get(name) or quality.column_sql(name)
+    said = quality.column_sql(name)
     if kind == "instant":
         said = f"(extract(epoch from {said}) * 1000000)::bigint"
     elif kind == "flag":
@@ -103,19 +147,35 @@ _TYPES = {
 }  # fmt: skip
 
 
-def _copied(sql: str, params: Sequence[object], kinds: dict[str, str]) -> pl.DataFrame:
-    buffer = io.BytesIO()
+def _copied(sql: str, params: Sequence[object], kinds: Mapping[str, str]) -> pl.DataFrame:
+    """The answer to a statement."""
+    pieces = list(_pieces(sql, params, kinds))
+    return pl.concat(pieces) if pieces else _frame(io.BytesIO(), kinds)
+
+
+def _pieces(sql: str, params: Sequence[object], kinds: Mapping[str, str]) -> Iterator[pl.DataFrame]:
+    """The answer to a statement, a chunk at a time; the server sends each row by itself."""
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"copy ({sql}) to stdout (format csv, header)", params) as rows,  # type: ignore[attr-defined]
+        cursor.copy(f"copy ({sql}) to stdout (format csv)", params) as rows,  # type: ignore[attr-defined]
     ):
-        for block in rows:
-            buffer.write(block)
+        source = iter(rows)
+        while True:
+            buffer = io.BytesIO()
+            buffer.writelines(islice(source, CHUNK_ROWS))
+            if not buffer.tell():
+                return
+            yield _frame(buffer, kinds)
+
+
+def _frame(buffer: io.BytesIO, kinds: Mapping[str, str]) -> pl.DataFrame:
     schema = {name: _TYPES[kind] for name, kind in kinds.items()}
-    if not buffer.tell():
-        return pl.DataFrame(schema=schema)
     buffer.seek(0)
-    frame = pl.read_csv(buffer, schema=schema)
+    frame = (
+        pl.read_csv(buffer, schema=schema, has_header=False)
+        if buffer.getbuffer().nbytes
+        else pl.DataFrame(schema=schema)
+    )
     return frame.with_columns(
         *(pl.col(n).cast(pl.Datetime("us", "UTC")) for n, k in kinds.items() if k == "instant"),
         *(pl.col(n).cast(pl.Boolean) for n, k in kinds.items() if k == "flag"),

@@ -106,10 +106,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A line of the calendar."""
+    """A line of the calendar; its label is a text, or a month of the year to be said in the reader's language."""
 
     left: float
-    label: str
+    label: str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def ticks(frame: Window) -> list[Tick]:
         day = date(year, month, 1)
         if frame.start <= day <= frame.end and (year * 12 + month - 1) % step == 0:
             begins = not found or month == 1
-            label = (f"{year}" if step >= 12 else f"{year}-{month:02d}") if begins else f"{month}月"
+            label = (f"{year}" if step >= 12 else f"{year}-{month:02d}") if begins else month
             found.append(Tick(frame.place(day), label))
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)
     return found

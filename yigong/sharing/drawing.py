@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from yigong.platform.registry import api as registry
 from yigong.sharing import domain
+from yigong.web.words import month_word
 
 #: group of a kind of event -> its shape around the middle of the mark
 SHAPES = {
@@ -178,7 +179,7 @@ def grid(ticks: Iterable[Any], heights: Iterable[int], bottom: int) -> SafeStrin
     """The lines of a timeline: one down at each tick with its word, one across for each lane."""
     down = "".join(
         f'<line x1="{t.left}%" x2="{t.left}%" y1="20" y2="{bottom}" class="ps-s-line"/>'
-        f'<text x="{t.left}%" dx="3" y="14">{escape(str(t.label))}</text>'
+        f'<text x="{t.left}%" dx="3" y="14">{escape(t.label if isinstance(t.label, str) else month_word(t.label))}</text>'
         for t in ticks
     )
     across = "".join(f'<line x1="0" x2="100%" y1="{y}" y2="{y}" class="ps-s-lane"/>' for y in heights)

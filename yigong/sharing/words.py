@@ -42,7 +42,7 @@ TABS = {
     "ledger": _("谁看过"),
 }
 SUPPLIES = {"antihypertensive": _("降压药供应"), "glucose_lowering": _("降糖药供应")}
-CONTRADICTIONS = {"blood_group": _("血型"), "allergy": _("过敏"), "dose": _("剂量")}
+CONTRADICTIONS = {"blood_group": _("%(subject)s血型"), "allergy": _("%(subject)s过敏"), "dose": "%(subject)s"}
 CLAIMS = {"present": _("有"), "denied": _("无")}
 SEXES = {"1": _("男"), "2": _("女")}
 FLAGS = {

@@ -85,7 +85,7 @@ def dress(form: Form, name: str, field: forms.Field) -> None:
     """Give a field what its template needs: unit, width, whether it has a frame."""
     field.unit = form.units.get(name, "")  # type: ignore[attr-defined]
     field.width = form.widths.get(name, "")  # type: ignore[attr-defined]
-    field.bare = isinstance(field.widget, BARE)  # type: ignore[attr-defined]
+    field.bare = isinstance(field.widget, BARE) or getattr(field.widget, "bare", False)  # type: ignore[attr-defined]
     field.many = isinstance(field.widget, forms.RadioSelect | forms.CheckboxSelectMultiple)  # type: ignore[attr-defined]
     if isinstance(field, forms.DecimalField | forms.FloatField | forms.IntegerField) and isinstance(
         field.widget, forms.NumberInput

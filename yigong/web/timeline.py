@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from yigong.web.marks import KINDS, fact, found_institution
 from yigong.web.parts import Lane, Mark, Span, Supply
-from yigong.web.words import day_words
+from yigong.web.words import day_words, month_word
 
 LEFT, FIRST, STEP = 96, 40, 32
 
@@ -105,7 +105,7 @@ def _months(axis: Axis, today: date | None) -> list[dict[str, Any]]:
 
 def _month_word(day: date, place: int, x: float, axis: Axis, here: float) -> str:
     """The word of a month; none where it would run under the word 今天 or out of the picture."""
-    word = f"{day:%Y-%m}" if day.month == 1 or place == 0 else _("%(n)s月") % {"n": day.month}
+    word = f"{day:%Y-%m}" if day.month == 1 or place == 0 else month_word(day.month)
     end = x + 4 + 8 * len(word)
     return "" if end > axis.width or (x < here + 26 and end > here - 26) else word
 

@@ -71,7 +71,7 @@ def _line(threshold: object, scale: Scale, bars: Sequence[dict[str, Any]]) -> di
     long = sum(12 if ord(sign) > 0x2E80 else 7 for sign in f"{word} {at}") + 8
     places = [LEFT - 2, *(bar["x"] for bar in bars), WIDTH - long]
     free = (x for x in places if x + long <= WIDTH and not any(_meets(bar, x, x + long, y) for bar in bars))
-    return {"word": word, "at": at, "tone": fact(threshold, "tone"), "y": y, "x": next(free, LEFT - 2)}
+    return {"word": word, "at": true_minus(at), "tone": fact(threshold, "tone"), "y": y, "x": next(free, LEFT - 2)}
 
 
 def _meets(bar: dict[str, Any], left: float, right: float, y: float) -> bool:

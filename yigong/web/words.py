@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from yigong.kit.clock import COUNTY_ZONE, now, today
 
 MINUS = "−"
 THIN = "\u2009"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def age(born_on: date | datetime | None, on: date | None = None) -> str:
@@ -46,6 +48,11 @@ def day_words(value: date | datetime | None, form: str = "") -> str:
         return _("未记录")
     day = _date(value)
     return f"{day:%m-%d}" if form == "short" and day.year == today().year else day.isoformat()
+
+
+def month_word(month: int) -> str:
+    """A month of the year on an axis: 9月, Sep."""
+    return MONTHS[month - 1] if get_language() == "en" else f"{month}月"
 
 
 def daytime_words(value: datetime | None, form: str = "") -> str:

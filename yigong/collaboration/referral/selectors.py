@@ -10,7 +10,7 @@ from django.db import connection
 from psycopg.rows import class_row
 
 from yigong.collaboration.referral.domain import State
-from yigong.collaboration.referral.models import Referral
+from yigong.collaboration.referral.models import Referral, ReferralMove
 from yigong.kit.clock import COUNTY_ZONE, now
 from yigong.kit.ctx import Ctx, Purpose
 from yigong.kit.errors import Refused
@@ -76,6 +76,8 @@ class Row:
         whole = (self.reply_due_at - self.sent_at).total_seconds() or 1
         return max(0, min(100, round(100 * (now() - self.sent_at).total_seconds() / whole)))
 
+
+SHOWN_MOVES = 30  # of a case at first; a case sent back and forth has many
 
 #: tab -> condition on f (the referral); %(orgs)s are the actor's institutions
 TABS = {
@@ -209,6 +211,18 @@ def one(ctx: Ctx, referral_id: int) -> Referral:
     if found is None:
         raise Refused("not_found", what="referral")
     return found
+
+
+def moves(referral: Referral, *, whole: bool = False) -> tuple[list[ReferralMove], bool]:
+    """The latest moves of a case, or all of them, oldest first; whether earlier ones are left out."""
+    latest = list(referral.moves.order_by("-id")[: None if whole else SHOWN_MOVES + 1])
+    is_cut = not whole and len(latest) > SHOWN_MOVES
+    return latest[: SHOWN_MOVES if is_cut else None][::-1], is_cut
+
+
+def arrivals(referral: Referral) -> list[ReferralMove]:
+    """The move by which a case last came into each of its states."""
+    return list(referral.moves.order_by("target", "-id").distinct("target"))
 
 
 def row(ctx: Ctx, referral_id: int) -> Row:

@@ -114,7 +114,12 @@ def allergies(summary: Any) -> list[parts.Allergy] | None:
     if summary is None or summary.allergy_state == "not_asked":
         return None
     found = records.present_allergies(summary.allergies)
-    return [parts.Allergy(a.substance or _("过敏史"), a.detail, a.source.org_code) for a in found]
+    return [parts.Allergy(a.substance or _("过敏史"), _more(a.detail, a.substance), a.source.org_code) for a in found]
+
+
+def _more(detail: str, substance: str) -> str:
+    """What the detail adds to the name of the substance; sources often say the name twice."""
+    return "" if detail.removesuffix("类") == substance else detail
 
 
 def person_url(person_id: int) -> str:

@@ -146,19 +146,20 @@ def case(request: HttpRequest, referral_id: int) -> HttpResponse:
     ctx: Ctx = request.ctx  # type: ignore[attr-defined]
     row = selectors.row(ctx, referral_id)
     security.audit(ctx, "referral.view", "referral", referral_id, registration_id=row.registration_id)
-    return page(request, "referral/case.html", _case(ctx, row))
+    return page(request, "referral/case.html", _case(ctx, row, whole="moves" in request.GET))
 
 
-def _case(ctx: Ctx, row: selectors.Row) -> dict[str, Any]:
+def _case(ctx: Ctx, row: selectors.Row, *, whole: bool = False) -> dict[str, Any]:
     context = preview_context(ctx, row)
     referral: Referral = context["case"]
-    moves = list(referral.moves.all())
+    moves, is_cut = selectors.moves(referral, whole=whole)
     return {
         **context,
         "preview": context,
         "banner": context["person"] or shown.person(row, None),
         "history": [shown.move(m) for m in moves],
-        "steps": shown.steps(referral, moves),
+        "is_cut": is_cut,
+        "steps": shown.steps(referral, selectors.arrivals(referral) if is_cut else moves),
         "consequence": shown.consequence(referral),
         "editable": referral.state in services.IN_SENDERS_HANDS and referral.from_org in ctx.orgs,
     }

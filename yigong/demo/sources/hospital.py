@@ -12,8 +12,10 @@ from datetime import date
 import polars as pl
 
 from yigong.demo import world
+from yigong.demo.colleagues import with_colleagues
 from yigong.demo.county import County
 from yigong.demo.illness import COUNTY, TCM, homes_of_care
+from yigong.demo.sources import particulars
 from yigong.demo.treatment import diagnoses
 
 #: a table: neutral name -> (its expression, the people's hospital's column, the TCM hospital's column)
@@ -104,7 +106,16 @@ def _of(frame: pl.DataFrame, make: Make, local: pl.DataFrame) -> pl.DataFrame:
     )
     if "complaint" not in own.columns:
         own = own.with_columns(pl.lit(None, dtype=pl.String).alias("complaint"))
-    return own.with_columns(pl.coalesce("complaint", "usual_complaint").alias("complaint"))
+    return with_colleagues(own.with_columns(pl.coalesce("complaint", "usual_complaint").alias("complaint")))
+
+
+def _beside(make: Make, added: particulars.Particulars) -> Columns:
+    """Particulars under the maker's names."""
+    return {f"{name} beside": (e, pinyin.upper(), pinyin) for name, (e, pinyin, _) in added.items()}
+
+
+def _moments(make: Make) -> particulars.Moment:
+    return lambda at: at.dt.strftime(make.moment)
 
 
 def _moment(make: Make, column: str) -> pl.Expr:
@@ -176,7 +187,7 @@ def _visit(make: Make) -> Columns:
         "dx_name": (pl.col("dx_name"), "ZDMC", "zdmc"), "systolic": (pl.col("systolic"), "SSY", "ssy"), "diastolic": (pl.col("diastolic"), "SZY", "szy"),
         "temperature": (pl.col("temperature"), "TW", "tw"), "fee": (pl.col("fee"), "ZFY", "je"), "emergency": (_flag(pl.col("emergency")), "JZBZ", "jz"),
         "void": (_voided(), "ZFBZ", "zf"),
-    }  # fmt: skip
+    } | _beside(make, particulars.visit(_moments(make)))  # fmt: skip
 
 
 def _drug(make: Make) -> Columns:
@@ -188,7 +199,7 @@ def _drug(make: Make) -> Columns:
         "strength": (pl.col("strength"), "YPGG", "gg"), "form": (pl.col("form"), "JXDM", "jx"), "dose": (pl.col("dose"), "DCJL", "jl"), "unit": (pl.col("unit"), "JLDW", "dw"),
         "frequency": (_coded(make, "frequency", "frequency"), "PCDM", "pc"), "route": (pl.col("route"), "YFDM", "yf"), "days": (pl.col("days"), "TS", "ts"),
         "boxes": (pl.col("boxes"), "SL", "sl"), "amount": (pl.col("amount"), "JE", "je"), "doctor": (pl.col("doctor"), "YSXM", "ys"), "void": (_voided(), "ZFBZ", "zf"),
-    }  # fmt: skip
+    } | _beside(make, particulars.drug())  # fmt: skip
 
 
 def _herb(make: Make) -> Columns:
@@ -212,7 +223,7 @@ def _lab(make: Make) -> Columns:
         "value": (pl.col("text"), "JG", "jg"), "unit": (pl.col("unit"), "DW", "dw"), "range": (pl.col("range"), "CKFW", "ckfw"),
         "flag": (pl.col("flag").replace({"HH": "↑↑", "H": "↑", "L": "↓", "LL": "↓↓"}), "YCTS", "ts"), "loinc": (pl.col("loinc"), "LOINC", "loinc"),
         "doctor": (pl.col("doctor"), "SQYS", "ys"), "void": (_voided(), "ZFBZ", "zf"),
-    }  # fmt: skip
+    } | _beside(make, particulars.lab(_moments(make)))  # fmt: skip
 
 
 def _exam(make: Make) -> Columns:
@@ -223,7 +234,7 @@ def _exam(make: Make) -> Columns:
         "findings": (pl.col("findings"), "JCSJ", "sj"), "impression": (pl.col("impression"), "JCJL", "jl"), "abnormal": (_flag(pl.col("abnormal")), "YCBZ", "yc"),
         "at": (_moment(make, "at"), "JCSJ_", "jcsj"), "reported": (_moment(make, "reported_at"), "BGSJ", "bgsj"), "doctor": (pl.col("doctor"), "BGYS", "ys"),
         "void": (_voided(), "ZFBZ", "zf"),
-    }  # fmt: skip
+    } | _beside(make, particulars.exam())  # fmt: skip
 
 
 def _stay(make: Make) -> dict[str, tuple[pl.Expr, str, str]]:
@@ -269,7 +280,7 @@ def _entry(make: Make) -> Columns:
         "past": (pl.when(pl.col("allergy") != "").then(pl.lit("药物过敏史：") + pl.col("allergy")).otherwise(pl.lit("否认药物过敏史")), "GMS", "gms"),
         "temperature": (pl.col("temperature"), "TW", "tw"), "systolic": (pl.col("systolic"), "SSY", "ssy"), "diastolic": (pl.col("diastolic"), "SZY", "szy"),
         "at": (_moment(make, "admitted_at"), "JLSJ", "jlsj"),
-    }  # fmt: skip
+    } | _beside(make, particulars.place() | particulars.home(*place_names()) | particulars.entry())  # fmt: skip
 
 
 def _summary(make: Make) -> Columns:
@@ -281,7 +292,7 @@ def _summary(make: Make) -> Columns:
         "left": (_moment(make, "discharged_at"), "CYSJ", "cysj"), "state": (pl.col("complaint") + pl.format("，入院血压 {}/{} mmHg。", "systolic", "diastolic"), "RYQK", "ryqk"),
         "course": (course, "ZLJG", "zljg"), "outcome": (pl.col("outcome"), "ZGDM", "zg"), "advice": (advice, "CYYZ", "cyyz"),
         "days": ((pl.col("discharged_at") - pl.col("admitted_at")).dt.total_days().clip(1), "ZYTS", "ts"), "senior": (pl.col("doctor"), "SJYS", "sjys"), "sent": (_flag(pl.col("sent")), "WDFS", "wdfs"),
-    }  # fmt: skip
+    } | _beside(make, particulars.place() | particulars.home(*place_names()) | particulars.summary(_moments(make)))  # fmt: skip
 
 
 OUTCOMES = {"1": "痊愈", "2": "好转", "3": "稳定", "4": "无明显好转", "5": "死亡", "9": "其他"}
@@ -296,8 +307,8 @@ def _order(make: Make) -> Columns:
     return _stay(make) | {
         "line": (pl.col("line"), "YZXH", "xh"), "kind": (pl.col("kind"), "YZLX", "lx"), "content": (pl.col("content"), "YZNR", "nr"),
         "long": (pl.when(pl.col("long")).then(pl.lit("1")).otherwise(pl.lit("2")), "CQBZ", "cq"), "ordered": (_moment(make, "ordered_at"), "KDSJ", "kdsj"),
-        "stopped": (_moment(make, "stopped_at"), "TZSJ", "tzsj"), "nurse": (pl.lit("执行护士"), "ZXHS", "hs"),
-    }  # fmt: skip
+        "stopped": (_moment(make, "stopped_at"), "TZSJ", "tzsj"), "nurse": (pl.col("nurse"), "ZXHS", "hs"),
+    } | _beside(make, particulars.place() | particulars.order(_moments(make)))  # fmt: skip
 
 
 def institution(make: Make) -> world.Institution:

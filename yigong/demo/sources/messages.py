@@ -10,12 +10,17 @@ from typing import Any
 import polars as pl
 
 from yigong.demo import laboratory
+from yigong.demo.colleagues import with_colleagues
 from yigong.demo.county import County
 from yigong.demo.illness import COMMUNITY, homes_of_care
 from yigong.demo.laboratory import LOCAL_PANELS
+from yigong.demo.sources import particulars
 from yigong.demo.treatment import diagnoses
 
 CHARSETS = (("UNICODE UTF-8", "utf-8"), ("GB18030", "gb18030"))
+LABORATORY = "青禾县区域检验中心"
+SPECIMENS = {"全血": "BLD", "血清": "SER", "血浆": "PLAS", "尿液": "UR"}  # HL7 table 0487
+CORRECTED = "C"  # ends the control id of a message that corrects
 _SEX = {1: "M", 2: "F"}
 
 
@@ -28,7 +33,7 @@ def results(county: County) -> pl.DataFrame:
     sent = county.results.filter((pl.col("org") >= COMMUNITY) & ~pl.col("panel").is_in(LOCAL_PANELS))
     sent = sent.with_columns(pl.col("org").cast(pl.Int64)).rename({"name": "item_name"})
     return (
-        sent.join(facts, on=["org", "person"], maintain_order="left")
+        with_colleagues(sent.join(facts, on=["org", "person"], maintain_order="left"))
         .join(named, on="dx", maintain_order="left")
         .sort("org", "reported_at", "report", maintain_order=True)
     )
@@ -72,7 +77,7 @@ def message(items: list[dict[str, Any]], charset: str, *, corrected: bool = Fals
     number = f"L{first['report']:09d}"
     sent, control, status = at, number, "F"
     if corrected:
-        sent, control, status = f"{first['reported_at'] + timedelta(hours=2):%Y%m%d%H%M%S}", f"{number}C", "C"
+        sent, control, status = f"{first['reported_at'] + timedelta(hours=2):%Y%m%d%H%M%S}", number + CORRECTED, "C"
     ids = (
         f"{first['local_id']}^^^{org.code}^PI"
         + (f"~{first['id_no']}^^^^NI" if first["id_no"] else "")
@@ -84,9 +89,11 @@ def message(items: list[dict[str, Any]], charset: str, *, corrected: bool = Fals
         f"PV1|1|O|{escape(first['department'])}||||^{escape(first['doctor'])}||||||||||||V{first['visit']:08d}",
         f"ORC|RE|V{first['visit']:08d}|{number}",
         f"OBR|1|V{first['visit']:08d}|{number}|{escape(first['panel'])}^{escape(first['panel'])}^L|||{first['sampled_at']:%Y%m%d%H%M%S}|||||||||"
-        f"^{escape(first['doctor'])}||||||{at}|||{status}",
+        f"^{escape(first['doctor'])}||||||{at}|||{status}|||||||||&{escape(first['laboratory_technician'])}",
         f"DG1|1|I10|{first['dx_code']}^{escape(first['dx_name'])}^ICD10",
         *(_item(n, item, at, corrected=corrected) for n, item in enumerate(items, start=1)),
+        f"SPM|1|||{SPECIMENS.get(first['specimen'], '')}^{escape(first['specimen'])}^HL70487|||||||||||||{first['sampled_at']:%Y%m%d%H%M%S}|"
+        f"{first['sampled_at'] + timedelta(minutes=50):%Y%m%d%H%M%S}||||||^合格",
     ]
     return "".join(f"{line}\r" for line in lines)
 
@@ -97,7 +104,8 @@ def _item(number: int, item: dict[str, Any], at: str, *, corrected: bool) -> str
     flag = item["flag"] or "N"
     return (
         f"OBX|{number}|{kind}|{escape(item['code'])}^{escape(item['item_name'])}^L^{item['loinc']}^^LN||{escape(item['text'])}|"
-        f"{escape(item['unit'])}|{escape(item['range'])}|{flag}|||{status}|||{at}"
+        f"{escape(item['unit'])}|{escape(item['range'])}|{flag}|||{status}|||{at}|JYK^检验科|"
+        f"^{escape(item['laboratory_physician'])}|^{particulars.method_of(item['panel'])}||||||{LABORATORY}"
     )
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
+from yigong.demo.colleagues import with_colleagues
 from yigong.demo.county import County
 from yigong.demo.illness import COMMUNITY, homes_of_care
 from yigong.demo.laboratory import LOCAL_PANELS
+from yigong.demo.sources import particulars
 from yigong.demo.sources.hospital import division_code, place_names
 from yigong.demo.treatment import diagnoses
 
@@ -67,7 +69,20 @@ def _of(frame: pl.DataFrame, known: pl.DataFrame, *, dx: bool = True) -> pl.Data
     named = diagnoses().select(
         "dx", pl.col("code").alias("dx_code"), pl.col("name").alias("dx_name"), pl.col("complaint").alias("usual")
     )
-    return own.join(named, on="dx", maintain_order="left") if dx else own
+    if not dx:
+        return own
+    own = own.join(named, on="dx", maintain_order="left")
+    told = pl.coalesce("complaint", "usual") if "complaint" in own.columns else pl.col("usual")
+    return with_colleagues(own.with_columns(told.alias("complaint")))
+
+
+def _beside(added: particulars.Particulars) -> list[pl.Expr]:
+    """Particulars under the system's names."""
+    return [expr.alias(name) for expr, _, name in added.values()]
+
+
+def _moments(at: pl.Expr) -> pl.Expr:
+    return at.dt.strftime(MOMENT)
 
 
 def _sex() -> pl.Expr:
@@ -113,8 +128,9 @@ def _visits(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(
         "org", _number("V", "visit").alias("vno"), pl.col("local_id").alias("pid"), pl.col("name").alias("nm"), _sex(), _age(), pl.col("department").alias("dept"),
         pl.col("doctor").alias("dr"), _moment("at", "vdt"), pl.when("first_visit").then(pl.lit("Y")).otherwise(pl.lit("N")).alias("first"),
-        pl.coalesce("complaint", "usual").alias("cc"), pl.col("allergy").alias("alg"), pl.col("dx_code").alias("icd"), pl.col("dx_name").alias("dx"),
+        pl.col("complaint").alias("cc"), pl.col("allergy").alias("alg"), pl.col("dx_code").alias("icd"), pl.col("dx_name").alias("dx"),
         pl.col("systolic").alias("sbp"), pl.col("diastolic").alias("dbp"), pl.col("temperature").alias("t"), pl.col("fee"), pl.lit("N").alias("del"),
+        *_beside(particulars.visit(_moments)),
     )  # fmt: skip
 
 
@@ -125,6 +141,7 @@ def _drugs(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("name").alias("drug"), pl.col("atc"), pl.col("strength").alias("spec"), pl.col("form"), pl.col("dose"), pl.col("unit"),
         pl.col("frequency").replace_strict(_FREQUENCY).alias("freq"), pl.col("route"), pl.col("days"), pl.col("boxes").alias("qty"), pl.col("amount").alias("amt"),
         pl.col("doctor").alias("dr"), pl.lit("N").alias("del"),
+        *_beside(particulars.drug()),
     )  # fmt: skip
 
 
@@ -144,6 +161,8 @@ def _lab(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("specimen").replace_strict({"全血": "WB", "尿液": "UR", "血清": "SE", "血浆": "PL"}).alias("spcm"), _moment("sampled_at", "smp_dt"),
         _moment("reported_at", "rpt_dt"), pl.col("text").alias("val"), pl.col("unit"), pl.col("range").alias("ref"), pl.col("flag"), pl.col("doctor").alias("dr"),
         pl.lit("N").alias("del"),
+        *_beside(particulars.lab(_moments)),
+        pl.col("org").replace_strict({i: o.name for i, o in enumerate(homes_of_care())}, return_dtype=pl.String).alias("rptorg"),
     )  # fmt: skip
 
 
@@ -153,6 +172,7 @@ def _imaging(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("department").alias("dept"), pl.col("dx_code").alias("icd"), pl.col("item"), pl.col("findings").alias("find"), pl.col("impression").alias("impr"),
         pl.when("abnormal").then(pl.lit("A")).otherwise(pl.lit("N")).alias("abn"), _moment("at", "ex_dt"), _moment("reported_at", "rpt_dt"),
         pl.col("doctor").alias("dr"), pl.lit("N").alias("del"),
+        *_beside(particulars.exam()),
     )  # fmt: skip
 
 

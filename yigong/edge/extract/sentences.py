@@ -23,6 +23,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "文件 {path} 无法读取：{reason}。请向来源机构重新索取。",
         "File {path} cannot be read: {reason}. Ask the source for it again.",
     ),
+    "exchange.quotes_unpaired": (
+        "文件 {path} 从第 {byte} 字节起引号不成对，分不出行：请让来源机构重新导出，字段内的引号要写两遍。",
+        "File {path} has a quote without its pair from byte {byte} on, so that lines cannot be told apart: "
+        "ask the source to export it again, with quotes inside a field written twice.",
+    ),
     "exchange.sheet_unknown": ("工作簿里没有工作表 {sheet}。", "The workbook has no sheet {sheet}."),
     "exchange.columns_twice": ("表头有重复的列：{columns}。", "Columns stand twice in the header: {columns}."),
     "exchange.column_unknown": (

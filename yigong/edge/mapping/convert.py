@@ -39,6 +39,7 @@ class Output:
     parse: tuple[str, ...] = ()
     coded: bool = False
     label: str = ""
+    label_en: str = ""
     severity: str = "error"
 
 
@@ -98,7 +99,7 @@ def looked_up(value: pl.Expr, table: Mapping[str, str]) -> pl.Expr:
     return code if other is None else pl.when(value.is_not_null()).then(code.fill_null(other))
 
 
-#: columns of the waist that a mapping fills, as people call them
+#: columns of the waist and of a registration that a mapping fills, as people call them
 WAIST = {
     "event_at": ("发生时间", "time of the event"),
     "source_key": ("来源主键", "key of the source"),
@@ -106,13 +107,19 @@ WAIST = {
     "org_code": ("机构代码", "institution"),
     "encounter_key": ("就诊号", "encounter"),
     "group_key": ("单号", "report or prescription"),
+    "own born_on": ("出生日期", "date of birth"),
+    "own registered_at": ("建档时间", "time of registration"),
+    "own sex_code": ("性别", "sex"),
+    "own id_type_code": ("证件类型", "type of identity document"),
+    "own ethnic_group_code": ("民族", "ethnic group"),
+    "own division_code": ("行政区划", "administrative division"),
 }
 
 
 def failure(output: Output) -> Reason:
     """The sentence for a value that could not be converted."""
     own = output.label or output.name.removeprefix("own ")
-    name, name_en = WAIST.get(output.name, (own, own))
+    name, name_en = WAIST.get(output.name, (own, output.label_en or own))
     if output.coded:
         return Reason(
             "code_unmapped", output.name, f"{name}：源代码没有对照", f"{name_en}: no mapping for the source's code"

@@ -27,7 +27,7 @@ def _kinds_of(data_set: str) -> Mapping[str, FieldKind]:
     declared = standards.load()
     sets = declared.value_sets
     return {
-        f.identifier: FieldKind(KINDS[f.kind], f.name_zh, _by_name(sets.get(f.value_set_id)))
+        f.identifier: FieldKind(KINDS[f.kind], f.name_zh, f.name_en, _by_name(sets.get(f.value_set_id)))
         for f in declared.data_sets[data_set].fields
     }
 

@@ -26,6 +26,7 @@ class FieldKind:
 
     type: str  # text number date datetime time boolean
     name: str = ""
+    name_en: str = ""
     codes: Mapping[str, str] | None = None  # name -> code, of its value set
 
 
@@ -192,7 +193,7 @@ def _field(spec: Spec, known: Mapping[str, FieldKind], mistakes: Mistakes) -> Ou
     kind = known[spec.name]
     if spec.by_name and not kind.codes:
         mistakes.add(spec.line, f"{spec.name}: no value set to look names up in / 该字段没有值域可供按名称对照")
-    return _output(spec, spec.kind or kind.type, mistakes, kind.codes, kind.name)
+    return _output(spec, spec.kind or kind.type, mistakes, kind.codes, (kind.name, kind.name_en))
 
 
 #: kinds of the columns of a registration that are not text
@@ -206,11 +207,13 @@ PERSON = (
 def _person(spec: Spec, mistakes: Mistakes) -> Output:
     if spec.name not in PERSON:
         mistakes.unknown(spec.line, "field", spec.name, PERSON)
-    output = _output(spec, spec.kind or PERSON_KINDS.get(spec.name, "text"), mistakes, None, "")
+    output = _output(spec, spec.kind or PERSON_KINDS.get(spec.name, "text"), mistakes, None, ("", ""))
     return replace(output, name=OWN + spec.name)
 
 
-def _output(spec: Spec, kind: str, mistakes: Mistakes, names: Mapping[str, str] | None, label: str) -> Output:
+def _output(
+    spec: Spec, kind: str, mistakes: Mistakes, names: Mapping[str, str] | None, labels: tuple[str, str]
+) -> Output:  # fmt: skip
     try:
         given = _value(spec)
     except Wrong as wrong:
@@ -221,7 +224,8 @@ def _output(spec: Spec, kind: str, mistakes: Mistakes, names: Mapping[str, str] 
     expr = as_kind(value, kind, spec.parse)
     fallible = spec.value is None and (table is not None or kind != "text")
     severity = "error" if spec.strict else "warning"
-    return Output(spec.name, expr, given if fallible else None, kind, spec.parse, table is not None, label, severity)
+    maker = given if fallible else None
+    return Output(spec.name, expr, maker, kind, spec.parse, table is not None, *labels, severity)
 
 
 def _value(spec: Spec) -> pl.Expr:

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 ACTIONS: dict[str, object] = {
     "bus.view": _("查看服务总线"),
     "bus.search": _("按业务号查找总线消息"),
+    "bus.export": _("导出总线列表"),
     "bus.reveal": _("查看总线消息中的个人信息"),
     "bus.replay": _("重新处理、重新投递或放弃总线消息"),
     "bus.run": _("发起、取消或处置服务编排"),

@@ -66,6 +66,14 @@ def keyed(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(once)[:MOST_KEYS]
 
 
+def business_number_of(keys: Iterable[str]) -> str:
+    """The number of the order, else of the visit, else of the document; empty where there is none."""
+    known: dict[str, str] = {}
+    for kind, _, value in (key.partition(":") for key in keys):
+        known.setdefault(kind, value)
+    return next((known[kind] for kind in ("order", "visit", "document") if known.get(kind)), "")
+
+
 class Unsupported(NotHl7):
     """A message that is not taken in, with its head for the answer."""
 

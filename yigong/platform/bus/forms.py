@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from yigong.platform.bus.models import PRIORITIES, SENDS, Endpoint, Process, Route, Service
 from yigong.platform.bus.register import ADDRESSES
+from yigong.platform.bus.steps_field import Steps
 from yigong.platform.bus.words import KINDS
 from yigong.web.forms import Form
 
@@ -134,7 +135,7 @@ class InwardForm(Form):
 def services() -> list[tuple[str, str]]:
     """Services to choose from, none first."""
     found = Service.objects.exclude(state="retired").order_by("name")
-    return [("", "—"), *((str(s.pk), f"{s.name} {s.version}") for s in found)]
+    return [("", "—"), *((str(s.pk), f"{s.title} {s.version}") for s in found)]
 
 
 def aims() -> list[tuple[Any, Any]]:
@@ -145,7 +146,7 @@ def aims() -> list[tuple[Any, Any]]:
     return [
         ("", "—"),
         (_("端点"), [(f"endpoint:{e.code}", e.name) for e in out]),
-        (_("服务的全部订阅方"), [(f"service:{s.code}", s.name) for s in told]),
+        (_("服务的全部订阅方"), [(f"service:{s.code}", s.title) for s in told]),
         (_("发起编排"), [(f"process:{p.code}", p.name) for p in run]),
     ]
 
@@ -170,7 +171,7 @@ class RouteForm(Form):
         for number in range(1, WAYS + 1):
             label = _("去向 %(number)s") % {"number": number}
             self.fields[f"aim_{number}"] = forms.ChoiceField(label=label, choices=aims(), required=False)
-            self.fields[f"steps_{number}"] = Json(label=_("转换步骤（JSON）"), empty=[], rows=4)
+            self.fields[f"steps_{number}"] = Steps(label=_("转换步骤"))
         from yigong.web.forms import dress
 
         for name, field in self.fields.items():

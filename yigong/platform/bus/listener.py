@@ -70,19 +70,24 @@ class Gatherer:
         return group
 
     def _store(self, group: Sequence[tuple[Sequence[Envelope], object]]) -> list[bool]:
-        """Together; and where that fails, each sender's by itself, so that no one spoils another's."""
-        if self._try([e for sent, _ in group for e in sent]):
-            return [True] * len(group)
-        return [self._try(sent) for sent, _ in group]
+        """Together; and where that fails, each sender's by itself, so that no one spoils another's. A database that is away fails all at once."""
+        kept = self._try([e for sent, _ in group for e in sent])
+        if kept is not False:
+            return [bool(kept)] * len(group)
+        return [bool(self._try(sent)) for sent, _ in group]
 
-    def _try(self, envelopes: Sequence[Envelope]) -> bool:
+    def _try(self, envelopes: Sequence[Envelope]) -> bool | None:
+        """Whether they are on the disk; None when there is no database to ask."""
         for _attempt in (1, 2):  # the second on a new connection
             try:
                 journal.accept(self.endpoint_id, envelopes)
             except (DatabaseError, PsycopgError, OSError) as error:
                 log.warning("journal: %s", type(error).__name__)
+                away = connection.connection is None
                 with contextlib.suppress(Exception):
                     connection.close()
+                if away:
+                    return None
             else:
                 return True
         return False

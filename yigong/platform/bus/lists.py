@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from yigong.kit.ctx import Ctx
 from yigong.platform.bus import register_reads, selectors, words
 from yigong.platform.bus.domain import DeliveryState
+from yigong.platform.bus.envelope import business_number_of
 from yigong.platform.bus.models import Endpoint, MessageState, Process
 from yigong.security.api import audit
 from yigong.web.lists import Choice, Code, Column, Days, Inst, ListPage, Moment, Number, State, Text
@@ -56,6 +57,20 @@ class Masked(Column):
 
     def plain(self, row: object) -> str:
         return selectors.masked(str(self.fact(row) or "")) or "—"
+
+
+class Own(Column):
+    """The number that a sender gave a message; one that is only its digest is none."""
+
+    def plain(self, row: object) -> str:
+        return selectors.own_number(row) or "—"  # type: ignore[arg-type]
+
+
+class About(Column):
+    """The order, visit or document that a message is about."""
+
+    def plain(self, row: object) -> str:
+        return business_number_of(self.fact(row)) or "—"
 
 
 class Owner(Inst):
@@ -106,17 +121,29 @@ class Result(Column):
         return str(OUTCOMES.get(str(self.fact(row)), self.fact(row)))
 
 
-class MessageList(ListPage):
+class BusList(ListPage):
+    """A list of this module: what it shows may be taken along, and that is written down."""
+
+    export_action = "bus.export"
+
+    @staticmethod
+    def exported(ctx: Ctx, name: str, filters: Mapping[str, Any], count: int) -> None:
+        """The list, how much of it, and by which filters; a number that was searched by shows its ends only."""
+        said = {k: selectors.masked(str(v)) if k == "q" else str(v) for k, v in filters.items()}
+        audit(ctx, "bus.export", "list", name, after={"rows": count, "filters": said})
+
+
+class MessageList(BusList):
     """Messages, the newest first."""
 
     name, title, search = "bus-messages", _("服务总线消息"), _("患者号、申请单号、就诊号、文档号或消息号（完整）")
     columns = (
         State("state", _("状态"), STATES),
-        Text("kind", _("类型"), lead=True),
+        Text("kind", _("类型"), lead=True, order="kind"),
         Inst("org_code", _("机构")),
-        Text("control_id", _("消息号")),
+        Own("control_id", _("消息号")),
         Masked("local_id", _("患者号")),
-        Text("order_no", _("申请单号")),
+        About("keys", _("业务号")),
         Result("outcome", _("结果")),
         Number("attempts", _("处理次数"), order="attempts"),
         Moment("received_at", _("接收时间"), order="received_at"),
@@ -146,14 +173,14 @@ class MessageList(ListPage):
         return tabs("messages", ctx, request.GET.get("state", ""))
 
 
-class DeliveryList(ListPage):
+class DeliveryList(BusList):
     """Messages on their way to endpoints, the newest first."""
 
     name, title, search = "bus-deliveries", _("消息投递"), _("患者号、申请单号、就诊号、文档号或消息号（完整）")
     columns = (
         State("state", _("状态"), words.DELIVERIES),
-        Text("message.kind", _("类型"), lead=True),
-        Text("endpoint.name", _("端点")),
+        Text("message.kind", _("类型"), lead=True, order="message__kind"),
+        Text("endpoint.name", _("端点"), order="endpoint__name"),
         Code("priority", _("优先级"), words.PRIORITY_WORDS),
         Inst("message.org_code", _("来源机构")),
         Masked("message.local_id", _("患者号")),
@@ -188,7 +215,7 @@ class DeliveryList(ListPage):
         return tabs("deliveries", ctx, request.GET.get("state", ""))
 
 
-class ServiceList(ListPage):
+class ServiceList(BusList):
     """The register of services."""
 
     name, title, search = "bus-services", _("服务目录"), _("服务代码、名称或说明")
@@ -230,7 +257,7 @@ class ServiceList(ListPage):
         return {"new": new if ctx.may("bus.manage") else []}
 
 
-class EndpointList(ListPage):
+class EndpointList(BusList):
     """Endpoints with what waits for them."""
 
     name, title, search = "bus-endpoints", _("端点"), _("代码、名称或地址")
@@ -278,7 +305,7 @@ class EndpointList(ListPage):
         return {"new": [(reverse("bus:endpoint-new"), _("登记发送端点"))] if ctx.may("bus.manage") else []}
 
 
-class RouteList(ListPage):
+class RouteList(BusList):
     """Routes in the order in which they are asked."""
 
     name, title, search = "bus-routes", _("路由"), _("代码、名称或条件")
@@ -286,7 +313,7 @@ class RouteList(ListPage):
     columns = (
         State("state", _("状态"), words.ROUTES),
         Number("position", _("询问次序"), order="position"),
-        Text("name", _("路由"), lead=True, second="code"),
+        Text("name", _("路由"), lead=True, second="code", order="name"),
         Maybe("condition", _("条件"), wide=True),
         Code("priority", _("优先级"), words.PRIORITY_WORDS),
         Number("aims", _("去向")),
@@ -314,17 +341,34 @@ class RouteList(ListPage):
         return {"new": [(reverse("bus:route-new"), _("新建路由"))] if ctx.may("bus.manage") else []}
 
 
-class RunList(ListPage):
+class Business(Column):
+    """The business number that a run is about; a patient's shows its ends only."""
+
+    def plain(self, row: object) -> str:
+        return selectors.business_of(row)  # type: ignore[arg-type]
+
+
+class Ended(Moment):
+    """When a run ended; one under way says so."""
+
+    def cell(self, row: object) -> object:
+        return super().cell(row) if self.fact(row) else _("进行中")
+
+    def plain(self, row: object) -> str:
+        return super().plain(row) if self.fact(row) else str(_("进行中"))
+
+
+class RunList(BusList):
     """Runs of processes, the newest first."""
 
-    name, title, search = "bus-runs", _("服务编排"), _("完整业务键")
+    name, title, search = "bus-runs", _("服务编排"), _("业务号或消息号（完整）")
     template = "bus/listed.html"
     columns = (
         State("state", _("状态"), words.RUNS),
         Text("process.name", _("编排"), lead=True),
-        Text("key", _("业务键")),
+        Business("key", _("业务号")),
         Moment("began_at", _("开始"), order="began_at"),
-        Moment("ended_at", _("结束"), order="ended_at"),
+        Ended("ended_at", _("结束"), order="ended_at"),
     )
     filters = (
         Choice("state", _("状态"), [(k, w) for k, (_t, w) in words.RUNS.items()]),
@@ -336,6 +380,8 @@ class RunList(ListPage):
 
     def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
         """Runs in reach."""
+        if filters.get("q"):
+            searched(ctx, filters["q"])
         return register_reads.runs(ctx, **filters)
 
     def row_url(self, row: Any) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from yigong.platform.bus.forms import CODE, Json
+from yigong.platform.bus.forms import CODE
 from yigong.platform.bus.models import SENDS, Endpoint, Service
 from yigong.platform.bus.orchestration import ATTEMPTS, MOST_STEPS, WAIT_HOURS, kind_of
+from yigong.platform.bus.steps_field import Steps
 from yigong.platform.bus.words import NUMBER_KINDS, STEP_KINDS
 from yigong.web.forms import Form
 
@@ -51,11 +52,11 @@ class StepForm(Form):
     kind = forms.ChoiceField(label=_("种类"), choices=list(STEP_KINDS.items()), initial="send")
     when = forms.CharField(label=_("只在符合条件时"), max_length=1000, required=False, help_text=_("不填则总是执行"))
     target = forms.ChoiceField(label=_("去向"), required=False)
-    transformations = Json(label=_("转换步骤（JSON）"), empty=[], rows=3)
+    transformations = Steps(label=_("转换步骤"))
     keep = Keep(label=_("留下应答中的值"), required=False, help_text=_("每行一个：名称 = 位置，供后面的步骤使用"))
     attempts = forms.IntegerField(label=_("至多尝试"), min_value=1, max_value=100, initial=ATTEMPTS, required=False)
     undo_target = forms.ChoiceField(label=_("补偿的去向"), required=False)
-    undo_transformations = Json(label=_("补偿的转换步骤（JSON）"), empty=[], rows=2)
+    undo_transformations = Steps(label=_("补偿的转换步骤"))
     wait_number = forms.ChoiceField(
         label=_("按哪种业务号"), choices=list(NUMBER_KINDS.items()), initial="order", required=False
     )
@@ -100,7 +101,7 @@ def targets() -> list[Any]:
     return [
         (_("端点"), [(f"endpoint:{e.code}", e.name or e.code) for e in out]),
         (_("放入总线"), [(f"endpoint:{e.code}", e.name or e.code) for e in inward]),
-        (_("登记的服务"), [(f"service:{s.code}", s.name) for s in serving.order_by("name")]),
+        (_("登记的服务"), [(f"service:{s.code}", s.title) for s in serving.order_by("name")]),
     ]
 
 

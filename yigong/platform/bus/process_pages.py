@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
+from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.bus import register_reads, rehearsing, runs, selectors, words
@@ -60,7 +61,10 @@ def _offered(ctx: Ctx) -> list[tuple[str, str]]:
     """The latest messages to try on, by type, endpoint and time."""
     latest = selectors.messages(ctx).order_by("-pk")[:OFFERED]
     return [
-        (opaque_id(m.pk), f"{m.kind} · {m.endpoint.name or m.endpoint.code} · {m.received_at:%m-%d %H:%M}")
+        (
+            opaque_id(m.pk),
+            f"{m.kind} · {m.endpoint.name or m.endpoint.code} · {m.received_at.astimezone(COUNTY_ZONE):%m-%d %H:%M}",
+        )
         for m in latest
     ]
 

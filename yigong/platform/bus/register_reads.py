@@ -13,6 +13,7 @@ from django.utils.translation import get_language
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
+from yigong.platform.bus import selectors
 from yigong.platform.bus.domain import OPEN_RUNS, RunState
 from yigong.platform.bus.models import Endpoint, Process, Route, Run, Service, Subscription
 from yigong.web.rows import Sql
@@ -143,13 +144,14 @@ def route(ctx: Ctx, code: str) -> Route:
 
 
 def runs(ctx: Ctx, *, q: str = "", state: str = "", process: str = "") -> QuerySet[Run]:
-    """Runs whose message is in reach; *q* is the whole key."""
+    """Runs whose message is in reach; *q* is a business number of the message, its own, or the whole key."""
     ctx.must("bus.view")
-    found = Run.objects.select_related("process").defer("facts", "steps")
+    found = Run.objects.select_related("process", "message").defer("facts", "steps", "message__raw")
     if ctx.reach != "county":
         found = found.filter(message__org_code__in=ctx.orgs)
-    wanted = {"state": state, "process__code": process, "key": q}
-    return found.filter(**{k: v for k, v in wanted.items() if v})
+    wanted = {"state": state, "process__code": process}
+    found = found.filter(**{k: v for k, v in wanted.items() if v})
+    return found.filter(Q(key=q) | Q(message_id__in=selectors.numbered(q))) if q else found
 
 
 def run(ctx: Ctx, run_id: int) -> Run:

@@ -21,6 +21,7 @@ from yigong.platform.bus.envelope import Envelope
 from yigong.platform.bus.journal import accept
 from yigong.platform.bus.models import SENDS, Endpoint, EndpointState, Message, Process, Run, RunStep, Service, Target
 from yigong.platform.bus.orchestration import ATTEMPTS, DO, DONE, REFUSED, UNDO, UNKNOWN, Done, Next
+from yigong.platform.bus.selectors import business_number
 from yigong.platform.bus.senders import Parcel, Result
 from yigong.platform.bus.steps import check as check_steps
 from yigong.platform.bus.steps import transform, understood
@@ -111,7 +112,9 @@ def begin(ctx: Ctx, code: str, *, key: str, facts: Mapping[str, str], message: M
 def begin_for(target: Target, message: Message, at: datetime) -> None:
     """The run that a route begins for a message, in the caller's transaction."""
     if target.process and target.process.is_active:
-        _begun(target.process, f"{message.control_id[:90]}~{opaque_id(message.pk)}", facts_of(message), message, at)
+        # what a reader knows it by; the rest makes it one run of one message
+        key = f"{business_number(message)[:90]}~{opaque_id(message.pk)}"
+        _begun(target.process, key, facts_of(message), message, at)
 
 
 def _begun(

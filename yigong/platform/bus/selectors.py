@@ -20,7 +20,8 @@ from yigong.kit.hl7v2.parse import NotHl7
 from yigong.kit.xml import parse as parse_xml
 from yigong.platform.bus.content import HL7V2, JSON, XML, form_of
 from yigong.platform.bus.domain import DeliveryState
-from yigong.platform.bus.models import Delivery, Endpoint, Message, MessageState
+from yigong.platform.bus.envelope import business_number_of
+from yigong.platform.bus.models import Delivery, Endpoint, Message, MessageState, Run
 
 #: segments about persons: segment -> the fields that may be read by everybody
 PERSONAL = {"PID": {1, 8}, "NK1": {1}, "GT1": {1}, "IN1": {1}, "IN2": {1}, "MRG": set(), "PD1": set(), "ACC": {1}}
@@ -54,7 +55,7 @@ def messages(
     found = found.filter(**{name: value for name, value in wanted.items() if value})
     if days:
         found = found.filter(received_at__gte=_midnight(days[0]), received_at__lt=_midnight(days[1], after=1))
-    return found.filter(pk__in=_numbered(q)) if q else found
+    return found.filter(pk__in=numbered(q)) if q else found
 
 
 #: two indexes read one after the other, whatever the planner thinks of an "or"
@@ -65,7 +66,7 @@ KINDS = ("patient", "order", "visit", "document")
 MOST_FOUND = 10_000
 
 
-def _numbered(q: str) -> list[int]:
+def numbered(q: str) -> list[int]:
     """The newest messages that bear a business number."""
     with connection.cursor() as cursor:
         cursor.execute(f"{NUMBERED} order by id desc limit {MOST_FOUND}", [[f"{kind}:{q}" for kind in KINDS], q])
@@ -94,7 +95,7 @@ def deliveries(
         found = found.filter(message__org_code__in=ctx.orgs)
     wanted = {"state": state, "endpoint__code": endpoint, "priority": priority, "message_id": message_id}
     found = found.filter(**{name: value for name, value in wanted.items() if value not in ("", None)})
-    return found.filter(message_id__in=_numbered(q)) if q else found
+    return found.filter(message_id__in=numbered(q)) if q else found
 
 
 def delivery(ctx: Ctx, delivery_id: int) -> Delivery:
@@ -123,6 +124,23 @@ def kinds() -> list[str]:
 def masked(identifier: str) -> str:
     """A number of which one sees only the ends."""
     return f"{identifier[:2]}{MASK}{identifier[-2:]}" if len(identifier) > 5 else MASK if identifier else ""
+
+
+def business_number(message: Message) -> str:
+    """The order, visit or document that a message is about, else its own number where a sender gave one."""
+    return business_number_of(message.keys) or own_number(message)
+
+
+def own_number(message: Message) -> str:
+    """The number its sender gave a message; where none was given the journal knows it by its digest, and this is empty."""
+    return "" if message.control_id == message.sha256 else message.control_id
+
+
+def business_of(run: Run) -> str:
+    """What a reader knows a run by: the business number of its message, the ends of its patient's, else the key it was begun under."""
+    if run.message is None:
+        return run.key
+    return business_number(run.message) or masked(run.message.local_id) or "—"
 
 
 def endpoints_of(kind: str) -> list[Endpoint]:

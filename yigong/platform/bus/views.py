@@ -28,6 +28,7 @@ from yigong.web.http import page, sentence
 messages = action("bus.view")(MessageList().view)
 #: purposes that include reading persons in a message; figures of the supervision do not
 PURPOSES = (Purpose.TREATMENT, Purpose.OPERATION)
+AWAY_SECONDS = 30  # until a sender whose message could not be stored may try again
 #: refusal of a call -> status
 STATUS = {
     "bus.no_key": 401, "bus.not_subscribed": 403, "bus.not_serving": 503, "bus.endpoint_closed": 503,
@@ -51,6 +52,7 @@ def _facts(ctx: Ctx, found: Message, *, reveal: bool = False) -> dict[str, Any]:
         "message": found,
         "tone": tone,
         "word": word,
+        "own_number": selectors.own_number(found),
         "outcome": OUTCOMES.get(found.outcome, found.outcome),
         "patient": found.local_id if reveal else selectors.masked(found.local_id),
         "numbers": [number for number in found.keys if not number.startswith("patient:")],
@@ -106,7 +108,8 @@ def call(request: HttpRequest, service: str) -> HttpResponse:
             answer["WWW-Authenticate"] = "Bearer"
         return answer
     except DatabaseError:  # nothing was kept, and nothing is promised
-        return JsonResponse({"code": "bus.internal", "message": _("暂时不能保存，请稍后重发。")}, status=503)
+        said = {"code": "bus.internal", "message": _("暂时不能保存，请稍后重发。")}
+        return JsonResponse(said, status=503, headers={"Retry-After": str(AWAY_SECONDS)})
     return JsonResponse({"message_id": opaque_id(kept)}, status=202)
 
 

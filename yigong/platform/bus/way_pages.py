@@ -70,7 +70,7 @@ def _aim(target: Any) -> tuple[object, str]:
     if target.endpoint_id:
         return target.endpoint.name or target.endpoint.code, reverse("bus:endpoint", args=[target.endpoint_id])
     if target.service_id:
-        return gettext("%(name)s 的订阅方") % {"name": target.service.name}, reverse(
+        return gettext("%(name)s 的订阅方") % {"name": target.service.title}, reverse(
             "bus:service", args=[target.service_id]
         )
     return gettext("编排 %(name)s") % {"name": target.process.name}, reverse(
@@ -210,7 +210,7 @@ def delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
     audit(ctx, "bus.view", "bus_delivery", found.pk)
     body = found.body if found.body is not None else found.message.raw
     context = {
-        "delivery": found, "state": words.DELIVERIES[found.state], "why": told(found.error),
+        "delivery": found, "business": selectors.business_number(found.message), "state": words.DELIVERIES[found.state], "why": told(found.error),
         "priority": words.PRIORITY_WORDS[found.priority], "patient": selectors.masked(found.message.local_id),
         "sendings": [(a, words.RESULTS.get(a.result, words.RESULTS[""])) for a in found.sendings.order_by("-number")[:50]],
         "segments": selectors.payload(bytes(body)), "changed": found.body is not None,
@@ -243,7 +243,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     found = register_reads.run(ctx, run_id)
     had = {(s.way, s.number): s for s in found.done.all()}
     context = {
-        "run": found, "state": words.RUNS[found.state], "buttons": words.buttons(RUN, found.state, ctx, "bus.run"),
+        "run": found, "business": selectors.business_of(found), "state": words.RUNS[found.state], "buttons": words.buttons(RUN, found.state, ctx, "bus.run"),
         "steps": [(number, step, *_ways(had, number, step)) for number, step in enumerate(found.steps)],
     }  # fmt: skip
     return page(request, "bus/run.html", context)

@@ -1,4 +1,4 @@
-"""A vendor's shared documents judged against the 53 kinds of WS/T 500: each file, and each kind by its best file."""
+"""A vendor's shared documents judged against the 53 kinds of WS/T 500 and the 2 known ones of WS/T 483: each file, and each kind by its best file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from yigong.kit.errors import Refused
 from yigong.standards.api import Standards, load
 from yigong.standards.cda.check import check_document
 from yigong.standards.cda.checks import Report
+from yigong.standards.cda.places import made_kinds
 
 KEPT = 40  # findings of one file that a report lists
 
@@ -25,13 +26,14 @@ class Paper:
     warnings: int = 0
     satisfied: int = 0
     required: int = 0
+    unknown: int = 0  # required places that say, by nullFlavor, that nothing is known
     refused: str = ""
     findings: Sequence[dict[str, object]] = field(default_factory=tuple)
 
     @property
     def passes(self) -> bool:
-        """Without an error, and with all that is required."""
-        return not self.refused and not self.errors and self.satisfied == self.required
+        """Without an error, and every required place filled or said to be unknown (nullFlavor), as the standard allows."""
+        return not self.refused and not self.errors and self.satisfied + self.unknown == self.required
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def _judged(name: str, content: bytes, standards: Standards) -> Paper:
     counts = {s: sum(f.severity == s for f in report.findings) for s in ("error", "warning")}
     return Paper(
         name, report.document_code, report.title, counts["error"], counts["warning"], report.satisfied, report.required,
-        "", [_finding(report, n) for n in range(min(len(report.findings), KEPT))],
+        report.unknown, "", [_finding(report, n) for n in range(min(len(report.findings), KEPT))],
     )  # fmt: skip
 
 
@@ -72,12 +74,11 @@ def _finding(report: Report, n: int) -> dict[str, object]:
 
 
 def by_kind(papers: Sequence[Paper]) -> list[Kind]:
-    """Every kind of the 53 with its best file: one without errors before one with, then by what is there of the required."""
-    kinds = [d for d in load().documents.values() if d.code.startswith("C")]
+    """Every kind with its best file: one without errors before one with, then by what is there of the required."""
     found: dict[str, list[Paper]] = {}
     for paper in papers:
         found.setdefault(paper.code, []).append(paper)
-    return [Kind(d.code, d.name_zh, min(found.get(d.code, ()), key=_rank, default=None)) for d in kinds]
+    return [Kind(d.code, d.name_zh, min(found.get(d.code, ()), key=_rank, default=None)) for d in made_kinds(load())]
 
 
 def _rank(paper: Paper) -> tuple[int, float]:

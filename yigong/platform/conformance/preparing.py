@@ -17,7 +17,7 @@ from yigong.platform.hl7v3.api import Request, Spec, example, groups_of, invente
 #: interactions of one subject begin alike
 SUBJECT = 9
 #: services that store a document, of either edition
-SUBMITS = {"regional": "EHR-PL-16", "newer": "H0601"}
+SUBMITS = {"regional": "EHR-PL-16", "local": "EHR-PL-16", "newer": "H0601"}
 ASKS_FOR_DOCUMENTS = ("GetDocumentStroedInfoRequest", "RetrieveDocumentSetRequest")
 _MESSAGE_ID = re.compile(r'(<(?:\w+:)?(?:id|ID|Id)\b[^>]*?\bextension=")[^"]*(")')
 Before = Iterator[tuple[Spec, str]]

@@ -54,14 +54,14 @@ def _case(v: Verdict) -> dict[str, Any]:
 
 
 def of_documents(papers: Sequence[Paper]) -> dict[str, Any]:
-    """Facts of a run over documents: each of the 53 kinds by its best file, and every file."""
+    """Facts of a run over documents: each kind by its best file, and every file."""
     kinds = by_kind(papers)
     counts = {word: sum(k.word == word for k in kinds) for word in ("pass", "fail", "absent")}
     listed = [
         {
             "key": k.code, "title_zh": k.title, "word": k.word, "file": k.best.name if k.best else "",
             "errors": k.best.errors if k.best else 0, "satisfied": k.best.satisfied if k.best else 0,
-            "required": k.best.required if k.best else 0,
+            "required": k.best.required if k.best else 0, "unknown": k.best.unknown if k.best else 0,
         }
         for k in kinds
     ]  # fmt: skip
@@ -102,8 +102,15 @@ def _row(item: Mapping[str, Any], english: bool) -> list[str]:
         good = sum(c["word"] == "pass" for c in item["cases"])
         note = f"{good}/{len(item['cases'])}"
     else:
-        note = f"{item['file']} {item['satisfied']}/{item['required']}".strip() if item["file"] else "—"
+        note = f"{item['file']} {_filled(item)}".strip() if item["file"] else "—"
     return [item["key"], title, _WORDS()[item["word"]], note]
+
+
+def _filled(item: Mapping[str, Any]) -> str:
+    """Of the required places those filled, and those said to be unknown."""
+    told = f"{item['satisfied']}/{item['required']}"
+    unknown = item.get("unknown", 0)
+    return f"{told} {_('注明未知 %(n)d') % {'n': unknown}}" if unknown else told
 
 
 def _failures(facts: Mapping[str, Any], english: bool) -> list[list[str]]:

@@ -21,6 +21,7 @@ class IssuedDocument(models.Model):
     key_id = models.TextField()
     public_key = models.TextField()
     signature = models.TextField()
+    xml_public_key = models.TextField(default="")  # that proves it; empty: no copy is signed
     xml_signature = models.TextField(default="")  # value of the signature that a copy of the document carries
     reason = models.TextField(default="")  # why it was issued although it has errors
     signed_by = models.TextField()

@@ -6,15 +6,19 @@ import base64
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from yigong.kit.errors import Refused
 
+Private = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 ORG_CODE = re.compile(r"[0-9A-Z-]{4,24}\Z")
 
 
@@ -31,29 +35,41 @@ def key_of(folder: Path, org_code: str) -> Ed25519PrivateKey:
 
     Raises Refused documents.key_open where others may read the file, documents.key_broken.
     """
-    if not ORG_CODE.match(org_code):
-        raise Refused("documents.no_institution", org_code=org_code[:24])
-    path = folder / f"{org_code}.key"
-    if not path.exists():
-        _make(path)
-    if path.stat().st_mode & 0o077:
-        raise Refused("documents.key_open", org_code=org_code)
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except ValueError as error:
-        raise Refused("documents.key_broken", org_code=org_code) from error
+    key = _key(folder, org_code, "key", Ed25519PrivateKey.generate)
     if not isinstance(key, Ed25519PrivateKey):
         raise Refused("documents.key_broken", org_code=org_code)
     return key
 
 
-def _make(path: Path) -> None:
+def copy_key_of(folder: Path, org_code: str) -> ec.EllipticCurvePrivateKey:
+    """The key (P-256) by which copies of an institution's documents are signed. Raises Refused as ``key_of`` does."""
+    key = _key(folder, org_code, "copy.key", lambda: ec.generate_private_key(ec.SECP256R1()))
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise Refused("documents.key_broken", org_code=org_code)
+    return key
+
+
+def _key(folder: Path, org_code: str, ending: str, generate: Callable[[], Private]) -> PrivateKeyTypes:
+    if not ORG_CODE.match(org_code):
+        raise Refused("documents.no_institution", org_code=org_code[:24])
+    path = folder / f"{org_code}.{ending}"
+    if not path.exists():
+        _make(path, generate())
+    if path.stat().st_mode & 0o077:
+        raise Refused("documents.key_open", org_code=org_code)
+    try:
+        return serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except ValueError as error:
+        raise Refused("documents.key_broken", org_code=org_code) from error
+
+
+def _make(path: Path, key: Private) -> None:
     """A new key, whole or not at all; of two processes that make one, the first stays."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     new = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(Ed25519PrivateKey.generate().private_bytes(*form))
+        file.write(key.private_bytes(*form))
         file.flush()
         os.fsync(file.fileno())
     try:

@@ -59,7 +59,7 @@ class Signed:
     replaces_id: int | None
     replaced_by: int | None
     reason: str
-    has_copy: bool
+    copy_key: str  # name of the key by which a copy is signed; empty: there is none
 
 
 def event_of(ctx: Ctx, person_id: int, event_id: int) -> records.Event:
@@ -174,13 +174,16 @@ def signed(document_id: int, original: bytes) -> Signed | None:
         replaces_id=made.replaces_id,
         replaced_by=after.document_id if after else None,
         reason=made.reason,
-        has_copy=bool(made.xml_signature),
+        copy_key=enveloping.key_name(proof) if (proof := _proof(made)) else "",
     )
 
 
 def signed_copy(document_id: int, original: bytes) -> bytes | None:
     """The document with its signature inside; None for what was not made here, or before copies were signed."""
     made = IssuedDocument.objects.filter(document_id=document_id).first()
-    if made is None or not made.xml_signature:
-        return None
-    return enveloping.copy(original, made.public_key, made.xml_signature)
+    proof = _proof(made) if made is not None else None
+    return enveloping.copy(original, proof) if proof is not None else None
+
+
+def _proof(made: IssuedDocument) -> enveloping.Proof | None:
+    return enveloping.Proof(made.xml_public_key, made.xml_signature) if made.xml_public_key else None

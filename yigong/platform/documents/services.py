@@ -61,6 +61,7 @@ def _kept(ctx: Ctx, draft: Draft, reason: str) -> int:
     event, head = draft.event, draft.facts["head"]
     key = sealing.key_of(keys(), event.org_code)
     seal = sealing.seal(key, draft.data)
+    proof = enveloping.sign(sealing.copy_key_of(keys(), event.org_code), draft.data)
     document_id = records.save_document(ctx, draft.data, {
         "registration_id": event.registration_id, "document_code": draft.document.code,
         "title": draft.document.name_zh, "media_type": "text/xml", "org_code": event.org_code,
@@ -76,7 +77,7 @@ def _kept(ctx: Ctx, draft: Draft, reason: str) -> int:
         replaces_id=before.document_id if before else None, facts_sha256=domain.digest(draft.facts),
         losses=[[loss.data_set, loss.row, loss.field, loss.because] for loss in draft.losses],
         key_id=seal.key_id, public_key=seal.public_key, signature=seal.signature, signed_by=ctx.actor_name,
-        signed_at=now(), xml_signature=enveloping.sign(key, draft.data), reason=reason,
+        signed_at=now(), xml_public_key=proof.public_key, xml_signature=proof.value, reason=reason,
     )  # fmt: skip
     told = {"code": draft.document.code, "set_id": draft.set_id, "version": draft.version, "key": seal.key_id}
     if reason:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -12,8 +13,9 @@ import pyarrow as pa
 
 from yigong.platform.empi.engine.explain import Explanation, compare
 from yigong.platform.empi.engine.link import run
-from yigong.platform.empi.engine.model import Model, load_model
+from yigong.platform.empi.engine.model import Model, declared, load_model, with_weights
 from yigong.platform.empi.engine.reading import Files, keep_little
+from yigong.platform.empi.engine.standard import no_columns
 
 
 class Trouble(Exception):  # noqa: N818  - said to the person at the terminal
@@ -21,7 +23,7 @@ class Trouble(Exception):  # noqa: N818  - said to the person at the terminal
 
 
 def main(arguments: list[str]) -> int:
-    """Runs ``link`` or ``explain``; the exit code."""
+    """Runs ``link``, ``explain`` or ``model``; the exit code."""
     said = _parser().parse_args(arguments)
     try:
         return int(said.act(said))
@@ -32,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yigong empi", description="who is who / 患者主索引")
-    verbs = parser.add_subparsers(required=True, metavar="link | explain")
+    verbs = parser.add_subparsers(required=True, metavar="link | explain | model")
     link = verbs.add_parser("link", help="cluster the records of files / 对文件中的记录聚类")
     link.add_argument("files", nargs="+", type=Path, metavar="IN", help="Parquet or CSV")
     link.add_argument("--out", type=Path, required=True, metavar="LINKS", help="Parquet or CSV to write")
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     link.add_argument("--engine", default="local", choices=("local", "spark"), help="this process, or Spark")
     link.add_argument("--master", metavar="URL", help="Spark's master (default: spark-submit's, or this machine)")
     link.add_argument("--train", choices=("auto", "always", "never"), default="auto", help="learn from these records")
+    link.add_argument("--weights", type=Path, metavar="JSON", help="weights to use, as --save-weights wrote them")
     link.add_argument("--save-weights", type=Path, metavar="JSON", help="write the weights that were used")
     link.add_argument("--quiet", action="store_true")
     link.set_defaults(act=_link)
@@ -48,19 +51,28 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("records", nargs=2, metavar="RECORD", help="row numbers, or values of the id column")
     explain.add_argument("--in", dest="files", nargs="+", type=Path, required=True, metavar="FILE")
     explain.add_argument("--model", default="county")
-    explain.add_argument("--id", metavar="COLUMN", help="column that names the records (default: the first *_id)")
+    explain.add_argument("--weights", type=Path, metavar="JSON", help="weights as link --save-weights wrote them")
+    explain.add_argument("--id", metavar="COLUMN", help="column that names the records (default: the first usual name)")
     explain.add_argument("--lang", choices=("zh", "en", "both"), default="both")
     explain.set_defaults(act=_explain)
+    model = verbs.add_parser("model", help="print a model to write your columns into / 打印一份模型，改列名后自用")
+    model.add_argument("name", nargs="?", default="county", help="county, latin")
+    model.set_defaults(act=_print_model)
     return parser
 
 
 def _link(said: argparse.Namespace) -> int:
     started, train = time.perf_counter(), {"auto": None, "always": True, "never": False}[said.train]
-    _writable(said.out)
-    files, model = Files(said.files), load_model(said.model)
+    _writable(said.out, said.files)
+    files, model = Files(said.files), _model(said)
     progress, names = None if said.quiet else Progress(), _id_column(files.names, said.id)
     act = _on_spark if said.engine == "spark" else _here
-    records, persons, used = act(said, files, model, train, progress, names)
+    try:
+        records, persons, used = act(said, files, model, train, progress, names)
+    except BaseException:
+        if progress:
+            progress.cut()
+        raise
     if said.save_weights:
         used.save(said.save_weights)
     if progress:
@@ -106,7 +118,25 @@ def _on_spark(
     return records, persons, used
 
 
-def _writable(out: Path) -> None:
+def _model(said: argparse.Namespace) -> Model:
+    """The model asked for, with the weights asked for."""
+    model = load_model(said.model)
+    if not said.weights:
+        return model
+    try:
+        return with_weights(model, json.loads(said.weights.read_text("utf-8")))
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise Trouble(f"{said.weights}: no weights that --save-weights wrote / 不是 --save-weights 写的权重") from error
+
+
+def _print_model(said: argparse.Namespace) -> int:
+    print(declared(said.name).read_text("utf-8"), end="")
+    return 0
+
+
+def _writable(out: Path, files: list[Path]) -> None:
+    if any(out.resolve() == file.resolve() for file in files):
+        raise Trouble(f"{out}: is read as well; name another file / 这是要读的文件，请另写一个文件名")
     if out.suffix.lower() not in (".parquet", ".csv"):
         raise Trouble(f"{out}: Parquet and CSV are written / 只写 Parquet 和 CSV 文件")
 
@@ -122,6 +152,12 @@ class Progress:
         print(f"  {zh} / {en} …", end="", file=sys.stderr, flush=True)
         self.since = time.perf_counter()
 
+    def cut(self) -> None:
+        """Ends the line of a step that failed."""
+        if self.since is not None:
+            print(file=sys.stderr)
+        self.since = None
+
     def end(self) -> None:
         """Closes the line of the step at work."""
         if self.since is not None:
@@ -135,7 +171,7 @@ def _id_column(columns: list[str], wanted: str | None = None) -> str | None:
         if wanted not in columns:
             raise Trouble(f"no column {wanted}; there are: {', '.join(columns)} / 没有列 {wanted}")
         return wanted
-    return next((c for c in ("rec_id", "record_id", "unique_id", "id") if c in columns), None)
+    return next((c for c in ("rec_id", "record_id", "unique_id", "id", "编号", "登记号") if c in columns), None)
 
 
 def _write(table: pa.Table, out: Path) -> None:
@@ -157,9 +193,10 @@ def _write(table: pa.Table, out: Path) -> None:
 
 def _explain(said: argparse.Namespace) -> int:
     files = Files(said.files)
-    column = _id_column(files.names, said.id)
+    column, model = _id_column(files.names, said.id), _model(said)
+    if not any(name in f.columns for f in model.fields for name in files.names):
+        raise Trouble(no_columns(model, files.names))
     rows = _rows(files, column, said.records)
-    model = load_model(said.model)
     print(waterfall(model, compare(model, *rows), rows, said.lang))
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -59,8 +60,10 @@ def many(request: Request) -> HttpResponse:
 @action("empi.decide")
 def many_preview(request: Request) -> HttpResponse:
     """What the chosen answer to the chosen pairs would do."""
-    answer = _answer(request)
-    chosen = _chosen(request)
+    answer, chosen = _answer(request), _chosen(request)
+    if not chosen:
+        place = f"{reverse('empi:many')}?{urlencode({'kind': request.POST.get('kind', '')})}"
+        return say(request, HttpResponseRedirect(place), _("还没有勾选登记对；请先勾选，再选答案"))
     found = batch.outlook(request.ctx, chosen, answer)
     context = {
         "outlook": found,
@@ -151,6 +154,23 @@ def rule_save(request: Request) -> HttpResponse:
     body["ask_from"] = {kind: bits for kind in rules.RISK if (bits := given.get(f"from_{kind}", "").strip())}
     ruling.save_draft(request.ctx, body, given.get("note", "")[:200])
     return say(request, HttpResponseRedirect(reverse("empi:rules")), _("草稿已存；发布之前不影响任何登记"))
+
+
+@require_POST
+@action("empi.rules")
+def rule_discard(request: Request) -> HttpResponse:
+    """Throw the draft away."""
+    ruling.discard_draft(request.ctx)
+    return say(request, HttpResponseRedirect(reverse("empi:rules")), _("草稿已丢弃；现行规则不变"))
+
+
+@require_POST
+@action("empi.rules")
+def rule_adopt(request: Request, version: int) -> HttpResponse:
+    """Bring the values of an earlier version back into the draft."""
+    ruling.adopt(request.ctx, version)
+    words = _("已把旧版的值放进草稿；发布之前不影响任何登记")
+    return say(request, HttpResponseRedirect(reverse("empi:rules")), words)
 
 
 @require_POST

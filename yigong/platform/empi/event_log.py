@@ -33,12 +33,14 @@ def _rows_sql(conditions: list[str], reach: str) -> str:
             case d.by_name when 'system' then %(machine)s else d.by_name end as by_said,
             case when d.reason in ('', 'auto') and d.by_name = 'system' then %(automatic)s
                 when d.reason = '' then '—' else d.reason end as reason,
-            case when d.from_person is null then %(arrived)s else coalesce(f.golden->'full_name'->>'value', '') end
-                as from_name,
+            case when d.from_person is null then %(arrived)s else coalesce(f.golden->'full_name'->>'value',
+                (select x.full_name from empi_registration x where x.id = m.moved[1]), '') end as from_name,
             coalesce(t.golden->'full_name'->>'value', '') as to_name,
             (d.carried->>'documents')::int as documents,
             case when d.carried is not null then coalesce((d.carried->'events'->>'order')::int, 0)
                 + coalesce((d.carried->'events'->>'prescription')::int, 0) end as orders,
+            case when d.carried is not null then coalesce((d.carried->'events'->>'appointment')::int, 0) end
+                as appointments,
             case when d.carried is not null then (select coalesce(sum(e.value::int), 0)
                 from jsonb_each_text(d.carried->'events') e) end as events
         from empi_decision d
@@ -53,7 +55,7 @@ class EventLog(ListPage):
     """Every move of registrations from one person to another, newest first."""
 
     name, title, search = "event-index-log", _("事件索引日志"), _("姓名或拼音")
-    crumb = _("哪条决定把哪些文档、医嘱、事件带到了哪个人名下")
+    crumb = _("哪条决定把多少文档、医嘱、预约带到了哪个人名下")
     template = "empi/log.html"
     order, export_action = ("-id",), "empi.export"
     empty_title, empty_reason = _("这里还没有迁移"), _("登记被归入、合并、拆分或撤销之后，迁移会记在这里")
@@ -62,16 +64,17 @@ class EventLog(ListPage):
         State("verb", _("决定"), WORDS),
         Text("from_name", _("原属")),
         Text("to_name", _("现属"), lead=True),
-        Number("registrations", _("登记"), order="registrations"),
+        Number("registrations", _("登记数"), order="registrations"),
         Number("documents", _("文档"), order="documents"),
         Number("orders", _("医嘱与处方"), order="orders"),
-        Number("events", _("事件"), order="events"),
+        Number("appointments", _("预约"), order="appointments"),
+        Number("events", _("全部事件"), order="events"),
         Text("by_said", _("由谁")),
         Text("reason", _("理由"), wide=True),
     )
     filters = (
         Choice("verb", _("决定"), [(verb, word) for verb, (_tone, word) in WORDS.items()]),
-        Choice("source", _("来源"), list(SOURCES.items())),
+        Choice("source", _("谁决定"), list(SOURCES.items())),
         Days("at", _("时间")),
     )
 

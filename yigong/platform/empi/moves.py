@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -47,13 +50,42 @@ def note(ctx: Ctx, verb: str, registration_ids: Collection[int], *, decision: in
 
 def carried(registration_ids: Collection[int]) -> dict[str, Any]:
     """What hangs on registrations now and so goes with them: ``{"documents": n, "events": {kind: n}}``."""
+    return _summed(_hanging(registration_ids), registration_ids)
+
+
+def _summed(hanging: dict[int, dict[str, int]], registration_ids: Collection[int]) -> dict[str, Any]:
+    events: Counter[str] = Counter()
+    for one in registration_ids:
+        events.update(hanging.get(one, {}))
+    return {"documents": events.pop("", 0), "events": dict(events)}
+
+
+def _hanging(registration_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """How many documents (under the empty kind) and events of each kind hang on each of these registrations."""
     found = bulk.rows(
-        """select '', count(*) from records_document where registration_id = any(%s)
-           union all select kind, count(*) from records_event where registration_id = any(%s) group by kind""",
+        """select registration_id, '', count(*) from records_document where registration_id = any(%s) group by 1
+           union all select registration_id, kind, count(*) from records_event where registration_id = any(%s)
+           group by 1, 2""",
         [list(registration_ids)] * 2,
     )
-    counts: dict[str, int] = dict(found)
-    return {"documents": counts.pop("", 0), "events": counts}
+    out: dict[int, dict[str, int]] = {}
+    for registration, kind, count in found:
+        out.setdefault(registration, {})[kind] = count
+    return out
+
+
+#: whether what is logged as arriving was known before, so that something may hang on it
+_anew: ContextVar[bool] = ContextVar("anew", default=False)
+
+
+@contextmanager
+def arriving_anew() -> Iterator[None]:
+    """Within it arrivals are of registrations that were here before: the log counts what hangs on them."""
+    token = _anew.set(True)
+    try:
+        yield
+    finally:
+        _anew.reset(token)
 
 
 def new_person(origin: str) -> int:
@@ -185,14 +217,24 @@ LOG_FEW = f"""insert into empi_decision ({_NAMES})
 def few_lines(ctx: Ctx, rows: Collection[dict[str, Any]], *, act: int) -> str:
     """A few lines of the log, as :func:`log_many` takes them, for the parameter of LOG_FEW."""
     same = {
-        "moved": False, "pairs": "[]", "states": [], "carried": orjson.Fragment(_NOTHING), "by_id": ctx.actor_id,
+        "moved": False, "pairs": "[]", "states": [], "by_id": ctx.actor_id,
         "by_name": ctx.actor_name, "org_code": ctx.org_code, "at": now(), "reason": "", "act": act,
     }  # fmt: skip
-    lines = [{**same, **row} for row in rows]
+    hanging = _carried_by(row["registration_ids"] for row in rows)
+    lines = [{**same, "carried": orjson.Fragment(hung), **row} for row, hung in zip(rows, hanging, strict=True)]
     for line in lines:
         for name in _TEXTS.intersection(line):
             line[name] = orjson.Fragment(line[name])
     return orjson.dumps(lines).decode()
+
+
+def _carried_by(registration_ids: Iterable[str]) -> list[str]:
+    """What goes with each line, as JSON text; *registration_ids* are JSON lists."""
+    if not _anew.get():
+        return [_NOTHING for _line in registration_ids]
+    lines = [json.loads(line) for line in registration_ids]
+    hanging = _hanging({one for line in lines for one in line})
+    return [json.dumps(_summed(hanging, line)) for line in lines]
 
 
 def log_many(ctx: Ctx, rows: list[dict[str, Any]] | dict[str, list[Any]], *, act: int) -> None:
@@ -207,7 +249,7 @@ def log_many(ctx: Ctx, rows: list[dict[str, Any]] | dict[str, list[Any]], *, act
         pl.col("pairs").fill_null("[]"),
         pl.col("moved").fill_null(value=False),
         pl.lit("[]").alias("states"),
-        pl.lit(_NOTHING).alias("carried"),
+        pl.Series("carried", _carried_by(frame.get_column("registration_ids")), dtype=pl.String),
         pl.lit(ctx.actor_id).alias("by_id"),
         pl.lit(ctx.actor_name).alias("by_name"),
         pl.lit(ctx.org_code).alias("org_code"),

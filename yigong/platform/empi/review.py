@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,6 +18,15 @@ from yigong.platform.empi.selectors import DECISION, DecisionLine, Registration,
 from yigong.security.api import persons_in_reach
 
 QUEUE_SHOWN = 60
+#: an address that names a house; those of a whole village or community make no household
+HOUSE = "[0-9０-９一二三四五六七八九十] *(号|室|户|栋|幢|弄)"
+#: ways to put the queue in order
+ORDERS = {
+    "risk": "c.risk desc, worth desc, c.score desc, c.id",
+    "score": "c.score desc, c.id",
+    "worth": "worth desc, c.score desc, c.id",
+    "oldest": "c.created_at, c.id",
+}
 _WAITING = "(c.state in ('open', 'pending') or (c.state = 'later' and c.later_until < %(now)s))"
 
 
@@ -66,8 +76,11 @@ class Pair:
     proposer_id: int
 
 
-def queue(ctx: Ctx, *, kind: str = "", risk: int = 0, limit: int = QUEUE_SHOWN) -> list[Waiting]:
-    """Pairs that wait, gravest first, then those of the most records, then the likeliest; put off ones come back in time."""
+def queue(
+    ctx: Ctx, *, kind: str = "", risk: int = 0, order: str = "risk", page: int = 1, limit: int = QUEUE_SHOWN
+) -> list[Waiting]:
+    """A page of the pairs that wait, put off ones in their time: gravest first, then those of the most records, then the
+    likeliest; or in another of ``ORDERS``."""
     reach = persons_in_reach(ctx, "l.person_id")
     rows = ask_rows(
         f"""select c.id, c.kind, c.risk, c.score, c.state, coalesce(l.full_name, '') as left_name,
@@ -77,8 +90,8 @@ def queue(ctx: Ctx, *, kind: str = "", risk: int = 0, limit: int = QUEUE_SHOWN) 
                 join empi_registration r on r.id = c.right_id
             where c.state in ('open', 'later', 'pending') and {_WAITING} and {reach.sql}
                 and (%(kind)s = '' or c.kind = %(kind)s) and c.risk >= %(risk)s
-            order by c.risk desc, worth desc, c.score desc, c.id limit %(limit)s""",
-        {"now": now(), "kind": kind, "risk": risk, "limit": limit, **reach.params},
+            order by {ORDERS[order]} limit %(limit)s offset %(skip)s""",
+        {"now": now(), "kind": kind, "risk": risk, "limit": limit, "skip": (page - 1) * limit, **reach.params},
     )
     return [Waiting(**row) for row in rows]
 
@@ -180,7 +193,7 @@ def _family(ctx: Ctx, left: Registration, right: Registration) -> list[Relative]
             order by r.person_id, r.id limit 8""",
         {
             "phones": [p for p in (left.phone, right.phone) if p],
-            "addresses": [a for a in (left.address, right.address) if a and len(a) > 5],
+            "addresses": [a for a in (left.address, right.address) if a and re.search(HOUSE, a)],
             "both": [left.person_id, right.person_id],
             **reach.params,
         },
@@ -194,18 +207,24 @@ def _history(*registration_ids: int) -> list[DecisionLine]:
     return [DecisionLine(**row) for row in rows]
 
 
-def past(ctx: Ctx, *, verb: str = "", page: int = 1, size: int = 30) -> list[dict[str, Any]]:
-    """Decisions that people or guards made, newest first, with the names concerned; one more than a page tells of the next."""
+def past(ctx: Ctx, *, verb: str = "", name: str = "", page: int = 1, size: int = 30) -> list[dict[str, Any]]:
+    """Decisions that people or guards made, newest first, with the names concerned, of which one begins with *name*; and
+    of what moved, from whom to whom. One more than a page tells of the next."""
     reach = persons_in_reach(ctx, "r.person_id")
+    named = """(%(name)s = '' or exists (select 1 from empi_registration x where x.full_name like %(name)s || '%%'
+        and (x.person_id in (d.from_person, d.to_person) or d.registration_ids @> to_jsonb(x.id))))"""
     return ask_rows(
-        f"""select {DECISION}, d.org_code, r.person_id,
+        f"""select {DECISION}, d.org_code, r.person_id, d.moved, coalesce(f.golden->'full_name'->>'value', '') as from_name,
+                coalesce(t.golden->'full_name'->>'value', '') as to_name, f.state <> 'merged' as from_stands,
+                t.state <> 'merged' as to_stands,
                 (select array_agg(distinct x.full_name) from empi_registration x
                  where x.id in (select v::bigint from jsonb_array_elements_text(d.registration_ids) v)) as names
             from empi_decision d join empi_registration r on r.id = (d.registration_ids->>0)::bigint
-            where d.verb not in ('new', 'change', 'ask', 'batch') and (d.verb <> 'undo' or d.act = d.id) and (%(verb)s = '' or d.verb = %(verb)s)
+                left join empi_person f on f.id = d.from_person left join empi_person t on t.id = d.to_person
+            where {named} and d.verb not in ('new', 'change', 'ask', 'batch') and (d.verb <> 'undo' or d.act = d.id) and (%(verb)s = '' or d.verb = %(verb)s)
                 and (%(verb)s <> '' or d.verb <> 'link') and {reach.sql}
             order by d.id desc limit %(size)s offset %(skip)s""",
-        {"verb": verb, "size": size + 1, "skip": (page - 1) * size, **reach.params},
+        {"verb": verb, "name": name, "size": size + 1, "skip": (page - 1) * size, **reach.params},
     )
 
 
@@ -292,10 +311,10 @@ def household(ctx: Ctx, person_id: int) -> Household:
         f"""with mine as (select phone, address from empi_registration where person_id = %(person)s),
             near as (
                 select r.person_id, r.phone is not null and r.phone in (select phone from mine) as by_phone,
-                    length(r.address) > 5 and r.address in (select address from mine) as by_address
+                    r.address ~ %(house)s and r.address in (select address from mine) as by_address
                 from empi_registration r
                 where (r.phone in (select phone from mine where phone is not null)
-                    or r.address in (select address from mine where length(address) > 5)
+                    or r.address in (select address from mine where address ~ %(house)s)
                     or r.person_id = %(person)s) and {reach.sql}),
             held as (select person_id, bool_or(by_phone) as by_phone, bool_or(by_address) as by_address from near
                 group by person_id limit {HOUSEHOLD_SHOWN})
@@ -304,7 +323,7 @@ def household(ctx: Ctx, person_id: int) -> Household:
                 select count(*) as n, array_remove(array_agg(distinct contact_name), null) as contacts
                 from empi_registration r where r.person_id = h.person_id) x
             order by p.golden->'born_on'->>'value' nulls last, p.id""",
-        {"person": person_id, **reach.params},
+        {"person": person_id, "house": HOUSE, **reach.params},
     )
     if not any(row["person_id"] == person_id for row in rows):
         raise Refused("empi.no_such_person")

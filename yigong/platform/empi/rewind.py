@@ -238,10 +238,11 @@ def _write(ctx: Ctx, back: Restored, decision: int, reason: str) -> int:
 def _come_again(ctx: Ctx, back: Restored) -> None:
     """What arrived or changed since does so again, act by act."""
     acts = sorted({*back.limbo.values(), *(act for act, _ in back.again)})
-    for act in acts:
-        new = {one for one, of in back.limbo.items() if of == act}
-        changed = {one for of, one in back.again if of == act and one not in new}
-        register.again(ctx, act, new, changed)
+    with moves.arriving_anew():
+        for act in acts:
+            new = {one for one, of in back.limbo.items() if of == act}
+            changed = {one for of, one in back.again if of == act and one not in new}
+            register.again(ctx, act, new, changed)
 
 
 def _tidy(back: Restored) -> None:

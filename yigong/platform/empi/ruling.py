@@ -61,6 +61,25 @@ def save_draft(ctx: Ctx, body: Mapping[str, Any], note: str) -> RuleSet:
 
 
 @transaction.atomic
+def discard_draft(ctx: Ctx) -> None:
+    """Throw the draft away; the rules in force stay. Raises Refused empi.no_draft when there is none."""
+    held = RuleSet.objects.select_for_update().filter(state="draft").first()
+    if held is None:
+        raise Refused("empi.no_draft", version="—")
+    audit(ctx, "empi.rules", "empi_rule_set", held.pk, before={"version": held.version, **held.body})
+    held.delete()
+
+
+def adopt(ctx: Ctx, version: int) -> RuleSet:
+    """Make the draft say what an earlier version said, 0 for the built-in rules. Raises Refused empi.no_draft."""
+    row = RuleSet.objects.filter(version=version).exclude(state="draft").first()
+    if version and row is None:
+        raise Refused("empi.no_draft", version=version)
+    held = draft()
+    return save_draft(ctx, row.body if row else rules.built_in().body(), held.note if held else "")
+
+
+@transaction.atomic
 def publish(ctx: Ctx, version: int) -> RuleSet:
     """Put the draft into force: it holds for all that arrives from now on; cleaning applies it to what is there.
 
@@ -83,7 +102,7 @@ def preview(ctx: Ctx, wanted: Rules) -> Change:
     """What *wanted* would do otherwise; pairs within reach."""
     present = rules.current()
     pairs = _waiting(ctx)
-    told = [(pair, _said(pair, wanted)) for pair in pairs]
+    told = [(pair, _otherwise(pair, present, wanted)) for pair in pairs]
     risks = [(wanted.risk.get(p["kind"], 1), present.risk.get(p["kind"], 1)) for p in pairs]
     return Change(
         joined=sum(said == "joined" for _, said in told),
@@ -98,10 +117,21 @@ def preview(ctx: Ctx, wanted: Rules) -> Change:
     )
 
 
-def _said(pair: Mapping[str, Any], wanted: Rules) -> str:
-    if pair["score"] >= wanted.auto and pair["kind"] not in ("twins", "numbers", "newborn"):
+def _otherwise(pair: Mapping[str, Any], present: Rules, wanted: Rules) -> str:
+    """What would become of a waiting pair under *wanted*, nothing when it would wait as it does now."""
+    said = _said(pair, wanted)
+    return said if said != _said(pair, present) else ""
+
+
+def _said(pair: Mapping[str, Any], held: Rules) -> str:
+    """What the machine makes of a pair by its score, as ``matching.score`` and ``matching.sort_of_question`` would."""
+    score, kind = pair["score"], pair["kind"]
+    if kind == "unlike":  # somebody named the two: no rule asked, and none takes it back
+        return ""
+    clash = kind in ("twins", "numbers")  # never joined, and asked about whatever they score
+    if score >= held.auto and not clash:
         return "joined"
-    return "unasked" if pair["score"] < max(wanted.review, wanted.ask_from.get(pair["kind"], wanted.review)) else ""
+    return "unasked" if (score < held.review and not clash) or score < held.ask_from.get(kind, score) else ""
 
 
 def _waiting(ctx: Ctx) -> list[dict[str, Any]]:

@@ -15,9 +15,23 @@ from yigong.platform.empi import matching, rules
 from yigong.platform.empi.domain import LIFE, Side
 from yigong.platform.empi.review import Waiting
 from yigong.platform.empi.selectors import GoldenPerson
-from yigong.platform.empi.shown_words import FIELDS, KINDS, MACHINE_VERBS, MARK_WORDS, SEXES, VERBS, chinese, half
+from yigong.platform.empi.shown_words import (
+    FIELDS,
+    KINDS,
+    MACHINE_VERBS,
+    MARK_WORDS,
+    ORDERS,
+    SEXES,
+    VERBS,
+    chinese,
+    ethnic_group,
+    half,
+)
+from yigong.security.api import opaque_id
+from yigong.web import links
 from yigong.web.charts import chart
 from yigong.web.parts import Tab
+from yigong.web.words import true_minus
 
 DESK = {
     "review": (gettext_lazy("核对队列"), "empi.view"),
@@ -48,7 +62,7 @@ def desk(request: Any) -> dict[str, Any]:
 def waiting(one: Waiting) -> dict[str, Any]:
     """A row of the queue."""
     word, tone, icon = KINDS.get(one.kind, KINDS["alike"])
-    return {"id": one.id, "names": f"{one.left_name or _('未记录')} / {one.right_name or _('未记录')}",
+    return {"id": one.id, "opaque": opaque_id(one.id), "names": f"{one.left_name or _('未记录')} / {one.right_name or _('未记录')}",
             "score": one.score, "word": word, "tone": tone, "icon": icon, "later": one.state == "later", "pending": one.state == "pending", "worth": one.worth,
             "left_org": one.left_org, "right_org": one.right_org}  # fmt: skip
 
@@ -64,6 +78,11 @@ def filters(counts: Mapping[str, int], chosen: str) -> list[dict[str, Any]]:
     ]
 
 
+def orders(request: Any) -> list[Tab]:
+    """The ways to put the queue in order."""
+    return links.tabs(request, "order", list(ORDERS.items()), default="risk")
+
+
 def model_words() -> dict[str, Any]:
     """Name and thresholds of the model."""
     auto, review = matching.thresholds()
@@ -74,14 +93,27 @@ def decision(row: Mapping[str, Any], ctx: Ctx) -> dict[str, Any]:
     """One line of the history, with its way back when there is one."""
     verb = str(row["verb"])
     may = ctx.may("empi.undo") and verb not in MACHINE_VERBS and not row["undone_by"]
+    word = VERBS.get(verb) or MACHINE_VERBS.get(verb) or verb
+    who = _("模型") if row["by_name"] == "system" else row["by_name"]
+    why = _("自动") if row["reason"] == "auto" else row["reason"]
+    names = [n for n in row["names"] or [] if n]
     return {
         **row,
-        "word": VERBS.get(verb) or MACHINE_VERBS.get(verb, verb),
-        "by": _("模型") if row["by_name"] == "system" else row["by_name"],
-        "why": _("自动") if row["reason"] == "auto" else row["reason"],
+        "word": word,
+        "by": who,
+        "why": why,
         "undo": reverse("empi:undo", args=[row["id"]]) if may else "",
-        "names": [n for n in row["names"] or [] if n],
+        "names": names,
+        "named": " / ".join(names) or _("未记录"),
+        "line": _line(word, who, row["score"], why),
     }
+
+
+def _line(word: object, who: object, score: float | None, why: object) -> str:
+    """A decision in one line: who, what, with which score, why."""
+    what = str(word) if score is None else f"{word} {true_minus(f'{score:.1f}')}"
+    said = {"who": who, "what": what, "why": why}
+    return (_("%(who)s：%(what)s（%(why)s）") if why else _("%(who)s：%(what)s")) % said
 
 
 def trend(days: list[tuple[str, int]]) -> Any:
@@ -103,6 +135,7 @@ def golden_fields(golden: GoldenPerson) -> list[dict[str, Any]]:
     for name, word in FIELDS.items():
         if found := golden.fields.get(name):
             value: object = SEXES.get(found.value, found.value) if name == "sex_code" else found.value
+            value = ethnic_group(found.value) if name == "ethnic_group_code" else value
             value = half(found.value) if name == "id_no" else mask_phone(found.value) if "phone" in name else value
             out.append({"word": word, "value": value, "org_code": found.org_code, "on": found.on})
     return out

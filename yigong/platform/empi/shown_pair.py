@@ -7,12 +7,14 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.kit.text import mask_phone, narrow
 from yigong.platform.empi import matching, rules
 from yigong.platform.empi.engine.api import Explanation, Step
+from yigong.platform.empi.questions import WAITING
 from yigong.platform.empi.review import Pair
 from yigong.platform.empi.selectors import Registration
 from yigong.platform.empi.shown import decision
@@ -41,6 +43,7 @@ def pair(one: Pair, ctx: Ctx) -> dict[str, Any]:
         "history": [decision(_line(line), ctx) for line in one.history],
         "locked": sentence(Refused(one.locked)) if one.locked else "",
         "two": one.risk >= rules.current().two_from_risk,
+        "waits": one.state in WAITING,
         "own_proposal": bool(one.proposer) and one.proposer_id == ctx.actor_id,
     }
 
@@ -79,7 +82,7 @@ def _row(word: object, a: object, b: object, step: Step | None) -> Comparison:
     if not left or not right:
         return Comparison(word, left, right, _("一方缺失") if left or right else _("都缺失"), icon="minus")
     if narrow(left) == narrow(right):
-        return Comparison(word, left, right, _("一致"))
+        return Comparison(word, left, right, pgettext("empi", "一致"))
     tone = "warn" if step is None or step.weight > -3 else "bad"
     return Comparison(word, left, right, _("不同"), tone, note=_said(step) if step else "")
 
@@ -90,7 +93,7 @@ def _numbers(a: Registration, b: Registration, step: Step | None) -> Comparison:
         same, trust = a.id_no == b.id_no, {a.id_trust, b.id_trust}
         note = _("均校验通过") if trust == {"trusted"} else TRUSTS[min(trust - {"trusted"})]
         tone = "" if same and trust == {"trusted"} else "bad" if trust == {"trusted"} else "warn"
-        return Comparison(row.word, row.a, row.b, _("一致") if same else _("不同"), tone, note=note)
+        return Comparison(row.word, row.a, row.b, pgettext("empi", "一致") if same else _("不同"), tone, note=note)
     return row
 
 
@@ -102,12 +105,23 @@ def _said(step: Step) -> str:
     return (step.zh if chinese() else step.en).partition("：" if chinese() else ": ")[2] or step.field
 
 
+def _evident(step: Step) -> str:
+    """What a comparison said, with its name where the words alone do not tell what was compared."""
+    said = _said(step)
+    return (
+        _("%(field)s：%(said)s") % {"field": BARS[step.field], "said": said} if step.field in ("card", "age") else said
+    )
+
+
 def _weights(explanation: Explanation) -> list[Weight]:
     """Prior, one bar for each comparison, and one for all corrections of fields that hang together."""
     single = [s for s in explanation.steps if "+" not in s.field and abs(s.weight) >= 0.05]
     together = sum(s.weight for s in explanation.steps) - sum(s.weight for s in single)
-    bars = [Weight(_("先验"), explanation.prior), *(Weight(BARS.get(s.field, s.field), s.weight) for s in single)]
-    return [*bars, Weight(_("关联修正"), together)] if abs(together) >= 0.05 else bars
+    bars = [
+        Weight(pgettext("bar", "先验"), explanation.prior),
+        *(Weight(BARS.get(s.field, s.field), s.weight) for s in single),
+    ]
+    return [*bars, Weight(pgettext("bar", "关联修正"), together)] if abs(together) >= 0.05 else bars
 
 
 def _step(step: Step) -> dict[str, Any]:
@@ -117,8 +131,8 @@ def _step(step: Step) -> dict[str, Any]:
 def _evidence(explanation: Explanation) -> list[Evidence]:
     single = [s for s in explanation.steps if "+" not in s.field]
     against = [g.zh if chinese() else g.en for g in explanation.guards]
-    against += [_said(s) for s in sorted(single, key=lambda s: s.weight) if s.weight <= -0.5]
-    speaks = [_said(s) for s in sorted(single, key=lambda s: -s.weight) if s.weight >= 0.5]
+    against += [_evident(s) for s in sorted(single, key=lambda s: s.weight) if s.weight <= -0.5]
+    speaks = [_evident(s) for s in sorted(single, key=lambda s: -s.weight) if s.weight >= 0.5]
     return [
         Evidence(_("支持「不是同一人」"), list(dict.fromkeys(against)), "equal-not"),
         Evidence(_("支持「是同一人」"), list(dict.fromkeys(speaks)), "equal"),

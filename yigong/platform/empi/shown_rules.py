@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from yigong.platform.empi.measures import Share
 from yigong.platform.empi.models import Cleaning
 from yigong.platform.empi.rules import Rules
-from yigong.platform.empi.shown_words import CLEANING_STATES, COUNTS, KINDS, RISKS, RULE_SAID, SHARES
+from yigong.platform.empi.shown_words import CLEANING_STATES, COUNTS, KINDS, RISKS, RULE_SAID, SHARES, TWO_FROM
 from yigong.web.parts import Figure
+from yigong.web.words import true_minus
 
 
 def rule_fields(present: Rules, edited: Rules) -> list[dict[str, Any]]:
@@ -19,18 +20,22 @@ def rule_fields(present: Rules, edited: Rules) -> list[dict[str, Any]]:
     words = {
         "auto": _("自动合并：得分不低于（位）"),
         "review": _("人工复核：得分不低于（位）"),
-        "two_from_risk": _("须两人复核：风险不低于（4 为从不）"),
+        "two_from_risk": _("哪些须两人复核"),
     }
     return [
         {
             "name": name,
             "word": word,
-            "now": round(getattr(present, name), 2),
+            "now": _value(name, getattr(present, name)),
             "value": round(getattr(edited, name), 2),
-            "step": "1" if name == "two_from_risk" else "0.01",
+            "options": list(TWO_FROM.items()) if name == "two_from_risk" else [],
         }
         for name, word in words.items()
     ]
+
+
+def _value(name: str, value: float) -> object:
+    return TWO_FROM[int(value)] if name == "two_from_risk" else true_minus(f"{value:.2f}")
 
 
 def rule_kinds(present: Rules, edited: Rules) -> list[dict[str, Any]]:
@@ -67,9 +72,15 @@ def figure(one: Share) -> Figure:
         numerator=one.numerator,
         denominator=one.denominator,
         counted=counted,
-        definition=_("窗口 %(window)s · 规则第 %(n)s 版") % {"window": window, "n": one.version},
+        definition=_definition(window, one.version),
         withheld="" if one.value is not None else _("数据不足：%(n)s 例，至少要 20 例") % {"n": one.denominator},
     )
+
+
+def _definition(window: str, version: int) -> str:
+    if not version:
+        return _("窗口 %(window)s · 出厂规则") % {"window": window}
+    return _("窗口 %(window)s · 规则第 %(n)s 版") % {"window": window, "n": version}
 
 
 def cleaning(job: Cleaning) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
+
+from yigong.standards.api import load
 
 #: kind of question -> words, tone, icon
 KINDS = {
@@ -41,7 +43,7 @@ PERSON_STATES = {
     "merged": gettext_lazy("已并入他人"),
     "split": gettext_lazy("拆分后待核"),
     "deceased": gettext_lazy("已故"),
-    "cancelled": gettext_lazy("已注销"),
+    "cancelled": pgettext_lazy("empi", "已注销"),
 }
 SEXES = {"1": gettext_lazy("男"), "2": gettext_lazy("女"), "9": gettext_lazy("未说明"), "0": gettext_lazy("未知")}
 TRUSTS = {
@@ -66,15 +68,21 @@ FIELDS = {
 }
 #: the engine's comparisons in words short enough to stand under a bar
 BARS = {
-    "name": gettext_lazy("姓名"),
-    "born": gettext_lazy("出生"),
-    "sex": gettext_lazy("性别"),
-    "phone": gettext_lazy("电话"),
-    "place": gettext_lazy("住址"),
-    "card": gettext_lazy("卡号"),
-    "contact": gettext_lazy("联系人"),
-    "age": gettext_lazy("年龄段"),
-    "number": gettext_lazy("身份证"),
+    "name": pgettext_lazy("bar", "姓名"),
+    "born": pgettext_lazy("bar", "出生"),
+    "sex": pgettext_lazy("bar", "性别"),
+    "phone": pgettext_lazy("bar", "电话"),
+    "place": pgettext_lazy("bar", "住址"),
+    "card": pgettext_lazy("bar", "卡号"),
+    "contact": pgettext_lazy("bar", "联系人"),
+    "age": pgettext_lazy("bar", "年龄段"),
+    "number": pgettext_lazy("bar", "身份证"),
+}
+ORDERS = {
+    "risk": gettext_lazy("风险"),
+    "score": gettext_lazy("得分"),
+    "worth": gettext_lazy("登记数"),
+    "oldest": gettext_lazy("等得最久"),
 }
 
 ANSWERS = {
@@ -98,15 +106,21 @@ MARKED = {
     "restore": gettext_lazy("已恢复身份"),
 }
 RISKS = {1: gettext_lazy("一般"), 2: gettext_lazy("较高"), 3: gettext_lazy("高")}
+TWO_FROM = {
+    1: gettext_lazy("每一对"),
+    2: gettext_lazy("风险较高起"),
+    3: gettext_lazy("仅风险高"),
+    4: gettext_lazy("从不"),
+}
 CLEANING_STATES = {
     "queued": (gettext_lazy("排队中"), "wait"),
     "running": (gettext_lazy("清洗中"), "run"),
-    "done": (gettext_lazy("已完成"), "ok"),
+    "done": (pgettext_lazy("empi", "已完成"), "ok"),
     "stopped": (gettext_lazy("已停止"), "idle"),
     "failed": (gettext_lazy("失败"), "bad"),
 }
 COUNTS = {
-    "registrations": gettext_lazy("登记"),
+    "registrations": pgettext_lazy("empi", "登记"),
     "persons": gettext_lazy("人"),
     "waiting": gettext_lazy("待核登记对"),
     "no_name": gettext_lazy("无姓名"),
@@ -127,6 +141,12 @@ SHARES = {
 def chinese() -> bool:
     """Whether the reader reads Chinese."""
     return (get_language() or "zh").startswith("zh")
+
+
+def ethnic_group(code: str) -> str:
+    """The name of an ethnic group (GB/T 3304); the code itself where it has none."""
+    found = load().value_sets["GB/T 3304"].codes.get(code.zfill(2))
+    return (found.name_zh if chinese() else found.name_en or found.name_zh) if found else code
 
 
 def half(number: str | None) -> str:

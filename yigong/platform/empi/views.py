@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -24,11 +25,15 @@ Request = Any  # HttpRequest with ctx
 @action("empi.view")
 def review(request: Request) -> HttpResponse:
     """The queue, and the pair that is looked at: the one asked for, or the first."""
-    kind = request.GET.get("kind", "")
-    risk = 3 if kind == "high" else 0
-    waiting = queue.queue(request.ctx, kind="" if kind in ("high", "all") else kind, risk=risk)
+    kind, number = request.GET.get("kind", ""), _page(request)
+    order = request.GET.get("order", "") if request.GET.get("order", "") in queue.ORDERS else "risk"
+    risk, counts = 3 if kind == "high" else 0, queue.kinds(request.ctx)
+    total = counts.get(kind or "all", 0)
+    number = min(number, 1 + max(0, total - 1) // queue.QUEUE_SHOWN)
+    only = "" if kind in ("high", "all") else kind
+    waiting = queue.queue(request.ctx, kind=only, risk=risk, order=order, page=number)
     chosen = _chosen(request, waiting)
-    counts = queue.kinds(request.ctx)
+    place = next((n for n, one in enumerate(waiting) if one.id == chosen), None)
     context: dict[str, Any] = {
         "listed": [shown.waiting(one) for one in waiting],
         "counts": counts,
@@ -36,8 +41,14 @@ def review(request: Request) -> HttpResponse:
         "done_today": queue.done_today(request.ctx),
         "model": shown.model_words(),
         "chosen": chosen,
-        "place": next((n for n, one in enumerate(waiting, 1) if one.id == chosen), 0),
+        "place": 0 if place is None else (number - 1) * queue.QUEUE_SHOWN + place + 1,
+        "following": waiting[place + 1].id if place is not None and place + 1 < len(waiting) else 0,
         "kind": kind,
+        "order": order,
+        "orders": shown.orders(request),
+        "total": total,
+        "number": number,
+        "more": number * queue.QUEUE_SHOWN < total,
     }
     if chosen:
         context |= shown_pair.pair(queue.pair(request.ctx, chosen), request.ctx)
@@ -50,7 +61,12 @@ def _chosen(request: Request, waiting: list[queue.Waiting]) -> int:
     asked = request.GET.get("pair", "")
     if asked:
         return OpaqueConverter().to_python(asked) if len(asked) == 13 else 0
-    return waiting[0].id if waiting else 0
+    then = request.GET.get("then", "")  # the pair after the one just answered, if it still waits
+    return next((one.id for one in waiting if then == opaque_id(one.id)), waiting[0].id if waiting else 0)
+
+
+def _page(request: Request) -> int:
+    return max(1, int("0" + "".join(filter(str.isdecimal, request.GET.get("page", "1")[:6]))))
 
 
 @require_POST
@@ -95,8 +111,9 @@ def _after_undo(request: Request, decision_id: int) -> str:
 
 
 def _next(request: Request, candidate_id: int, words: str, decision: int) -> HttpResponse:
-    kind = request.POST.get("kind", "")
-    place = reverse("empi:review") + (f"?kind={kind}" if kind.isalpha() else "")
+    asked = {name: request.POST.get(name, "") for name in ("kind", "order", "page", "then")}
+    query = urlencode({name: value for name, value in asked.items() if value.isalnum()})
+    place = reverse("empi:review") + (f"?{query}" if query else "")
     undo_url = reverse("empi:undo", args=[decision]) if request.ctx.may("empi.undo") else ""
     return say(request, HttpResponseRedirect(place), words, undo=undo_url)
 
@@ -109,17 +126,16 @@ def _reason(request: HttpRequest) -> str:
 @action("empi.view")
 def history(request: Request) -> HttpResponse:
     """Every decision, newest first, each with its way back; and how many pairs waited day by day."""
-    verb, number = (
-        request.GET.get("verb", ""),
-        max(1, int("0" + "".join(filter(str.isdigit, request.GET.get("page", "1"))))),
-    )
-    rows = queue.past(request.ctx, verb=verb if verb in shown_words.VERBS else "", page=number)
+    verb, name, number = request.GET.get("verb", ""), request.GET.get("q", "").strip()[:60], _page(request)
+    rows = queue.past(request.ctx, verb=verb if verb in shown_words.VERBS else "", name=name, page=number)
     return page(
         request,
         "empi/history.html",
         {
             "rows": [shown.decision(row, request.ctx) for row in rows[:30]],
             "verbs": tabs(request, "verb", [("", _("全部")), *shown_words.VERBS.items()]),
+            "verb": verb,
+            "asked": name,
             "number": number,
             "more": len(rows) > 30,
             "trend": shown.trend(queue.trend(request.ctx)),
@@ -146,7 +162,8 @@ def person(request: Request, person_id: int) -> HttpResponse:
             "decisions": [
                 shown.decision(_plain(row), request.ctx) for row in selectors.decisions(request.ctx, person_id)
             ],
-        },
+        }
+        | shown.desk(request),
     )
 
 

@@ -9,6 +9,7 @@ from yigong.platform.exchange.notices import work as tell_alarms
 from yigong.platform.exchange.origins import Origin, collecting_since, origins
 from yigong.platform.exchange.pipeline import Totals
 from yigong.platform.exchange.quarantine import discard, mend
+from yigong.platform.exchange.readers.hl7v2.titles import english_title
 from yigong.platform.exchange.selectors import Account, accounts, counts, feeds, jobs, quarantine
 from yigong.platform.exchange.services import pause, resend, resume, run, run_buffered, run_range, save_feed
 from yigong.platform.exchange.worker import Worker
@@ -33,6 +34,7 @@ __all__ = [
     "counts",
     "discard",
     "document_batches",
+    "english_title",
     "feeds",
     "ingest",
     "jobs",

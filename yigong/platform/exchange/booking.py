@@ -17,6 +17,10 @@ from yigong.platform.exchange.stages import Prepared, Rejected
 from yigong.platform.records import api as records
 
 SAMPLES = 20
+LATE = (
+    "到达时已有更新的报告或更正：未替换，作为较早版本保存",
+    "A later report or correction was there already: not replaced, kept as an earlier version",
+)
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ def book(
     orgs = _by_institution(feed.org_code, totals, frame, loaded, rejected)
     Tally.objects.bulk_create(Tally(batch=batch, org_code=org, **asdict(t)) for org, t in orgs.items())
     _write_findings(batch, ready)
+    _write_late(batch, loaded)
     came = tuple(
         OrgCount(org, t.inserted, t.updated, t.deleted)
         for org, t in orgs.items()
@@ -107,6 +112,15 @@ def _write_findings(batch: BatchRun, ready: Prepared) -> None:
         )
         for r in told.iter_rows(named=True)
     )  # fmt: skip
+
+
+def _write_late(batch: BatchRun, loaded: records.Loaded) -> None:
+    """Rows counted as unchanged because what is known was said later than they were."""
+    if loaded.late:
+        Finding.objects.create(
+            batch=batch, rule="said_earlier", severity="info", count=len(loaded.late), zh=LATE[0], en=LATE[1],
+            samples=list(loaded.late[:SAMPLES]),
+        )  # fmt: skip
 
 
 def alike(column: pl.Series) -> bool:

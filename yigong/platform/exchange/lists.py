@@ -12,7 +12,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import selectors
+from yigong.platform.exchange import places, selectors
 from yigong.platform.exchange.models import FeedState, Quarantined, RowState
 from yigong.platform.registry import api as registry
 from yigong.security.api import opaque_id
@@ -66,10 +66,10 @@ def _said(reason: Mapping[str, Any]) -> str:
 
 
 class Place(Text):
-    """Where a row stood: the file without the folders that hold it."""
+    """Where a row stood."""
 
     def plain(self, row: object) -> str:
-        return str(self.fact(row)).rpartition("/")[2]
+        return places.said(str(self.fact(row)))
 
 
 class Node(Inst):

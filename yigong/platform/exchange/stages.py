@@ -139,11 +139,18 @@ def _standard(batch: StandardBatch, institutions: Collection[str]) -> Prepared:
 
 def _cast(data_set: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Columns that came as text, in the kinds the data set asks for, and findings for what cannot be."""
-    kinds = {name: (kind.type, kind.name) for name, kind in field_kinds()[data_set].items()} | {
-        "event_at": ("datetime", "")
+    kinds = {name: (kind.type, kind.name, kind.name_en) for name, kind in field_kinds()[data_set].items()} | {
+        "event_at": ("datetime", "", "")
     }
     wanted = [
-        Output(name, as_kind(pl.col(name), kinds[name][0]), pl.col(name), kinds[name][0], label=kinds[name][1])
+        Output(
+            name,
+            as_kind(pl.col(name), kinds[name][0]),
+            pl.col(name),
+            kinds[name][0],
+            label=kinds[name][1],
+            label_en=kinds[name][2],
+        )
         for name, dtype in frame.schema.items()
         if name in kinds and dtype == pl.String and kinds[name][0] != "text"
     ]

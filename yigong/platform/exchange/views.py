@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from yigong.edge.mapping.fields import field_kinds
 from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import account, alarms, nodes, selectors, services
+from yigong.platform.exchange import account, alarms, nodes, places, selectors, services
 from yigong.platform.exchange import quarantine as rows
 from yigong.platform.exchange.account_views import shown as alarm_shown
 from yigong.platform.exchange.batch import MAPPED
@@ -170,7 +170,7 @@ def job(request: HttpRequest, job_id: int) -> HttpResponse:
         "percent": percent,
         "tone": tone,
         "account": _accounts(selectors.accounts(ctx, job_id=job_id), job=str(job_id)),
-        "batches": found.batches.order_by("-number")[:50],
+        "batches": [(b, places.said(b.place)) for b in found.batches.order_by("-number")[:50]],
         "findings": selectors.findings(found),
         "lines": found.lines.order_by("-id")[:100],
         "buffered": found.buffered.aggregate(n=Count("id"), rows=Sum("rows"), until=Max("kept_until")),
@@ -195,6 +195,7 @@ def _row_context(found: Quarantined) -> dict[str, Any]:
     values = found.mended or found.raw
     return {
         "row": found,
+        "place": places.said(found.place),
         "institution_of": registry.institution(found.org_code),
         "data_set": data_set_word(found.data_set),
         "mapped": MAPPED in found.raw,
@@ -211,7 +212,9 @@ def _row_context(found: Quarantined) -> dict[str, Any]:
 def _named(found: Quarantined, column: str) -> str:
     """A column as its reader calls it: the source's own name, or the standard's word where the node mapped the row."""
     kinds = field_kinds().get(found.raw.get(MAPPED, ""), {})
-    return kinds[column].name if column in kinds and get_language() != "en" else column
+    if column not in kinds:
+        return column
+    return (kinds[column].name_en if get_language() == "en" else kinds[column].name) or column
 
 
 @require_POST

@@ -15,7 +15,7 @@ from django.db import transaction
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, system
 from yigong.platform.exchange import api as exchange
-from yigong.platform.fhir import db, subscriptions, telling
+from yigong.platform.fhir import db, inpatient, subscriptions, telling
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.mapping import Declaration, get, mapping_for
@@ -95,11 +95,16 @@ def _records(ctx: Ctx, waiting: Sequence[Waiting]) -> None:
     """Rows of the standard out of all resources that have a place in it."""
     by_set: dict[str, list[tuple[Waiting, Declaration, JSON]]] = defaultdict(list)
     followed: list[tuple[Waiting, JSON]] = []
+    present = [(one, read(one.body)) for one in waiting if not one.deleted]
+    stays = inpatient.stays([(one.resource_id, resource) for one, resource in present])
     for one in waiting:
-        if one.deleted:
-            one.why = KEPT["deleted"]
+        one.why = KEPT["deleted"] if one.deleted else one.why
+    for one, body in present:
+        stay = stays.get(one.resource_id)
+        if stay is not None and not inpatient.is_ordered(body):
+            one.why = telling.PROPOSED
             continue
-        resource = read(one.body)
+        resource = inpatient.with_stay(body, stay) if stay is not None else body
         mapping = mapping_for(resource)
         one.why = KEPT["no_mapping"] if mapping is None else KEPT["no_patient"]
         if one.type == "Patient":
@@ -185,7 +190,7 @@ def row_of(one: Waiting, mapping: Declaration, resource: JSON) -> dict[str, Any]
         "source_system": one.source_system,
         "person_system": system_name,
         "local_id": local_id,
-        "source_key": place,
+        "source_key": (resource.get(inpatient.STAY) or {}).get("key") or place,
         "group_key": str(group) if group else place,
         "encounter_key": str(get(resource, mapping.encounter) or "") if mapping.encounter else "",
         "event_at": _moment(get(resource, mapping.event_at) if mapping.event_at else None),

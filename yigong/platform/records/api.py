@@ -20,6 +20,7 @@ from yigong.platform.records.given import index_events, unindex_events
 from yigong.platform.records.history import as_known_on, corrections, record_versions
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
 from yigong.platform.records.matters import Matter, Told, matter, matters_of, tell_matters
+from yigong.platform.records.results import latest_results, medications, prescription, report, results, trend
 from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
     counts,
@@ -29,20 +30,14 @@ from yigong.platform.records.selectors import (
     documents,
     event,
     last_seen,
-    latest_results,
-    medications,
     original,
     plain_rows,
-    prescription,
-    report,
-    results,
     rows,
-    summary,
     timeline,
-    trend,
     versions,
 )
 from yigong.platform.records.services import Loaded, columns, fill, index, index_documents, load, lock, save_document
+from yigong.platform.records.summary import summary
 
 __all__ = [
     "Allergy",

@@ -12,7 +12,7 @@ from typing import Any
 from yigong.kit.ctx import Ctx
 from yigong.platform.records.event_rules import rule
 from yigong.platform.records.facts import Change, Correction, RecordVersion, Row
-from yigong.platform.records.selectors import fetch
+from yigong.platform.records.reading import fetch
 from yigong.platform.records.words import row
 from yigong.security.api import persons_in_reach
 from yigong.standards.api import load as standards

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from yigong.kit.clock import now
-from yigong.platform.records import keeping, tables
+from yigong.platform.records import keeping, overtaking, tables
 from yigong.platform.records.buffers import Buffers
 from yigong.platform.records.hashing import row_hash, text_hash
 
@@ -20,7 +20,7 @@ OP = "_op"
 #: columns that say how a row came, not what it says: no part of its hash
 MANNER = {"id", "row_hash", "version", "batch_id", "extracted_at", "loaded_at", *KEY}
 #: columns that travel beside those of the table while a frame is loaded
-_BESIDE = ("_at", "_ends", "_known", "_stored")
+_BESIDE = ("_at", "_ends", "_known", "_stored", overtaking.FIRM)
 _STORED = {"source_key": pl.String, "_known": pl.Int64, "_stored": pl.Int64}
 
 
@@ -35,6 +35,7 @@ class Loaded:
     touched: pl.DataFrame = field(default_factory=pl.DataFrame)
     gone: pl.DataFrame = field(default_factory=lambda: keeping.NO_GROUPS)
     outcome: pl.Series = field(default_factory=lambda: pl.Series("outcome", [], pl.String))  # of each row given
+    late: tuple[str, ...] = ()  # keys of unchanged rows that were said before what is known, kept as earlier versions
 
     @property
     def total(self) -> int:
@@ -66,21 +67,27 @@ def load_rows(table: str, frame: pl.DataFrame, *, batch_id: int | None, extracte
     fates = _fates(table, buffers.frame)
     there, ends = pl.col("_known").is_not_null(), pl.col("_ends")
     if fates.get_column("_known").null_count() == fates.height and not fates.get_column("_ends").any():
-        new, changed, gone = fates, fates.clear(), fates.clear()
+        new, changed, gone, late = fates, fates.clear(), fates.clear(), fates.clear()
     else:
-        new = fates.filter(~there & ~ends)
-        changed = fates.filter(there & ~ends & pl.col("_stored").ne_missing(pl.col("row_hash")))
-        gone = fates.filter(there & ends)
+        new, gone = fates.filter(~there & ~ends), fates.filter(there & ends)
+        differs = pl.col("_stored").ne_missing(pl.col("row_hash"))
+        changed, late = overtaking.parted(table, fates.filter(there & ~ends & differs))
     _insert(table, new, buffers, came)
     left = pl.concat([_update(table, changed, came), _withdraw(table, gone, came)])
-    return _told(frame.height, new, changed, gone, left)
+    _keep_late(table, late, came)
+    return replace(_told(frame.height, new, changed, gone, left), late=tuple(late.get_column("source_key")))
+
+
+def _keep_late(table: str, late: pl.DataFrame, came: _Came) -> None:
+    rows = late.drop("_at", "_ends", "_stored", overtaking.FIRM, strict=False)
+    overtaking.keep(table, rows, table.removeprefix("records_"), at=came.loaded_at, batch_id=came.batch_id)
 
 
 def _told(
     given: int, new: pl.DataFrame, changed: pl.DataFrame, gone: pl.DataFrame, left: pl.DataFrame
 ) -> Loaded:  # fmt: skip
     counts = {"inserted": new.height, "updated": changed.height, "deleted": gone.height}
-    touched = (pl.concat([new, changed]) if changed.height else new).drop(_BESIDE)
+    touched = (pl.concat([new, changed]) if changed.height else new).drop(_BESIDE, strict=False)
     if new.height == given:
         outcome = pl.repeat("inserted", given, eager=True).alias("outcome")
     else:
@@ -89,7 +96,8 @@ def _told(
         fate = pl.concat([part.select("_at", outcome=pl.lit(name)) for part, name in parts])
         joined = at.join(fate, on="_at", how="left", maintain_order="left")
         outcome = joined.get_column("outcome").fill_null("unchanged")
-    return Loaded(**counts, unchanged=given - sum(counts.values()), touched=touched, gone=left, outcome=outcome)
+    unchanged = given - sum(counts.values())
+    return Loaded(new.height, changed.height, unchanged, gone.height, touched, left, outcome)
 
 
 def _ready(table: str, frame: pl.DataFrame) -> Buffers:
@@ -103,6 +111,7 @@ def _ready(table: str, frame: pl.DataFrame) -> Buffers:
         ends.alias("_ends"),
         *(pl.col(c.name).cast(c.dtype) if frame.schema[c.name] != c.dtype else pl.col(c.name) for c in present),
         *(pl.lit("").alias(c.name) for c in needed),
+        *(overtaking.said(frame) if overtaking.ordered(frame) else ()),
     )
     holes = [c.name for c in present if c.required and c.dtype == pl.String and rows.get_column(c.name).null_count()]
     buffers = Buffers(_by_key(rows.with_columns(pl.col(name).fill_null("") for name in holes)))
@@ -113,6 +122,8 @@ def _ready(table: str, frame: pl.DataFrame) -> Buffers:
 
 def _by_key(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows by their key, so that neighbours in the index lie together; the last one of each."""
+    if overtaking.AT in rows.columns:
+        rows = rows.sort("source_key", *(c for c in overtaking.ORDER if c in rows.columns), maintain_order=True)
     key = rows.get_column("source_key")
     ordered = rows if key.is_sorted() else rows.sort("source_key", maintain_order=True)
     key = ordered.get_column("source_key")
@@ -206,8 +217,9 @@ def _update(table: str, changed: pl.DataFrame, came: _Came) -> pl.DataFrame:
     if changed.is_empty():
         return keeping.NO_GROUPS
     known = tables.columns(table)
-    rows = changed.drop("_at", "_ends", "_stored").rename({"_known": "id"})
-    rows = rows.with_columns(pl.lit(v).cast(known[c].dtype).alias(c) for c, v in came.facts(known).items())
+    rows = changed.drop("_at", "_ends", "_stored", overtaking.FIRM, strict=False).rename({"_known": "id"})
+    facts = {c: v for c, v in came.facts(known).items() if c not in rows.columns}
+    rows = rows.with_columns(pl.lit(v).cast(known[c].dtype).alias(c) for c, v in facts.items())
     new = tables.temporary("records_changed", table, rows)
     left = keeping.keep_old(table, new, until=came.loaded_at, batch_id=came.batch_id)
     # a column that the source no longer fills becomes null: the row says what the source says now

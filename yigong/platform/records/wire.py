@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +23,7 @@ TRAILER = b"\xff\xff"
 WINDOW = 2048  # rows
 EPOCH_DAYS = 10_957  # from 1970-01-01 to 2000-01-01, where PostgreSQL begins to count
 EPOCH_US = EPOCH_DAYS * 86_400_000_000
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXTS = ("text", "character varying", "jsonb", "numeric")
 _WIDTHS = {
     "bigint": 8, "integer": 4, "smallint": 2, "date": 4, "timestamp with time zone": 8, "time without time zone": 8,
@@ -119,16 +120,17 @@ def _whole(column: pl.Series, kind: str) -> np.ndarray:
 
 def _field(value: Any, kind: str) -> bytes:
     """One value with its length before it."""
-    dtype = next((d for t, d in _DTYPES if isinstance(value, t)), None)
-    one = _column(Buffers(pl.DataFrame({"one": pl.Series([value], dtype=dtype)})), "one", kind)
-    size = np.zeros(1, dtype=np.int64)
-    one.measure(size, 0)
-    out = np.empty(int(size[0]), dtype=np.uint8)
-    one.put(out, np.zeros(1, dtype=np.int64), 0)
-    return out.tobytes()
+    bare = kind.partition("(")[0]
+    if bare in _WIDTHS:
+        told = _moment_us(value) if isinstance(value, datetime) else int(value)
+        return struct.pack(">i", _WIDTHS[bare]) + told.to_bytes(_WIDTHS[bare], "big", signed=True)
+    body = _numeric(float(value)) if bare == "numeric" else (b"\1" if bare == "jsonb" else b"") + str(value).encode()
+    return struct.pack(">i", len(body)) + body
 
 
-_DTYPES: tuple[tuple[type, Any], ...] = ((datetime, pl.Datetime("us", "UTC")), (bool, pl.Boolean), (int, pl.Int64))
+def _moment_us(value: datetime) -> int:
+    """Microseconds as PostgreSQL counts them."""
+    return (value - _UNIX) // timedelta(microseconds=1) - EPOCH_US
 
 
 def _numerics(column: pl.Series) -> Texts:

@@ -10,11 +10,12 @@ from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from yigong.kit.clock import COUNTY_ZONE, today
 from yigong.kit.text import mask_id_no, mask_phone
+from yigong.platform.exchange import api as exchange
 from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
 from yigong.security.api import opaque_id
@@ -24,9 +25,21 @@ register = template.Library()
 
 
 @register.filter
+def clash(contradiction: records.Contradiction) -> str:
+    """What the records contradict each other about: 磺胺过敏, the dose of a medication."""
+    return str(words.CONTRADICTIONS[contradiction.kind]) % {"subject": contradiction.subject}
+
+
+@register.filter
 def kind_word(kind: str) -> object:
     """The word of a kind of event."""
     return words.KINDS.get(kind, (kind, ""))[0]
+
+
+@register.filter
+def document_title(title: str) -> str:
+    """The title of a document in the reader's language; titles that senders gave stay as they are."""
+    return exchange.english_title(title) if get_language() == "en" else title
 
 
 @register.filter

@@ -16,7 +16,7 @@ from lxml import etree
 from yigong.kit import ctx as actors
 from yigong.kit.errors import Refused
 from yigong.platform.documents import api as documents
-from yigong.platform.documents.enveloping import holds
+from yigong.platform.documents.enveloping import Proof, holds, key_name
 from yigong.platform.documents.models import IssuedDocument
 from yigong.platform.records import api as records
 from yigong.security.models import Audit
@@ -133,7 +133,7 @@ def test_a_signed_copy_leaves_the_house(enter: Enter, cast: Cast) -> None:
     made = IssuedDocument.objects.get()
     address = reverse("sharing:original", args=[cast.wang, made.document_id])
     original, signed = client.get(address).content, client.get(f"{address}?signed=1").content
-    assert holds(signed) == made.key_id
+    assert holds(signed) == key_name(Proof(made.xml_public_key, made.xml_signature))
     assert holds(original) is None and original == records.original(actors.system(), made.document_id)
     assert holds(signed.replace("王秀兰".encode(), "王秀蓝".encode())) is None
 

@@ -46,11 +46,12 @@ def check_document(data: bytes, standards: Any) -> Report:
         return Report("", title, tuple(findings), 0, 0, 0)
     wrong, speaking = _forms(tables, hits, standards)
     missing, satisfied, required = _required(root, tables, hits, speaking)
+    unknown = sum(each.rule == "required_unknown" for each in missing)
     findings += missing
     findings += wrong
     if tables.unjudged:
         findings.append(found("cardinality_undeclared", root, more=tables.unjudged))
-    return Report(declared.code, title, tuple(findings), satisfied, required, tables.unjudged)
+    return Report(declared.code, title, tuple(findings), satisfied, required, tables.unjudged, unknown)
 
 
 def _templates(standards: Any) -> dict[str, str]:
@@ -79,10 +80,16 @@ def _required(root: etree._Element, tables: Tables, hits: Hits, speaking: set[in
         if slot in speaking or any(map(says, hits.get(slot, ()))):
             satisfied += 1
         elif slot in hits:
-            findings.append(found("required_blank", hits[slot][0], name=(place.name_zh, place.name_en)))
+            rule = "required_unknown" if is_unknown(hits[slot]) else "required_blank"
+            findings.append(found(rule, hits[slot][0], name=(place.name_zh, place.name_en)))
         elif not any(belongs(place, section) for section in absent):
             findings.append(found("required_missing", _nearest(root, place), name=(place.name_zh, place.name_en)))
     return findings, satisfied, len(wanted)
+
+
+def is_unknown(standing: Nodes) -> bool:
+    """Whether what stands at a place says that nothing is known."""
+    return all(node.get("nullFlavor") for node in standing)
 
 
 def _sections(root: etree._Element, tables: Tables, wanted: list[tuple[Any, int]]) -> tuple[list[Found], list[Any]]:

@@ -46,6 +46,7 @@ CHECKS: dict[str, Check] = {
     "section_code_system": Check("warning", "章节“{name}”的 codeSystem 应为 LOINC 2.16.840.1.113883.6.1", "codeSystem of the section “{name}” must be LOINC 2.16.840.1.113883.6.1"),
     "required_missing": Check("error", "缺少必填内容“{name}”", "Required content “{name}” is missing"),
     "required_blank": Check("warning", "必填内容“{name}”没有值", "Required content “{name}” has no value"),
+    "required_unknown": Check("info", "必填内容“{name}”注明未知（nullFlavor）", "Required content “{name}” is said to be unknown (nullFlavor)"),
     "too_many": Check("warning", "“{name}”只应出现一次，现有 {more} 处", "“{name}” may stand once, found {more}"),
     "cardinality_undeclared": Check("info", "{more} 处声明没有约束（R/O），只检查格式，不判断是否必填", "{more} declared places have no cardinality; only their form is checked"),
     "type_missing": Check("warning", "“{name}”未声明数据类型（xsi:type，应为 {more}）", "“{name}” declares no data type (xsi:type, {more})"),
@@ -115,6 +116,7 @@ class Report:
     satisfied: int
     required: int
     unjudged: int  # declared places without a cardinality
+    unknown: int = 0  # required places that say by nullFlavor that nothing is known
 
     @property
     def score(self) -> float | None:

@@ -10,6 +10,7 @@ from lxml import etree
 
 from yigong.kit.errors import Refused
 from yigong.kit.moments import CHINA, NotAMoment, moment
+from yigong.standards.cda import absent
 from yigong.standards.cda.fill import fill
 from yigong.standards.cda.frame import CUSTODIAN, PATIENT
 from yigong.standards.cda.header import ROOT
@@ -20,8 +21,6 @@ from yigong.standards.cda.plan import Key, Plan, Way, plan_of, spot
 from yigong.standards.cda.shape import add, complete, serialized
 from yigong.standards.cda.values import BLANK, value_of
 
-NO_INFORMATION = "NI"
-ACTS = frozenset(["observation", "procedure", "organizer", "substanceAdministration", "act", "encounter", "household"])
 CATALOGUE, LOINC = "2.16.156.10011.2.2.1", "2.16.840.1.113883.6.1"
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -116,7 +115,8 @@ def canonical(field: Any, text: str, standards: Any) -> str | None:
 def written(plan: Plan, rows: Rows, head: Mapping[str, Any], standards: Any) -> bytes:
     """The document by a plan."""
     root = _frame(plan.kind.document, head)
-    _Writer(plan, root, standards).write(rows)
+    writer = _Writer(plan, root, standards)
+    writer.write(rows)
     for name, xpath in HEAD:
         if text := said(head.get(name)):
             node = _at(root, steps_of(xpath))
@@ -127,7 +127,8 @@ def written(plan: Plan, rows: Rows, head: Mapping[str, Any], standards: Any) -> 
     for path in ("author", CUSTODIAN, "component/structuredBody"):
         _at(root, tuple(Step(tag, ()) for tag in path.split("/")))
     if head.get("nulls"):
-        _nulls(root, plan.kind.document)
+        writer.repeat(rows)
+        absent.nulls(root, plan.kind.document, lambda root, steps, name: _at(root, steps, -1, 0, name))
     _body(root, plan.kind.document)
     _replaces(root, head)
     complete(root)
@@ -147,29 +148,6 @@ def _replaces(root: etree._Element, head: Mapping[str, Any]) -> None:
     etree.SubElement(parent, "id", root=f"{ROOT}1", extension=said(before.get("document_id")))
     etree.SubElement(parent, "setId", root=f"{ROOT}1", extension=said(before.get("set_id")))
     etree.SubElement(parent, "versionNumber", value=said(before.get("version")))
-
-
-def _nulls(root: etree._Element, document: Any) -> None:
-    """``nullFlavor`` NI where something is required and the records say nothing."""
-    groups = {(p.section_zh, p.group_zh) for p in document.elements if p.group_zh and _stands(root, p)}
-    for place in document.elements:
-        optional = place.group_cardinality.startswith("0") and (place.section_zh, place.group_zh) not in groups
-        if place.cardinality.startswith("1") and place.xpath and not optional and not _stands(root, place):
-            node = _at(root, steps_of(place.xpath), -1, 0, place.name_zh)
-            if node.tag == "value":
-                node.set("type", place.cda_type or "ST")
-            if node.tag in ACTS:
-                continue  # stands for what is in it
-            node.set("nullFlavor", NO_INFORMATION)
-
-
-def _stands(root: etree._Element, place: Any) -> bool:
-    here = [root]
-    for step in steps_of(place.xpath):
-        here = [
-            c for node in here for c in node.iterchildren(step.tag) if all(each.holds(c) for each in step.conditions)
-        ]
-    return bool(here) and bool(place.xpath)
 
 
 def _frame(document: Any, head: Mapping[str, Any]) -> etree._Element:
@@ -243,6 +221,14 @@ class _Writer:
                 if said(row.get(key[1])):
                     self._put(key, way, row, at)
 
+    def repeat(self, rows: Rows) -> None:
+        """What a field says, also at a required place that its own place leaves empty."""
+        for place, key in list(absent.said_elsewhere(self.root, self.plan, rows)):
+            way = Way(place, place.name_zh)
+            for at, row in enumerate(rows[key[0]] if self._is_in_line(way) else rows[key[0]][:1]):
+                if said(row.get(key[1])):
+                    self._put(key, way, row, at)
+
     def _is_in_line(self, way: Way) -> bool:
         lines = LINES.get(self.plan.kind.document.code)
         return lines is not None and f"/entry/{lines[0]}" in way.place.xpath
@@ -252,7 +238,9 @@ class _Writer:
         if value is None or value in BLANK:
             return
         ordinal = line if self._is_in_line(way) else -1
-        node = _at(self.root, steps_of(way.place.xpath), ordinal, self.shared[way.place.xpath, spot(way)[1]], way.name)
+        node = _at(
+            self.root, steps_of(way.place.xpath), ordinal, self.shared.get((way.place.xpath, spot(way)[1]), 0), way.name
+        )
         if value_of(node) is not None:
             return  # another data set says it; what differs is a loss
         unit = next((said(row.get(u[1])) for u, quantity in self.plan.units.items() if quantity == key), "")
@@ -267,7 +255,8 @@ class _Writer:
         kind = "CD" if field.type in ("S2", "S3") and node.tag == "value" else kind
         kind = "ST" if kind in CODES and not is_code and node.tag == "value" else kind
         kind = "TS" if node.tag == "value" and field.type in ("D", "DT") else kind
-        kind = "ST" if node.tag == "value" and kind in AMOUNTS and field.type != "N" else kind
+        whole = kind == "INT" and value.isdigit()
+        kind = "ST" if node.tag == "value" and kind in AMOUNTS and field.type != "N" and not whole else kind
         if node.tag == "value":
             node.set("type", kind)
         _put(node, kind, value, is_code=is_code)

@@ -12,6 +12,7 @@ import polars as pl
 from yigong.kit import clock
 from yigong.standards.quality.engine import FAILURES, Checker, Judged, Plan, bin_of, fails_beyond, plan, sentence
 from yigong.standards.quality.functions import TABLE as FUNCTIONS
+from yigong.standards.quality.grouping import Grouping, groupings
 from yigong.standards.quality.language import column_sql
 from yigong.standards.quality.loader import RULES, declared, read, read_text, references
 from yigong.standards.quality.model import Case, Dimension, Limit, Rule, Said, Severity
@@ -112,7 +113,7 @@ def holds(chosen: Rule, data_set: str, rows: Sequence[Mapping[str, Any]]) -> lis
 
 
 __all__ = [
-    "FAILURES", "FUNCTIONS", "OTHERS", "Case", "Checker", "Dimension", "Judged", "Limit", "Plan", "Rule", "Said",
-    "Severity", "Subject", "bin_of", "check", "checker", "column_sql", "fails_beyond", "holds", "judge", "measures", "read", "read_text", "references",
+    "FAILURES", "FUNCTIONS", "OTHERS", "Case", "Checker", "Dimension", "Grouping", "Judged", "Limit", "Plan", "Rule", "Said",
+    "Severity", "Subject", "bin_of", "check", "checker", "column_sql", "fails_beyond", "groupings", "holds", "judge", "measures", "read", "read_text", "references",
     "rule", "rules", "sentence", "sql_of", "subject", "text_of",
 ]  # fmt: skip

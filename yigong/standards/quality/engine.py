@@ -73,7 +73,7 @@ def plan(rule: Rule, data_set: str, context: Mapping[str, Any]) -> Plan:
     """The rule made ready for a data set. Raises Wrong."""
     about = subject(data_set)
     plain = Scope(about, context)
-    looked = _looked(rule, plain)
+    looked = looked_at(rule, plain)
     keys = _keys(rule, plain, looked)
     scope = Scope(about, context, keys, plain.leaves)
     if rule.needs:
@@ -89,7 +89,8 @@ def plan(rule: Rule, data_set: str, context: Mapping[str, Any]) -> Plan:
     )
 
 
-def _looked(rule: Rule, scope: Scope) -> Term | None:
+def looked_at(rule: Rule, scope: Scope) -> Term | None:
+    """Which rows a rule looks at, whatever its groups; None: all."""
     terms = [functions.need(compiled(rule.when, scope), "flag")] if rule.when else []
     for said, sign in ((rule.effective_from, ">="), (rule.effective_to, "<=")):
         if said is not None and scope.subject.kind("event_at"):
@@ -184,6 +185,7 @@ class Checker:
         reads = frozenset[str]().union(*(p.reads for p in plans))
         leaves = {name: leaf for p in plans for name, leaf in p.leaves.items()}
         given = {n: e for n in sorted(reads) if (e := _column(n, self.subject, frame)) is not None}
+        scan.expect(frame.height)
         if not scan.is_many(frame.height):
             tests = [leaf.slow().alias(n) for n, leaf in leaves.items()]
             return frame.lazy().with_columns(given.values()).with_columns(tests)

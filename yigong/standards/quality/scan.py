@@ -16,16 +16,42 @@ import polars as pl
 from yigong.standards.quality.forms import Automaton, automaton
 from yigong.standards.quality.leaves import INLINE, Alone, Leaf
 
-#: from this many rows on machine code is worth loading
+#: from this many rows on machine code is faster than Polars
 MANY = 20_000
+#: loading it takes about two seconds, as long as Polars takes longer for some million rows: a process that judges fewer does without
+WORTH = 2_000_000
 FEW_CODES, MOST_SHAPES, MOST_RANGES = 16, 6, 3
 THREADS = max(1, min(4, os.cpu_count() or 1))
 HIGH, LAST = 0x8080808080808080, 2**64 - 1
 
 
 def is_many(rows: int) -> bool:
-    """Whether so many rows are worth machine code, and this installation has it (a small one goes through Polars)."""
-    return rows >= MANY and _has_machine()
+    """Whether so many rows go through machine code: it is loaded, and there are enough of them."""
+    return rows >= MANY and _Machine.code is not None
+
+
+class _Machine:
+    """The machine code once it is loaded, and how many rows were judged without it."""
+
+    code: Any = None
+    judged = 0
+
+
+def expect(rows: int) -> None:
+    """Tell that so many rows are to be judged; loads the machine code once it pays."""
+    if _Machine.code is None and rows >= MANY:
+        _Machine.judged += rows
+        if _Machine.judged >= WORTH:
+            load()
+
+
+def load() -> bool:
+    """Load the machine code; False where this installation has none (a small one goes through Polars)."""
+    if _Machine.code is None and _has_machine():
+        from yigong.standards.quality import machine
+
+        _Machine.code = machine
+    return _Machine.code is not None
 
 
 @cache
@@ -34,9 +60,8 @@ def _has_machine() -> bool:
 
 
 def _machine() -> Any:
-    from yigong.standards.quality import machine
-
-    return machine
+    load()
+    return _Machine.code
 
 
 @lru_cache(maxsize=1)
@@ -277,4 +302,4 @@ def _mixed(columns: Sequence[pl.Series], size: int) -> np.ndarray:
     return total
 
 
-__all__ = ["MANY", "THREADS", "Texts", "alone", "is_many", "marks", "program", "rows_of"]
+__all__ = ["MANY", "THREADS", "Texts", "alone", "expect", "is_many", "load", "marks", "program", "rows_of"]

@@ -10,7 +10,7 @@ from yigong.standards.quality.leaves import Alone, Leaf
 
 def main() -> None:
     """Judges as many rows as make a frame large, where this installation has machine code at all."""
-    if not scan.is_many(scan.MANY):
+    if not scan.load():
         return
     frame = pl.DataFrame({"text": ["x"]}).select(pl.col("text").repeat_by(scan.MANY).explode())
     given, _alone = scan.marks(frame, [Leaf("text", "given"), Alone(("text",))])

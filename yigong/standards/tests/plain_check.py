@@ -45,15 +45,17 @@ def plain_check(data: bytes, standards: Any) -> Report:
     for place in wanted:
         nodes, name = hits[place.seq], (place.name_zh, place.name_en)
         if nodes and not any(map(_says, nodes)):
-            findings.append(found("required_blank", nodes[0], name=name))
+            is_unknown = not [node for node in nodes if not node.get("nullFlavor")]
+            findings.append(found("required_unknown" if is_unknown else "required_blank", nodes[0], name=name))
         elif not nodes and not any(belongs(place, section) for section in absent):
             findings.append(found("required_missing", _nearest(root, place), name=name))
     findings += _forms(declared, hits, standards)
     unjudged = sum(not place.cardinality for place in declared.elements)
     if unjudged:
         findings.append(found("cardinality_undeclared", root, more=unjudged))
+    unknown = sum(each.rule == "required_unknown" for each in findings)
     satisfied = sum(any(map(_says, hits[place.seq])) for place in wanted)
-    return Report(declared.code, title, tuple(findings), satisfied, len(wanted), unjudged)
+    return Report(declared.code, title, tuple(findings), satisfied, len(wanted), unjudged, unknown)
 
 
 def _standing(root: etree._Element, steps: tuple[Step, ...]) -> Nodes:

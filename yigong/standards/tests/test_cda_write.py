@@ -157,9 +157,33 @@ def test_what_is_required_and_unknown_is_said_to_be_unknown() -> None:
     )
     assert "section_missing" in {f.rule for f in empty.findings}
     assert "section_missing" not in {f.rule for f in null.findings}
-    assert sum(f.rule == "required_blank" for f in null.findings) > sum(
-        f.rule == "required_blank" for f in empty.findings
-    )
+    assert {f.severity for f in null.findings if f.rule == "required_unknown"} == {"info"}
+    assert null.unknown > 0 and null.satisfied + null.unknown == null.required
+    assert empty.satisfied + empty.unknown < empty.required
+    assert not [f for f in null.findings if f.rule == "required_blank"]
+
+
+@pytest.mark.feature("A03")
+def test_an_empty_place_without_a_word_is_not_unknown() -> None:
+    """The same place without its nullFlavor is blank, a warning, and counts neither as filled nor as unknown."""
+    data = write_document("C0003", {"head": {"nulls": True}, "rows": {}}, S)
+    told, bare = check_document(data, S), check_document(data.replace(b' nullFlavor="NI"', b""), S)
+    assert told.unknown > 0 and bare.unknown == 0
+    assert {f.severity for f in bare.findings if f.rule == "required_blank"} == {"warning"}
+
+
+@pytest.mark.feature("A03")
+@pytest.mark.parametrize("code", [code for code in CODES if code.startswith("C")])
+def test_every_kind_passes_its_own_standard(code: str) -> None:
+    """With what its rows say and NI for the rest no required place of any kind is missing or blank, and the rows return."""
+    rows = _rows(code)
+    data = write_document(code, {"head": {"document_id": "D1", "nulls": True}, "rows": rows}, S)
+    report = check_document(data, S)
+    assert not {f.rule for f in report.findings} & {"required_missing", "required_blank", "section_missing"}
+    assert report.satisfied + report.unknown == report.required
+    back = open_document(data, S).rows.by_data_set
+    for data_set, (row,) in rows.items():
+        assert {name: back[data_set][0].values.get(name) for name in row} == row if row else True
 
 
 @pytest.mark.feature("A03")

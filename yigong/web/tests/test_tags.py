@@ -191,7 +191,7 @@ def test_opaque_ids_lead_back(number: int) -> None:
     """The public form of an id leads back to the id and does not show it."""
     from django.conf import settings
 
-    from yigong.web.templatetags.yg import opaque
+    from yigong.web.templatetags.yg_filters import opaque
 
     assert reveal(settings.OPAQUE_KEY, opaque(number)) == number
 

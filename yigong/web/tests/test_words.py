@@ -100,3 +100,12 @@ def test_moments_are_told_in_the_county() -> None:
         assert words.day_words(datetime(2026, 11, 21, 17, 0, tzinfo=UTC)) == "2026-11-22"
         assert words.day_words(date(2025, 1, 2), "short") == "2025-01-02"
         assert words.day_words(None) == "未记录"
+
+
+@pytest.mark.parametrize(("month", "said", "english"), [(1, "1月", "Jan"), (9, "9月", "Sep"), (12, "12月", "Dec")])
+def test_months_of_an_axis_are_said_in_the_language_of_the_reader(month: int, said: str, english: str) -> None:
+    """坐标轴上的月份用读者的语言说。"""
+    with translation.override("zh-hans"):
+        assert words.month_word(month) == said
+    with translation.override("en"):
+        assert words.month_word(month) == english

@@ -178,3 +178,18 @@ def test_lists_filter_count_and_sort(cast: Cast) -> None:
     assert selectors.cases(cast.county, selectors.Filters(tab="todo", text="胸痛"))[1] == 1
     assert selectors.cases(cast.county, selectors.Filters(tab="todo", text="wxl"))[1] == 2
     assert selectors.cases(cast.county, selectors.Filters(tab="todo", direction="down"))[1] == 0
+
+
+@pytest.mark.feature("D10")
+def test_a_long_history_opens_with_its_latest_moves_and_keeps_every_state_reached(cast: Cast) -> None:
+    """A case moved to and fro shows its latest thirty moves first; all of them, and the arrival in each state, stay at hand."""
+    referral = sent(cast)
+    services.move(cast.county, referral.pk, "accept", given={"clinic": "心内科 3 诊室"})
+    for _ in range(16):
+        services.move(cast.county, referral.pk, "arrive", given={})
+        referral = services.move(cast.county, referral.pk, "unarrive", given={})
+    shown, is_cut = selectors.moves(referral)
+    every, nothing_left = selectors.moves(referral, whole=True)
+    assert (len(shown), is_cut, len(every), nothing_left) == (30, True, 35, False)
+    assert shown == every[-30:]
+    assert {m.target: m.pk for m in selectors.arrivals(referral)} == {m.target: m.pk for m in every}

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import polars as pl
 
+from yigong.edge.extract.formats.quotes import whole_lines
 from yigong.edge.extract.frames import TROUBLE, placed
-from yigong.kit.errors import Refused
+from yigong.kit.errors import Fault, Refused
 
-CHUNK = 4 << 20
+CHUNK = 2 << 20
+PIECE = 512 << 10  # what is looked at for its encoding at a time: copies of it are made
+LONGEST_RECORD = 64 << 20  # bytes: no line of a table is as long
 THREADS = 2
 LONGEST = 4  # bytes of a sign in UTF-8
 #: the encodings of Chinese systems, likeliest first
@@ -52,14 +57,14 @@ def detect(path: Path) -> tuple[str, bool]:
 def _is_clean_utf8(path: Path) -> bool:
     """Whether all of the file is UTF-8 without a replacement sign; looked at in parts, none of which cuts a sign."""
     with path.open("rb") as source, ThreadPoolExecutor(THREADS) as pool:
-        places = range(0, path.stat().st_size, CHUNK)
+        places = range(0, path.stat().st_size, PIECE)
         return all(list(pool.map(lambda place: _is_clean(_part(source.fileno(), place)), places)))
 
 
 def _part(file: int, place: int) -> bytes:
     """A part of an open file from the first sign that begins in it to the end of the last."""
-    read = os.pread(file, CHUNK + LONGEST - 1, place)
-    start, stop = 0, CHUNK
+    read = os.pread(file, PIECE + LONGEST - 1, place)
+    start, stop = 0, PIECE
     while place and start < min(len(read), LONGEST - 1) and read[start] & 0xC0 == 0x80:
         start += 1
     while stop < len(read) and read[stop] & 0xC0 == 0x80:
@@ -116,20 +121,47 @@ def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: 
         return
     if len(set(columns)) != len(columns):
         raise Refused("exchange.columns_twice", columns=sorted({c for c in columns if columns.count(c) > 1}))
-    lines = pl.scan_csv(
-        path,
+    parse = partial(
+        pl.scan_csv,
         separator=separator,
         has_header=False,
-        skip_rows=1,
         schema=dict.fromkeys([*columns, OVERFLOW], pl.String),
         truncate_ragged_lines=True,
         missing_columns="insert",
         encoding="utf8" if clean else "utf8-lossy",
     )
+    parts = enumerate(_records(path, separator))
+    frames = (parse(io.BytesIO(part), skip_rows=0 if n else 1).collect() for n, part in parts)
     first = 2  # the header is line 1
-    for frame in _even(lines.collect_batches(chunk_size=size, maintain_order=True), size):
+    for frame in _even(frames, size):
         yield placed(_marked(frame, columns, clean), name, first)
         first += frame.height
+
+
+def _records(path: Path, separator: str) -> Iterator[bytes]:
+    """The file in parts of whole lines, so that no more than a part is held however long the file is.
+
+    Raises Fault exchange.quotes_unpaired where a quote that opens a field is not closed to the end of the file, or for
+    so long that none can be meant.
+    """
+    held, done = b"", 0
+    with path.open("rb") as source:
+        if source.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            source.seek(0)
+        while block := source.read(CHUNK):
+            size, lines = whole_lines(held + block, separator)
+            held, done = (held + block)[size:], done + size
+            if lines:
+                yield lines
+            if len(held) > LONGEST_RECORD:
+                break
+        else:
+            size, lines = whole_lines(held + b"\n", separator) if held else (0, b"")
+            if size:
+                yield lines
+            if size >= len(held):
+                return
+    raise Fault("exchange.quotes_unpaired", permanent=True, path=path.name, byte=done)
 
 
 def _even(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
@@ -152,7 +184,10 @@ def _marked(frame: pl.DataFrame, columns: list[str], clean: bool) -> pl.DataFram
 
     Of a file that is known to be *clean* no sign is looked at again.
     """
-    empty = [pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c in columns if _has_empty(frame.get_column(c))]
+    has_empty = frame.select((pl.col(c).str.len_bytes() == 0).any() for c in columns).row(0)
+    empty = [
+        pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c, some in zip(columns, has_empty, strict=True) if some
+    ]
     filled = frame.with_columns(empty) if empty else frame
     if clean and filled.get_column(OVERFLOW).null_count() == filled.height:
         return filled.drop(OVERFLOW)
@@ -161,7 +196,3 @@ def _marked(frame: pl.DataFrame, columns: list[str], clean: bool) -> pl.DataFram
     garbled = trouble.when(text.str.contains(REPLACED, literal=True)).then(pl.lit("encoding")).alias(TROUBLE)
     found = filled.with_columns(garbled).drop(OVERFLOW)
     return found.drop(TROUBLE) if found.get_column(TROUBLE).null_count() == found.height else found
-
-
-def _has_empty(column: pl.Series) -> bool:
-    return bool((column.str.len_bytes() == 0).any())

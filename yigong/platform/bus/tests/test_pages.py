@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from yigong.kit import clock
 from yigong.kit.ctx import Purpose, Reach, system
 from yigong.platform.bus import register, routing, runs
-from yigong.platform.bus.models import Delivery, Message, Process, Route, Run, Service, Subscription
+from yigong.platform.bus.models import Delivery, Message, Route, Service
 from yigong.platform.bus.tests.ground import HOSPITAL, accept, active, inward, message, outward
-from yigong.platform.bus.worker import process
-from yigong.security.api import make_role, make_user, opaque_id
+from yigong.security.api import make_role, make_user
 from yigong.security.models import Audit
 
 ALL = ("bus.view", "bus.search", "bus.reveal", "bus.replay", "bus.run", "bus.subscribe", "bus.manage")
@@ -84,71 +81,6 @@ def test_every_page_opens_in_both_languages(ways: Delivery, language: str) -> No
                 flags=re.DOTALL,
             )
             assert re.findall(r"[一-鿿]+", re.sub(r"<[^>]+>", "", body)) in ([], ["类型", "且"], ["县医院"]), address
-
-
-@pytest.mark.feature("C14")
-def test_a_service_is_registered_published_subscribed_and_called_through_pages(client: Client) -> None:
-    """Form, life by buttons, a subscription approved with a key shown once, a call within the quota kept and routed, one beyond refused."""
-    browser = signed_in()
-    facts = {"code": "report", "version": "1.0", "name": "检验报告发布", "kind": "http", "quota_per_minute": "6"}
-    assert browser.post(reverse("bus:service-new"), facts).status_code == 302
-    assert browser.post(reverse("bus:service-new"), facts).status_code == 422
-    service = Service.objects.get()
-    assert browser.post(reverse("bus:service-move", args=[service.pk, "publish"])).status_code == 302
-    asked = {"caller": "县医院 LIS", "reason": "报送检验报告", "quota_per_minute": "0"}
-    assert browser.post(reverse("bus:subscribe", args=[service.pk]), asked).status_code == 302
-    assert browser.post(reverse("bus:subscribe", args=[service.pk]), asked).status_code == 422
-    row = Subscription.objects.get()
-    shown = browser.post(reverse("bus:subscription-move", args=[row.pk, "approve"])).content.decode()
-    key = re.search(r'id="secret">([^<]+)<', shown).group(1)  # type: ignore[union-attr]
-    assert key not in browser.get(reverse("bus:service", args=[service.pk])).content.decode()
-    row.refresh_from_db()
-    assert key not in str(row.__dict__)
-    url = reverse("bus-intake:call", args=["report"])
-
-    def call(body: bytes, given: str = key, **headers: str) -> tuple[int, dict[str, str]]:
-        found = client.post(
-            url, body, content_type="application/octet-stream", headers={"Authorization": f"Bearer {given}", **headers}
-        )
-        return found.status_code, found.json()
-
-    assert call(message("M1"), "")[0] == 401
-    assert call(message("M1"), "wrong")[0] == 403
-    first = call(message("M1"))
-    assert first[0] == 202 and call(message("M1")) == first, "the same message again is the same"
-    assert (
-        call(b'{"a": 1}', **{"Idempotency-Key": "X9", "X-Message-Type": "visit.changed", "X-Partition-Key": "P5"})[0]
-        == 429
-    )
-    with clock.fixed(clock.now() + timedelta(minutes=1)):
-        assert (
-            call(b'{"a": 1}', **{"Idempotency-Key": "X9", "X-Message-Type": "visit.changed", "X-Partition-Key": "P5"})[
-                0
-            ]
-            == 202
-        )
-        assert call(b"  ")[0] == 400
-        process()
-    kept = Message.objects.order_by("pk")
-    assert [(m.kind, m.org_code, m.sender) for m in kept] == [
-        ("ORU^R01", HOSPITAL, f"县医院 LIS^{HOSPITAL}"), ("visit.changed", HOSPITAL, f"县医院 LIS^{HOSPITAL}"),
-    ]  # fmt: skip
-    assert Message.objects.get(kind="visit.changed").state == "processed"
-    assert "县医院 LIS" in browser.get(reverse("bus:service", args=[service.pk])).content.decode()
-    assert browser.post(reverse("bus:subscription-move", args=[row.pk, "suspend"])).status_code == 422, (
-        "a reason is asked for"
-    )
-    browser.post(reverse("bus:subscription-move", args=[row.pk, "suspend"]), {"reason": "核查"})
-    assert call(message("M3"))[0] == 403
-    browser.post(reverse("bus:service-move", args=[service.pk, "deprecate"]), {"reason": "有新版本"})
-    assert (
-        browser.post(reverse("bus:service-move", args=[service.pk, "retire"]), {"reason": "有新版本"}).status_code
-        == 409
-    )
-    browser.post(reverse("bus:subscription-move", args=[row.pk, "end"]), {"reason": "改用新版本"})
-    browser.post(reverse("bus:service-move", args=[service.pk, "retire"]), {"reason": "有新版本"})
-    assert Service.objects.get().state == "retired"
-    assert {"bus.manage", "bus.subscribe"} <= set(Audit.objects.values_list("action", flat=True))
 
 
 @pytest.mark.feature("C14", "C16")
@@ -285,40 +217,6 @@ def test_numbers_are_found_by_an_index_and_at_declared_places() -> None:
         cursor.execute("set local enable_seqscan = off")
         cursor.execute("explain select id from bus_message where keys && array['order:A7']::varchar[]")
         assert "bus_keys" in "\n".join(row[0] for row in cursor.fetchall())
-
-
-@pytest.mark.feature("C16")
-def test_a_process_is_declared_by_form_and_its_runs_are_steered(ways: Delivery) -> None:
-    """Wrong steps are said with their number; the page of a run shows each step; cancelling asks why."""
-    browser = signed_in()
-    facts = {"code": "p", "name": "就诊", "is_active": "on", "order": "0,1"}
-    facts |= {"s0-name": "告知", "s0-kind": "send", "s0-keep": "id = $.id", "s1-name": "去掉", "s1-kind": "transform"}
-    facts |= {"s0-transformations": '[{"step": "json.build", "fields": {"a": "order"}}]', "s0-attempts": "3"}
-    facts |= {"s1-transformations": '[{"step": "hl7v2.drop", "segments": ["OBR"]}]'}
-    address = reverse("bus:process-new")
-    wrong = browser.post(address, {**facts, "act": "save"})
-    assert wrong.status_code == 422 and "第 1 步“告知”没有选择去向" in wrong.content.decode()
-    bad = browser.post(address, {**facts, "s0-keep": "id", "act": "save"})
-    assert bad.status_code == 422 and "名称 = 位置" in bad.content.decode()
-    moved = browser.post(address, {**facts, "act": "down:0"}).content.decode()
-    assert 'name="order" value="1,0"' in moved and not Process.objects.exists()
-    assert 'name="order" value="0,1,2"' in browser.post(address, {**facts, "act": "add"}).content.decode()
-    assert 'name="order" value="1"' in browser.post(address, {**facts, "act": "remove:0"}).content.decode()
-    facts["s0-target"] = "endpoint:his"
-    tried = browser.post(address, {**facts, "act": "try", "message": opaque_id(ways.message_id)}).content.decode()
-    assert "→ his" in tried and "没有发送" in tried and "P123456" not in tried and not Process.objects.exists()
-    saved = browser.post(address, {**facts, "act": "save"})
-    assert saved.status_code == 302, saved.content.decode()
-    shown = browser.get(reverse("bus:process-edit", args=["p"])).content.decode()
-    assert "id = $.id" in shown and "hl7v2.drop" in shown
-    assert Process.objects.get().steps[0]["attempts"] == 3
-    run = runs.begin(system(), "p", key="K", facts={})
-    assert browser.post(reverse("bus:run-move", args=[run.pk, "cancel"]), {}).status_code == 422
-    browser.post(reverse("bus:run-move", args=[run.pk, "cancel"]), {"reason": "患者取消"})
-    runs.turn()
-    run = Run.objects.get()
-    assert (run.state, run.reason) == ("compensated", "患者取消")
-    assert "患者取消" in browser.get(reverse("bus:run", args=[run.pk])).content.decode()
 
 
 @pytest.mark.feature("C14")

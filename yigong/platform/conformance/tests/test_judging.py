@@ -99,7 +99,7 @@ def test_documents_are_judged_by_kind_and_what_is_no_document_is_told() -> None:
     good = write_document("C0002", {"head": {}, "rows": {}}, load())
     found = papers.judge_files([("a.xml", good), ("b.xml", b"not xml at all"), ("c.xml", b"")])
     kinds = {k.code: k for k in papers.by_kind(found)}
-    assert len(kinds) == 53 and kinds["C0002"].best is not None and kinds["C0003"].word == "absent"
+    assert len(kinds) == 55 and kinds["C0002"].best is not None and kinds["C0003"].word == "absent"
     assert [p.refused != "" for p in found] == [False, True, True]
 
 

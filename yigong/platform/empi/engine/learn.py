@@ -13,6 +13,7 @@ from yigong.platform.empi.engine.model import Model
 from yigong.platform.empi.engine.score import UNIT
 
 SAMPLE = 400_000
+FEWEST = 10  # pairs; of fewer nothing is learnt
 GAP = 0.02  # weight of a pair repeated with one field blanked
 RIDGE_MAIN, RIDGE_RELATION = 0.3, 1.5  # pull to the weights from which learning starts, when nothing was learnt before
 RIDGE_LEARNT = (
@@ -72,7 +73,7 @@ def train_model(rows: NDArray[np.int64], model: Model, runs: pairs.Runs | None =
 
 def learnt_from(model: Model, sample: Sample) -> Model:
     """The model with weights learnt from sampled pairs: by identity numbers where there are enough, else by EM."""
-    if sample.levels.size == 0:
+    if sample.total.sum() < FEWEST:
         return model
     by = model.comparison(model.training["by"])
     if by >= 0:

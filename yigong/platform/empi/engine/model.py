@@ -177,13 +177,19 @@ class Model:
 @lru_cache(maxsize=8)
 def load_model(name: str = "county") -> Model:
     """The model of that name, or of that YAML file, with its learnt weights when there are any."""
+    path = declared(name)
+    model = declare(declaration(path), str(path))
+    learnt = path.with_suffix(".weights.json")
+    return with_weights(model, json.loads(learnt.read_text("utf-8"))) if learnt.exists() else model
+
+
+def declared(name: str) -> Path:
+    """Where the model of that name is declared, or that YAML file. Raises WrongModel naming those there are."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml") if p.stem != "levels"))
         raise WrongModel(f"no model {name!r}; there are: {known} / 没有模型 {name}，现有：{known}")
-    model = declare(declaration(path), str(path))
-    learnt = path.with_suffix(".weights.json")
-    return with_weights(model, json.loads(learnt.read_text("utf-8"))) if learnt.exists() else model
+    return path
 
 
 def declaration(path: Path) -> dict[str, Any]:

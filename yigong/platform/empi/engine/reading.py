@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,9 @@ BATCH = 1 << 16  # records read at once
 CSV_BLOCK = 1 << 24  # bytes of a CSV file read at once
 
 
+Also = Mapping[str, tuple[str, ...]]  # a column -> the other names under which it may stand
+
+
 class Unreadable(ValueError):  # noqa: N818  - said to a person
     """A file that cannot be read as a table of records, told in one sentence."""
 
@@ -34,16 +37,26 @@ class Files:
         self.columns = {path: _columns(path) for path in paths}
         self.names = list(dict.fromkeys(name for names in self.columns.values() for name in names))
 
-    def open(self, wanted: list[str]) -> tuple[int, Iterator[Batch]]:
-        """At most how many records there are, and the wanted columns a batch at a time; a column not there is empty."""
-        return sum(_KINDS[path.suffix.lower()][1](path) for path in self.paths), self._batches(wanted)
+    def open(self, wanted: list[str], also: Also | None = None) -> tuple[int, Iterator[Batch]]:
+        """At most how many records there are, and the wanted columns a batch at a time; a column not there is empty.
 
-    def _batches(self, wanted: list[str]) -> Iterator[Batch]:
+        *also* says under which other names a file may have a column.
+        """
+        return sum(_KINDS[path.suffix.lower()][1](path) for path in self.paths), self._batches(wanted, also or {})
+
+    def held(self, path: Path, wanted: list[str], also: Also) -> dict[str, str]:
+        """The column of a file that stands for each of the wanted ones, for those that it has."""
+        there = set(self.columns[path])
+        names = {name: (name, *also.get(name, ())) for name in wanted}
+        return {name: column for name, tried in names.items() if (column := next((c for c in tried if c in there), ""))}
+
+    def _batches(self, wanted: list[str], also: Also) -> Iterator[Batch]:
         for path in self.paths:
-            held = [name for name in wanted if name in self.columns[path]] or self.columns[path][:1]
-            for batch in _batches(path, held):
+            held = self.held(path, wanted, also)
+            for batch in _batches(path, list(dict.fromkeys(held.values())) or self.columns[path][:1]):
                 count = len(next(iter(batch.values())))
-                yield {name: batch[name] if name in batch else pa.nulls(count, pa.string()) for name in wanted}
+                nothing = pa.nulls(count, pa.string())
+                yield {name: batch[held[name]] if name in held else nothing for name in wanted}
 
 
 class Frame:
@@ -53,8 +66,8 @@ class Frame:
         self.frame = frame
         self.names = frame.columns if hasattr(frame, "rows") else frame.collect_schema().names()
 
-    def open(self, wanted: list[str]) -> tuple[int, Iterator[Batch]]:
-        """How many records there are, and the wanted columns a batch at a time."""
+    def open(self, wanted: list[str], also: Also | None = None) -> tuple[int, Iterator[Batch]]:
+        """How many records there are, and the wanted columns a batch at a time; a frame has its columns under one name."""
         import polars as pl
 
         held = self.frame.lazy().select(wanted).collect()

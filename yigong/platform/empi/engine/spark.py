@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -295,7 +295,9 @@ def link_files(
     wanted = [c for f in model.fields if (c := next((c for c in f.columns if c in files.names), None))]
     if not wanted:
         raise ValueError(standard.no_columns(model, files.names))
-    whole = numbered([_open(made_in, path, [*wanted, *([names] if names else [])]) for path in files.paths])
+    also = {c: f.columns for f in model.fields for c in wanted if c in f.columns}
+    asked = [*wanted, *([names] if names else [])]
+    whole = numbered([_open(made_in, path, files.held(path, asked, also)) for path in files.paths])
     links, used = link(whole.select("row", *wanted), model, train=train, progress=progress)
     links = _keep(links)
     if progress:
@@ -306,8 +308,8 @@ def link_files(
     return records, persons, used
 
 
-def _open(made_in: SparkSession, path: Path, wanted: list[str]) -> DataFrame:
-    """The wanted columns of a file as texts."""
+def _open(made_in: SparkSession, path: Path, held: Mapping[str, str]) -> DataFrame:
+    """The columns of a file as texts, each under the name that it stands for."""
     place = str(path.resolve())
     if path.suffix.lower() == ".parquet":
         frame = made_in.read.parquet(place)
@@ -316,7 +318,7 @@ def _open(made_in: SparkSession, path: Path, wanted: list[str]) -> DataFrame:
             place, header=True, multiLine=True, escape='"', encoding=encoding_of(path).replace("utf8", "UTF-8")
         )
         frame = frame.toDF(*[name.strip() for name in frame.columns])
-    return frame.select([col(f"`{name}`").cast("string").alias(name) for name in wanted if name in frame.columns])
+    return frame.select([col(f"`{column}`").cast("string").alias(name) for name, column in held.items()])
 
 
 def _called(links: DataFrame, whole: DataFrame, names: str | None) -> DataFrame:

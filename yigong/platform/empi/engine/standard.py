@@ -58,7 +58,8 @@ def read(
     columns = [(f, c) for f in model.fields if (c := next((c for c in f.columns if c in source.names), None))]
     if not columns:
         raise ValueError(no_columns(model, source.names))
-    most, batches = source.open(list(dict.fromkeys([*(c for _, c in columns), *([extra] if extra else [])])))
+    wanted = list(dict.fromkeys([*(c for _, c in columns), *([extra] if extra else [])]))
+    most, batches = source.open(wanted, {c: f.columns for f, c in columns})
     rows, kept = _blank(most, model.width), list[pa.Array]()
     height = _read_all(batches, columns, rows, model, extra, kept)
     rows = rows[: height * model.width]
@@ -70,9 +71,12 @@ def no_columns(model: Model, names: list[str]) -> str:
     """The sentence for records that have none of the model's columns."""
     wanted = ", ".join(f"{f.name} ({' | '.join(f.columns)})" for f in model.fields)
     there = ", ".join(names)
+    zh, en = "可用 yigong empi model 取一份模型改列名", "yigong empi model prints a model to write your columns into"
+    if len(names) == 1 and any(sign in names[0] for sign in ";\t|"):
+        zh, en = "各列须以逗号分隔", "columns must be separated by commas"
     return (
-        f"none of the model's columns is there; wanted: {wanted}; there are: {there}"
-        f" / 缺少模型所需的列：{wanted}；现有：{there}"
+        f"none of the columns of model {model.name} is there; wanted: {wanted}; there are: {there}; {en}"
+        f" / 缺少模型所需的列；现有：{there}；{zh}"
     )
 
 

@@ -11,12 +11,12 @@ from django.urls import reverse
 
 from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
-from yigong.platform.empi import api, batch, cleaning, measures, rules, ruling, services
+from yigong.platform.empi import api, batch, cleaning, measures, review, rules, ruling, services
 from yigong.platform.empi.models import Candidate, Cleaning, Decision, Person, Registration, RuleSet
 from yigong.platform.empi.tests.histories import clerk as ctx_of
 from yigong.platform.empi.tests.histories import exactly
 from yigong.platform.empi.tests.test_pages import BARE, alike, clerk, text
-from yigong.platform.empi.tests.test_register import number, partition, rows
+from yigong.platform.empi.tests.test_register import WANG, number, partition, rows
 from yigong.security.api import make_user, opaque_id
 
 __all__ = ["alike", "clerk"]
@@ -168,6 +168,95 @@ def test_rules_are_tried_before_they_are_published() -> None:
     with pytest.raises(Refused) as refused:
         ruling.publish(system(), draft.version)
     assert refused.value.code == "empi.no_draft"
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A27", "A28")
+def test_what_the_preview_promises_is_what_cleaning_does() -> None:
+    """A newborn under a placeholder, twins with numbers of their own, a birth date that differs: with a lower threshold
+    the preview counts the pairs that cleaning then joins, and says nothing of twins, who are asked about as before."""
+    home = {"id_no": None, "phone": "13911112222", "address": "石桥镇王家庄村三组12号", "born_on": date(2024, 5, 6)}
+    api.register(
+        system(),
+        rows(
+            {**home, "local_id": "n1", "full_name": "王芳之子", "sex_code": "1", "phone": None},
+            {**home, "local_id": "n2", "full_name": "李浩然", "sex_code": "1", "contact_name": "李建国"},
+        ),
+    )
+    twins = {**WANG, "full_name": "韩子雨", "id_no": number("20160506", 1), "born_on": date(2016, 5, 6)}
+    api.register(
+        system(), rows(twins, {**twins, "local_id": "t2", "full_name": "韩子语", "id_no": number("20160506", 2)})
+    )
+    several(1)
+    kinds = set(Candidate.objects.filter(state="open").values_list("kind", flat=True))
+    assert kinds == {"newborn", "twins", "birth"}
+    before, lowest = (
+        Person.objects.count(),
+        min(Candidate.objects.exclude(kind="twins").values_list("score", flat=True)),
+    )
+    draft = ruling.save_draft(system(), {**rules.current().body(), "auto": lowest - 0.5}, "试行")
+    change = ruling.preview(system(), rules.read(draft.version, draft.body))
+    assert (change.joined, change.unasked, change.waiting) == (2, 0, 3)
+    ruling.publish(system(), draft.version)
+    job = cleaning.start(system())
+    while cleaning.work():
+        pass
+    job.refresh_from_db()
+    assert job.before["persons"] - job.after["persons"] == change.joined
+    assert before > 0 and Candidate.objects.filter(kind="twins", state="open").count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A27")
+def test_a_draft_is_discarded_and_an_earlier_version_comes_back(clerk: Client) -> None:
+    """Discarded, the draft is gone and the rules in force stay; the values of any earlier version, the built-in ones too,
+    come back as a draft with its effect shown, and hold only once published."""
+    built_in = rules.current()
+    ruling.save_draft(system(), {**built_in.body(), "auto": 12}, "先严")
+    assert "丢弃草稿" in text(clerk.get(reverse("empi:rules")))
+    clerk.post(reverse("empi:rule_discard"))
+    assert (ruling.draft(), rules.current()) == (None, built_in)
+    assert clerk.post(reverse("empi:rule_discard")).status_code == 409
+    for auto in (12, 14):
+        ruling.publish(system(), ruling.save_draft(system(), {**built_in.body(), "auto": auto}, "改").version)
+    first, second = RuleSet.objects.order_by("version")
+    clerk.post(reverse("empi:rule_adopt", args=[first.version]))
+    assert ruling.draft().body["auto"] == 12  # type: ignore[union-attr]
+    assert rules.current().version == second.version
+    clerk.post(reverse("empi:rule_adopt", args=[0]))
+    assert ruling.draft().body["auto"] == built_in.auto  # type: ignore[union-attr]
+    assert clerk.post(reverse("empi:rule_adopt", args=[99])).status_code == 409
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A25")
+def test_the_queue_is_put_in_order_and_leafed_through(clerk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By risk, score or time of waiting, page by page; after an answer the next pair of the same list is laid open."""
+    several(3)
+    monkeypatch.setattr(review, "QUEUE_SHOWN", 2)
+    monkeypatch.setitem(review.queue.__kwdefaults__, "limit", 2)
+    oldest = [c.pk for c in Candidate.objects.order_by("created_at", "pk")]
+    page = text(clerk.get(reverse("empi:review") + "?order=oldest"))
+    assert [page.find(f"pair={opaque_id(pk)}") > 0 for pk in oldest] == [True, True, False]
+    assert "第 1 / 3 对" in page and "下一页" in page
+    second = text(clerk.get(reverse("empi:review") + "?order=oldest&page=2"))
+    assert f"pair={opaque_id(oldest[2])}" in second and "第 3 / 3 对" in second
+    said = {"order": "oldest", "page": "1", "then": opaque_id(oldest[1])}
+    after = text(clerk.post(reverse("empi:later", args=[oldest[0]]), said, follow=True))
+    assert reverse("empi:same", args=[oldest[1]]) in after
+    scores = [one.score for one in review.queue(system(), order="score")]
+    assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A29")
+def test_neighbours_of_one_village_are_no_household() -> None:
+    """Two who give only the same village share no household; two who give the same house do."""
+    village, house = "东河镇柳树村", "东河镇柳树村2组17号"
+    people = [("王秀兰", village), ("赵桂兰", village), ("李四", house), ("张三", house)]
+    done = api.register(system(), rows(*({**BARE, "full_name": n, "local_id": n, "address": a} for n, a in people)))
+    sizes = [len(review.household(system(), person).members) for person in done.get_column("person_id")]
+    assert sizes == [1, 1, 2, 2]
 
 
 @pytest.mark.django_db

@@ -337,3 +337,16 @@ def test_vaccines_that_were_given_become_records() -> None:
     back = given[1][: -len("|A")] + "|D"
     assert _carry(_message("VXU^V04", given[0], back, sent="20260302083000")) == ["loaded"]
     assert _rows(sql) == []
+
+
+@pytest.mark.feature("C14")
+@pytest.mark.parametrize(
+    ("item", "loinc"),
+    [("Urea^尿素^L^14937-7^^LN", "14937-7"), ("14937-7^Urea^LN^Urea^尿素^L", "14937-7"), ("Urea^尿素^L", None), ("Urea^尿素^L^77^^99ZX", None)],
+)  # fmt: skip
+def test_the_loinc_code_of_an_item_joins_results_of_several_institutions(item: str, loinc: str | None) -> None:
+    """OBX-3 in either triplet: a LOINC code is kept as such, so that one item of two laboratories is one series."""
+    assert _carry(
+        _message("ORU^R01", OUTPATIENT, "OBR|1|A8|R8|SGN^肾功能^L", f"OBX|1|NM|{item}||6.1|mmol/L|||||F")
+    ) == ["loaded"]
+    assert _rows("select extra->>'loinc' from records_laboratory_test_record") == [(loinc,)]

@@ -173,6 +173,7 @@ def test_leaves_say_the_same_in_machine_code_as_in_polars(texts: list[str | None
     many = (texts * (1 + (scan.MANY + 100) // len(texts)))[skipped:]
     frame = pl.DataFrame({"x": many}, schema={"x": pl.String}).slice(skipped % 3)
     leaves = [Leaf("x", kind, facts) for kind, facts in TESTS]
+    assert scan.load()
     said = pl.DataFrame(scan.marks(frame, leaves))
     assert frame.height >= scan.MANY
     assert said.equals(frame.select(leaf.slow().alias(leaf.name) for leaf in leaves))
@@ -182,12 +183,14 @@ def test_leaves_say_the_same_in_machine_code_as_in_polars(texts: list[str | None
 @given(st.integers(0, 2**32), st.integers(0, 130), st.sampled_from([0.0, 0.01, 0.5, 1.0]))
 def test_the_rows_of_flags_are_listed_to_the_last(seed: int, skipped: int, share: float) -> None:
     """Rows listed from packed bits are those that Polars lists, wherever the column begins and ends."""
+    assert scan.load()
     flags = pl.Series(np.random.default_rng(seed).random(scan.MANY + 200) < share).slice(skipped, scan.MANY + skipped)
     assert scan.rows_of(flags).to_list() == flags.arg_true().to_list()
 
 
 def test_alone_finds_exactly_the_rows_that_stand_once() -> None:
     """Machine code with candidates by hash, verified, agrees with Polars over several keys, long texts and unknowns."""
+    assert scan.load()
     size = scan.MANY * 2
     frame = pl.DataFrame(
         {
@@ -200,6 +203,20 @@ def test_alone_finds_exactly_the_rows_that_stand_once() -> None:
     for keys in (["a", "b"], ["a"], ["k"], ["b"], ["l"], ["l", "b"]):
         said = scan.marks(frame, [Alone(tuple(keys))])[0]
         assert said.to_list() == frame.select(keys).is_unique().to_list()
+
+
+def test_machine_code_is_loaded_once_enough_rows_were_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small frames count for nothing; a frame alone, or many after each other, bring it in, and it says what Polars said."""
+    frame = pl.DataFrame({"sex_code": ["1", "7", None] * (scan.MANY // 2)})
+    monkeypatch.setattr(scan._Machine, "code", None)
+    monkeypatch.setattr(scan._Machine, "judged", 0)
+    monkeypatch.setattr(scan, "WORTH", 2 * frame.height)
+    scan.expect(scan.MANY - 1)
+    before = api.check("registration", frame)
+    assert not scan.is_many(frame.height) and scan._Machine.judged == frame.height
+    after = api.check("registration", frame)
+    assert scan.is_many(frame.height) and not scan.is_many(scan.MANY - 1)
+    assert before.equals(after) and before.height
 
 
 @pytest.mark.feature("C23")

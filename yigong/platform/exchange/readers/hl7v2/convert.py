@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from yigong.kit.errors import Refused
@@ -19,6 +20,7 @@ from yigong.platform.exchange.readers.hl7v2.facts import (
     Trouble,
     Visit,
     at,
+    observed_in,
     person_of,
     report_key,
     reports_of,
@@ -26,6 +28,7 @@ from yigong.platform.exchange.readers.hl7v2.facts import (
     visit_of,
 )
 from yigong.platform.exchange.readers.hl7v2.taken import Gatherings, Taken, row, segments_z, system_of
+from yigong.platform.exchange.readers.hl7v2.titles import title_of
 from yigong.platform.exchange.readers.sentences import finding
 
 MEDIA_TYPE = "x-application/hl7-v2+er7"
@@ -89,13 +92,15 @@ def _carry(taken: Taken) -> None:
 def _results(taken: Taken) -> Iterable[Line]:
     """Laboratory rows, and of imaging the report as a whole."""
     message, person, visit, troubles = taken.message, taken.person, taken.visit, taken.troubles
+    said = iter(observed_in(message))
     for number, report in enumerate(reports_of(message), start=1):
         obr, observations, _ = report
+        mine = list(islice(said, len(observations)))
         if imaging.is_imaging(obr):
             key = report_key(message, obr, number)
             yield imaging.line_of(message, obr, observations, key, person, visit, troubles)
         else:
-            yield from results_of(message, number, report, person, visit, troubles)
+            yield from results_of(message, number, report, mine, person, visit, troubles)
 
 
 def _rows(taken: Taken, gathered: Gathered, lines: Iterable[Line]) -> None:
@@ -142,7 +147,7 @@ def _facts(
         original=data,
         media_type=MEDIA_TYPE,
         document_code="",
-        title=f"HL7 {message.kind.replace('^', ' ')}",
+        title=title_of(message),
         org_code=source.org_code,
         source_system=system_of(message),
         local_id=person.local_id,

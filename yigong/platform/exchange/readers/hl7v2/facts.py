@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from yigong.kit.hl7v2.parse import NULL, Message, Segment
 from yigong.kit.moments import NotAMoment, day, is_blank, moment
@@ -18,6 +18,10 @@ LOCAL = {"PI": 0, "MR": 1, "MRN": 1, "PT": 2, "PN": 2, "EHRID": 3, "": 4, "VN": 
 IDENTITY = {"NI", "NNCHN", "NNCN", "ID", "SFZ", "IDCARD", "NN", "CZ"}
 CARD = {"HC", "JKK", "JHN", "HCN"}
 PATIENT_CLASS = {"O": "1", "E": "2", "I": "3", "R": "1", "P": "3", "B": "3"}
+#: HL7 table 0078 of what is out of its range; LOCAL.38 knows one code, abnormal
+ABNORMAL_FLAGS, ABNORMAL = frozenset({"H", "L", "HH", "LL", "A", "AA"}), "1"
+LOINC = {"LN", "LOINC"}  # as coding system (table 0396)
+CORRECTED = "C"  # of OBR-25 (table 0123) and OBX-11 (table 0085)
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?\Z")
 CHINESE = re.compile("[\u3400-\u9fff]")
 
@@ -67,6 +71,8 @@ class Line:
     clears: tuple[str, ...] = ()  # columns that hold no longer
     guess: bool = False  # event_at is only when the message was sent
     system: str = ""  # that numbers the row, where it is not the sender
+    said_at: datetime | None = None  # of a result: when it was sent; what was said later is not overruled
+    corrects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +192,56 @@ def visit_of(message: Message, troubles: list[Trouble]) -> Visit:
     )
 
 
+class Observed(NamedTuple):
+    """What is read of an OBX, by the fast way of ``Message.rows``."""
+
+    kind: str
+    code: str
+    name: str
+    sub_id: str
+    unit: str
+    range: str
+    flag: str
+    status: str
+    observed_at: str
+    method_code: str
+    method: str
+    system: str
+    other_code: str
+    other_system: str
+
+    @property
+    def loinc(self) -> str:
+        """The LOINC code of the item, in whichever of the two triplets of OBX-3 it stands."""
+        if self.system.upper() in LOINC:
+            return self.code
+        return self.other_code if self.other_system.upper() in LOINC else ""
+
+
+OBSERVED = ("2", "3", "3.2", "4", "6", "7", "8", "11", "14", "17", "17.2", "3.3", "3.4", "3.6")
+
+
+def observed_in(message: Message) -> list[Observed]:
+    """Every OBX that belongs to a report, in order."""
+    first = next((n for n, line in enumerate(message.lines) if line.startswith("OBR")), 0)
+    homeless = sum(line.startswith("OBX") for line in message.lines[:first])
+    return [Observed(*row) for row in message.rows("OBX", *OBSERVED)[homeless:]]
+
+
 def results_of(
-    message: Message, number: int, report: Report, person: Person, visit: Visit, troubles: list[Trouble]
-) -> Iterator[Line]:
+    message: Message, number: int, report: Report, observed: Iterable[Observed],
+    person: Person, visit: Visit, troubles: list[Trouble],
+) -> Iterator[Line]:  # fmt: skip
     """One laboratory row for each OBX of a report."""
     obr, observations, specimen = report
     shared = _report(message, obr, specimen, person, visit, troubles)
     key_of_report = report_key(message, obr, number)
     seen: Counter[str] = Counter()
-    for obx in observations:
-        item = "|".join(part for part in (key_of_report, obx.value(3) or obx.value(3, 2), obx.value(4)) if part)
+    for obx, said in zip(observations, observed, strict=True):
+        item = "|".join(part for part in (key_of_report, said.code or said.name, said.sub_id) if part)
         seen[item] += 1
         key = item if seen[item] == 1 else f"{item}|{seen[item]}"
-        yield _result(obx, key, key_of_report, shared, troubles)
+        yield _result(obx, said, key, key_of_report, shared, troubles)
 
 
 def report_key(message: Message, obr: Segment, number: int) -> str:
@@ -239,7 +282,9 @@ def _report(
         obr.value(14), "OBR-14", troubles
     )
     sampled = collected or taken
-    line = Line("laboratory_test_record", "", "", reported or taken or at(message.get("MSH-7"), "MSH-7", troubles))
+    sent = at(message.get("MSH-7"), "MSH-7", troubles)
+    line = Line("laboratory_test_record", "", "", reported or taken or sent)
+    line.said_at, line.corrects = sent, obr.value(25) == CORRECTED
     line.values = {
         "patient_type_code": visit.kind,
         ("inpatient_no" if visit.kind == "3" else "outpatient_no"): visit.number,
@@ -256,6 +301,7 @@ def _report(
         "laboratory_test_report_on": reported.date().isoformat() if reported else "",
         "specimen_collected_at": sampled.isoformat() if sampled else "",
         "specimen_received_at": received.isoformat() if received else "",
+        "specimen_status": named(specimen, 24) if specimen else "",
         "specimen_category": named(specimen, 4) if specimen else obr.value(15),
         "laboratory_test_specimen_no": specimen.value(2) if specimen else "",
         "reporting_physician_signature": person_in(obr, 32),
@@ -278,40 +324,55 @@ def person_in(segment: Segment, number: int) -> str:
     return joined or name_of(segment, number, family=2)
 
 
-def _result(obx: Segment, key: str, report: str, shared: Line, troubles: list[Trouble]) -> Line:
-    observed = at(obx.value(14), "OBX-14", troubles)
+def _result(
+    obx: Segment, said: Observed, key: str, report: str, shared: Line, troubles: list[Trouble]
+) -> Line:  # fmt: skip
+    observed = at(said.observed_at, "OBX-14", troubles)
     values = dict(shared.values)
-    values["laboratory_test_item_code"] = obx.value(3) or obx.value(3, 2)
+    values["laboratory_test_item_code"] = said.code or said.name
     values["laboratory_test_on"] = observed.date().isoformat() if observed else ""
-    values["laboratory_test_method_name"] = named(obx, 17)
-    values["laboratory_test_quantitative_result_unit"] = obx.value(6)
-    number, words = result_of(obx)
+    values["laboratory_test_method_name"] = said.method or said.method_code
+    values["laboratory_test_report_department"] = named(obx, 15)
+    values["laboratory_test_report_organization_name"] = obx.value(23)
+    values["laboratory_physician_signature"] = name_of(obx, 16, family=2)
+    values["laboratory_test_result_code"] = ABNORMAL if obx.value(8).strip().upper() in ABNORMAL_FLAGS else ""
+    values["laboratory_test_quantitative_result_unit"] = said.unit
+    number, words = result_of(obx, said.kind)
     values["laboratory_test_quantitative_result"], values["laboratory_test_report_result"] = number, words
     extra = {
         **shared.extra,
-        "item_name": named(obx, 3),
-        "reference_range": obx.value(7).replace("_", "-"),
-        "abnormal_flag": obx.value(8),
-        "结果状态": obx.value(11),
+        "item_name": said.name or said.code,
+        "loinc": said.loinc,
+        "reference_range": said.range.replace("_", "-"),
+        "abnormal_flag": said.flag,
+        "结果状态": said.status,
     }
-    event_at = shared.event_at or observed
-    return Line("laboratory_test_record", key, report, event_at, given(values), given(extra))
+    line = Line("laboratory_test_record", key, report, shared.event_at or observed, given(values), given(extra))
+    line.said_at, line.corrects = shared.said_at, shared.corrects or said.status == CORRECTED
+    return line
 
 
-def result_of(obx: Segment) -> tuple[str, str]:
+def result_of(obx: Segment, kind: str) -> tuple[str, str]:
     """The number of a result, or its words: a comparison (<0.01) and a range are words."""
-    kind = obx.value(2)
     if kind == "SN":
         sign, first, between, second = (obx.value(5, n) for n in (1, 2, 3, 4))
         if sign in ("", "=") and not second and NUMBER.match(first.strip()):
             return first.strip(), ""
         return "", f"{sign}{first}{between}{second}"
-    texts = [
-        _coded(obx, raw) if kind in ("CE", "CWE", "CNE", "CF") else " ".join(obx.cut(raw)).strip()
-        for raw in obx.repetitions(5)
-    ]
-    text = "\n".join(t for t in texts if t)
+    text = _plain(obx)
+    if text is None:
+        texts = [
+            _coded(obx, raw) if kind in ("CE", "CWE", "CNE", "CF") else " ".join(obx.cut(raw)).strip()
+            for raw in obx.repetitions(5)
+        ]
+        text = "\n".join(t for t in texts if t)
     return (text, "") if NUMBER.match(text) else ("", text)
+
+
+def _plain(obx: Segment) -> str | None:
+    """OBX-5 where no sign in it means anything; None where one does."""
+    raw = next(iter(obx.line.split(obx.separators.field, 6)[5:6]), "")
+    return None if any(sign in raw for sign in obx.separators[1:]) else raw.strip()
 
 
 def _coded(obx: Segment, raw: str) -> str:

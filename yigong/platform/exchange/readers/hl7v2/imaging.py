@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from yigong.kit.hl7v2.parse import Message, Segment
 from yigong.platform.exchange.readers.hl7v2.facts import (
+    CORRECTED,
     Line,
     Person,
     Trouble,
@@ -41,11 +42,13 @@ def line_of(
     seen: list[str] = []
     meant: list[str] = []
     for obx in observations:
-        words = "".join(result_of(obx))
+        words = "".join(result_of(obx, obx.value(2)))
         label = f"{obx.value(3)} {obx.value(3, 2)} {obx.value(4)}"
         if words:
             (meant if IMPRESSION.search(label) else seen).append(words)
-    line = Line(DATA_SET, key, key, reported or taken or at(message.get("MSH-7"), "MSH-7", troubles))
+    sent = at(message.get("MSH-7"), "MSH-7", troubles)
+    line = Line(DATA_SET, key, key, reported or taken or sent)
+    line.said_at, line.corrects = sent, obr.value(25) == CORRECTED
     line.values = given({
         "patient_type_code": visit.kind,
         ("inpatient_no" if visit.kind == "3" else "outpatient_no"): visit.number,

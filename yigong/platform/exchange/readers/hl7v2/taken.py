@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from yigong.kit.clock import now
@@ -90,5 +90,7 @@ def row(taken: Taken, line: Line) -> dict[str, Any]:
         "_clear": ",".join(line.clears) or None,
         "_guess": "1" if line.guess else None,
     }
+    if line.said_at:
+        waist |= {"_said": line.said_at.astimezone(UTC).isoformat(), "_firm": "1" if line.corrects else None}
     extra = {name: value for name, value in line.extra.items() if value not in ("", None)}
     return row_of(waist, line.values, extra)
