@@ -73,11 +73,11 @@ def current() -> Rules:
 
 def in_force(version: int | None, at: datetime | None) -> Rules:
     """The rules of the published version, those of the model where none is; for who has read version and moment."""
-    return built_in() if version is None or at is None else _published(version, at)
+    return built_in() if version is None else _published(version, at)
 
 
 @lru_cache(maxsize=4)
-def _published(version: int, _at: datetime) -> Rules:
+def _published(version: int, _at: datetime | None) -> Rules:
     """A published version; it never changes, so it is read once."""
     return read(version, RuleSet.objects.get(version=version).body)
 
