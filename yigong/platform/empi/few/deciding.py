@@ -74,8 +74,8 @@ def decide(
 def within(blocks: dict[int, list[Block]]) -> list[Couple]:
     """Rows that share a block, each pair once; of a block that is too large only neighbours, as in ``pairs``."""
     stand: dict[Block, list[int]] = {}
-    for n, some in blocks.items():
-        for block in some:
+    for n, mine in blocks.items():
+        for block in mine:
             stand.setdefault(block, []).append(n)
     found: dict[Couple, None] = {}
     for some in stand.values():
