@@ -165,7 +165,7 @@ def conclude(
     trusted numbers of registrations without a person.
     """
     gone = _move(act, clustered[0], sorted((one, held) for one, held in person.items() if held in free), free)
-    after = person | gone if gone else person
+    after = {**person, **gone} if gone else person
     likenesses = [_likeness(one, person, after, free) for one in unjoined]
     settlement = _settle(after, likenesses, clustered, board, numbers)
     return Decided(settlement, after, {*gone.values(), *free} if gone else set())
