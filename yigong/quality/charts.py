@@ -43,7 +43,7 @@ def trend(months: Sequence[tuple[date, Score]]) -> Any:
         [label, "—" if s.value is None else f"{s.value:.1f}", s.passed, s.judged]
         for label, (_m, s) in zip(labels, months, strict=True)
     ]
-    return draw.chart("trend", option, rows, head=[_("月份"), _("得分"), _("合规"), _("判定")], title=_("得分走势"))
+    return draw.chart("trend", option, rows, head=[_("月份"), _("得分"), _("合规"), _("已判定")], title=_("得分走势"))
 
 
 def dimensions(found: Mapping[str, Score]) -> list[SimpleNamespace]:

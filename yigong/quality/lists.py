@@ -102,7 +102,7 @@ class IssueList(ListPage):
         DimensionWord("dimension", _("维度")),
         State("severity", _("程度"), words.SEVERITIES),
         Number("failing", _("不合规"), order="failing"),
-        Number("judged", _("判定"), order="judged"),
+        Number("judged", _("已判定"), order="judged"),
         Due("due_on", _("期限"), order="due_on"),
         Moment("found_at", _("发现"), order="found_at"),
     )
@@ -166,7 +166,7 @@ class RuleList(ListPage):
         State("severity", _("程度"), words.SEVERITIES),
         Text("data_sets", _("数据集"), wide=True),
         Number("weight", _("权重"), order="weight"),
-        Number("judged", _("判定"), order="judged"),
+        Number("judged", _("已判定"), order="judged"),
         Number("failed", _("不合规"), order="failed"),
         Number("cases", _("例子"), order="cases"),
     )

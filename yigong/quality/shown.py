@@ -208,7 +208,7 @@ def due_left(issue: QualityIssue, today: date) -> tuple[str, str]:
 def condition(rule: quality.Rule) -> list[tuple[str, str]]:
     """The parts of a rule's condition as written."""
     named = (
-        (_("分组"), ", ".join(rule.per)), (_("只看"), rule.when), (_("应满足"), rule.holds), (_("测量"), rule.measure),
+        (_("分组"), ", ".join(rule.per)), (_("适用于"), rule.when), (_("应满足"), rule.holds), (_("测量"), rule.measure),
         (_("组内至少"), str(rule.needs) if rule.needs else ""),
     )  # fmt: skip
     return [(word, " ".join(text.split())) for word, text in named if text]

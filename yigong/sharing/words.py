@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 KINDS = {
     "outpatient": (_("门诊"), "stethoscope"),
@@ -50,7 +51,7 @@ FLAGS = {
     "low": ("↓", _("偏低")),
     "critical_high": ("↑↑", _("危急偏高")),
     "critical_low": ("↓↓", _("危急偏低")),
-    "abnormal": ("!", _("异常")),
+    "abnormal": ("!", pgettext_lazy("result", "异常")),
     "critical": ("!!", _("危急")),
 }
 #: why a person without relation is opened

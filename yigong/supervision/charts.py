@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from yigong.platform.registry import api as registry
 from yigong.platform.warehouse.api import Value
@@ -47,7 +47,7 @@ CELL_WORDS = {
     "prescription": gettext_lazy("处方"),
     "follow_up": gettext_lazy("随访"),
     "normal": gettext_lazy("正常"),
-    "abnormal": gettext_lazy("异常"),
+    "abnormal": pgettext_lazy("result", "异常"),
     "critical": gettext_lazy("危急"),
     "up": gettext_lazy("上转"),
     "down": gettext_lazy("下转"),

@@ -1,13 +1,14 @@
 """Words of the life cycle: one table for pages, guards and drawings."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 #: state -> (tone, word)
 STATES = {
     "draft": ("idle", _("草稿")),
     "sent": ("wait", _("待接收")),
     "returned": ("hold", _("待补材料")),
-    "accepted": ("ok", _("已接收")),
+    "accepted": ("ok", pgettext_lazy("referral", "已接收")),
     "arrived": ("run", _("诊治中")),
     "closed": ("ok", _("已结案")),
     "refused": ("idle", _("不接收")),

@@ -19,7 +19,7 @@ from yigong.demo.sources import particulars
 from yigong.demo.treatment import diagnoses
 
 #: a table: neutral name -> (its expression, the people's hospital's column, the TCM hospital's column)
-Columns = Mapping[str, tuple[pl.Expr, str, str]]
+Columns = dict[str, tuple[pl.Expr, str, str]]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Everything follows from columns that are there, nothing is drawn: the county sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import polars as pl
 
@@ -15,7 +15,7 @@ from yigong.demo import world
 POSTAL_CODE = "679998"  # assigned to no place
 Moment = Callable[[pl.Expr], pl.Expr]
 #: neutral name -> expression, what the hospitals' makers call it, what the township system calls it
-Particulars = Mapping[str, tuple[pl.Expr, str, str]]
+Particulars = dict[str, tuple[pl.Expr, str, str]]
 
 _PER_DAY = {"qd": 1, "bid": 2, "tid": 3, "qid": 4, "qn": 1}
 _METHODS = {

@@ -175,7 +175,7 @@ def test_laboratory_corrects_what_it_reported_wrong(sources, county):
         for path in (sources / "laboratory-corrected").glob("*.hl7")
     )
     assert text.count("\rOBX|") == len(wrong) > len(mistakes) > 0
-    assert text.count("|||C|||") == len(mistakes)
+    assert text.count("|||C|||20") == len(mistakes)
     potassium = messages.printed_first(wrong).filter(pl.col("code") == "K", pl.col("first_value") == 4.6)
     assert potassium["text"].to_list() == ["4.6"]
     assert potassium["flag"].to_list() == [""]

@@ -165,7 +165,7 @@ class QuarantineList(ListPage):
     filters = (
         Choice("state", _("状态"), RowState.choices),
         Choice("org_code", _("机构"), lambda _c: [(c, _short(c)) for c in _known("org_code")]),
-        Choice("rule", _("规则"), lambda _c: _rules()),
+        Choice("rule", _("违反的规则"), lambda _c: _rules()),
         Choice("data_set", _("数据集"), lambda _c: [(d, _name(d)) for d in _known("data_set")]),
     )
     order = ("-id",)

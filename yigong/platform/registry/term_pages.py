@@ -30,7 +30,7 @@ VERBS = {
     "submit": _("提交审核"),
     "return": _("退回"),
     "publish": _("审核并发布"),
-    "retire": _("停用"),
+    "retire": _("停用日期"),
     "replace": _("被新版本代替"),
     "codes": _("写入代码"),
 }

@@ -213,7 +213,7 @@ def result_value(result: records.LabResult) -> SafeString:
     value = records.plain(result.value) if result.value is not None else result.text or _("未记录")
     if not result.is_abnormal:
         return format_html('<span class="ps-value">{}</span>', value)
-    arrow, said = words.FLAGS.get(result.flag, ("!", _("异常")))
+    arrow, said = words.FLAGS.get(result.flag, words.FLAGS["abnormal"])
     return format_html(
         '<b class="ps-value ps-out" aria-label="{} {}"><span aria-hidden="true">{}</span> {}</b>',
         value,

@@ -74,7 +74,7 @@ def health(node: Node) -> list[tuple[str, str]]:
         (_("内存占用"), size(machine.get("memory"))),
         (_("系统"), f"{machine.get('system', '—')} · {machine.get('processor', '')}"),
         (_("程序"), f"yigong {versions.get('yigong-edge') or versions.get('yigong', '—')} · Python {versions.get('python', '—')}"),
-        (_("运行"), _span(facts.get("uptime_s"))),
+        (_("已运行"), _span(facts.get("uptime_s"))),
     ]  # fmt: skip
     return lines if facts else []
 
