@@ -17,7 +17,7 @@ from yigong.platform.empi.intake import Intake, changes, intake, lines, merge, o
 from yigong.platform.empi.questions import Asked
 
 OUTCOME = {"registration_id": pl.Int64, "person_id": pl.Int64, "outcome": pl.String}
-#: up to so many rows go the way without frames: a frame's fixed cost is far above that of a record (ADR 26)
+#: up to so many rows go the way without frames: a frame's fixed cost is far above that of a record (ADR 28)
 FEW_ROWS = 32
 
 

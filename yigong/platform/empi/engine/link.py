@@ -169,10 +169,10 @@ def clusters(rows: NDArray[np.int64], model: Model, found: pairs.Pairs) -> Linke
     large = n > _MANY
     began = pool().submit(begin) if large else None
     order = cluster.falling(rows, model.width, found.left, found.right, found.scores)
-    if began is None:
-        begin()
-    else:
+    if began:
         began.result()
+    else:
+        begin()
     together([partial(grow, o) for o in cluster.shares(order, found.left, knot, THREADS if large else 1)])
     cluster.settle(root, n)
     return Linked(model, rows, found, refused, root[:n], best[:n], reason[:n])

@@ -1,1 +1,1 @@
-"""Registering a few without frames: the decisions of the batch's way, at a record's own cost (ADR 26)."""
+"""Registering a few without frames: the decisions of the batch's way, at a record's own cost (ADR 28)."""

@@ -78,12 +78,12 @@ def within(blocks: dict[int, list[Block]]) -> list[Couple]:
         for block in mine:
             stand.setdefault(block, []).append(n)
     found: dict[Couple, None] = {}
-    for some in stand.values():
-        if len(some) <= stored.CAP:
-            found |= dict.fromkeys(combinations(some, 2))
+    for together in stand.values():
+        if len(together) <= stored.CAP:
+            found |= dict.fromkeys(combinations(together, 2))
         else:
             for step in range(1, NEIGHBOURS + 1):
-                found |= dict.fromkeys(zip(some, some[step:], strict=False))
+                found |= dict.fromkeys(zip(together, together[step:], strict=False))
     return list(found)
 
 
