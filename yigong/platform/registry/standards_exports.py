@@ -49,7 +49,17 @@ def data_set_sheet(d: DataSet) -> Sheet:
 
 def value_set_sheet(v: ValueSet) -> Sheet:
     """The codes of a value set."""
-    head = [_("代码"), _("来源写法"), _("名称"), "English", _("其他写法"), _("启用日期"), _("停用日期"), _("来源"), _("确信度")]
+    head = [
+        _("代码"),
+        _("来源写法"),
+        _("名称"),
+        "English",
+        _("其他写法"),
+        _("启用日期"),
+        _("停用日期"),
+        _("来源"),
+        _("确信度"),
+    ]
     rows = [
         [c.code, c.as_found, c.name_zh, c.name_en, c.other_wordings, str(c.valid_from or ""), str(c.valid_to or ""), c.sources,
          c.certainty]
