@@ -157,7 +157,7 @@ def _pieces(sql: str, params: Sequence[object], kinds: Mapping[str, str]) -> Ite
     """The answer to a statement, a chunk at a time; the server sends each row by itself."""
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"copy ({sql}) to stdout (format csv)", params) as rows,  # type: ignore[attr-defined]
+        cursor.cursor.copy(f"copy ({sql}) to stdout (format csv)", params) as rows,  # Django's own takes no values
     ):
         source = iter(rows)
         while True:

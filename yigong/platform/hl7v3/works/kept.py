@@ -333,7 +333,7 @@ def _rows(ctx: Ctx, application: Application, request: Request, kind: Kind, aske
         )
     for name in EXACT:
         if (value := asked.get(name)) and name not in kind.numbers:
-            found = found.filter(**{f"fields__{name}": value})
+            found = found.filter(Q(**{f"fields__{name}": value}) | ~Q(fields__has_key=name))  # unsaid excludes nothing
     for low, high in TIMES:
         since, until = request.moment(low), request.moment(high)
         found = found.filter(event_at__gte=since) if since else found
