@@ -7,6 +7,7 @@ from typing import Any
 from yigong.platform.fhir.official import definitions, supported
 
 MEDIA = "application/fhir+json"
+FORM = "application/x-www-form-urlencoded"
 #: types whose search parameters are listed one by one; the others take any
 LISTED = ("Patient", "Observation", "Encounter", "DocumentReference", "Task")
 _FREE: dict[str, Any] = {
@@ -51,7 +52,22 @@ def document(base: str) -> dict[str, Any]:
         "/Patient/$match": {"post": _operation("match", body=_FREE)},
         "/Patient/$ihe-pix": {"get": _operation("PIXm", _query("sourceIdentifier", "targetSystem"))},
         "/$export": {"get": _operation("bulk export", [*_query("_type", "_since"), _header("Prefer")])},
-        "/export/{key}": {"get": _operation("state of an export", [_path("key")])},
+        "/Patient/$export": {
+            "get": _operation("bulk export of persons", [*_query("_type", "_since"), _header("Prefer")])
+        },
+        "/export/{key}": {
+            "get": _operation("state of an export", [_path("key")]),
+            "delete": _operation("end an export", [_path("key")]),
+        },
+        "/export/{key}/{kind}.ndjson": {"get": _operation("file of an export", [_path("key"), _path("kind")])},
+        "/{type}/_search": {"post": _operation("search by form", [_type()], body=_form("_id", "_count"), media=FORM)},
+        "/{type}/{id}/$validate": {"get": _operation("validate what is kept", [_type(), _id()])},
+        "/.well-known/smart-configuration": {"get": _operation("where tokens are given", open_=True)},
+        "/auth/token": {
+            "post": _operation(
+                "token", body=_form("grant_type", "client_id", "client_secret", "scope"), media=FORM, open_=True
+            )
+        },
     }
     for kind in LISTED:
         paths[f"/{kind}?"] = {"get": _operation(f"search {kind}", _query(*(p.code for p in supported(kind))))}
@@ -79,6 +95,10 @@ def _operation(
 
 def _query(*names: str) -> list[dict[str, Any]]:
     return [{"name": n, "in": "query", "schema": {"type": "string"}} for n in names]
+
+
+def _form(*names: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {n: {"type": "string"} for n in names}}
 
 
 def _header(name: str) -> dict[str, Any]:
