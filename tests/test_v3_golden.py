@@ -26,6 +26,7 @@ NEW = (
     (re.compile(r'(<creationTime value=")[^"]*'), r"\1MOMENT"),
     (re.compile(r"20[0-9]{15,}[0-9A-F]*"), "NUMBER"),
     (re.compile(r"\bYG[0-9]{15}\b"), "YG-NUMBER"),
+    (re.compile(r'(?<=[">])[0-9a-z]{13}(?=["<])'), "TOKEN"),
     (re.compile(r"\b20[0-9]{2}(?!260301)[0-9]{10}\b"), "MOMENT"),
 )
 

@@ -38,7 +38,7 @@ def register(ctx: Ctx, frame: pl.DataFrame) -> list[tuple[int, int, str]]:
     held = dict(zip(order, statements.known(order), strict=True))
     fresh = [units[key] for key in order if units[key].hash != held[key].hash]
     words = _take_in(ctx, fresh) if fresh else {}
-    if words:
+    if fresh:  # written here, or by another who was quicker
         held = dict(zip(order, statements.known(order), strict=True))
     return [(held[r.key].registration_id or 0, held[r.key].person_id or 0, words.get(r.key, "known")) for r in rows]
 

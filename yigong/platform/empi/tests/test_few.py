@@ -40,7 +40,9 @@ def everything() -> dict[str, list[Any]]:
     return {
         "registrations": sorted(ask(f"select {columns}, facts::text, state from empi_registration"), key=str),
         "persons": sorted((sorted(of[person]), state, _golden(text, local)) for person, state, text in persons),
-        "blocks": sorted((r, k, local[one]) for r, k, one in ask("select rule, key, registration_id from empi_block")),
+        "blocks": sorted(
+            (r, k, local[one]) for r, k, one in ask("select rule, key, registration_id from empi_block") if one in local
+        ),
         "questions": sorted((*sorted((local[a], local[b])), *rest) for a, b, *rest in questions),
         "log": _log(local, {person: min(some) for person, some in of.items()}),
         "said": ask("select after::text from security_audit where action = 'empi.register' order by id"),

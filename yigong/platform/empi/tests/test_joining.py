@@ -145,7 +145,7 @@ def test_the_log_tells_what_moved_with_a_decision_and_exports_it(clerk: Client) 
     joining.join(ctx(7), one, other, reason="同一张照片")
     place = reverse("empi:log")
     rows_shown = _csv(clerk.get(place, {"export": "csv"}))
-    assert [(r["决定"], r["登记"], r["医嘱与处方"], r["事件"], r["由谁"], r["理由"]) for r in rows_shown] == [
+    assert [(r["决定"], r["登记数"], r["医嘱与处方"], r["全部事件"], r["由谁"], r["理由"]) for r in rows_shown] == [
         ("同一人", "1", "2", "3", "专员7", "同一张照片")
     ]
     assert Audit.objects.filter(action="empi.export").count() == 1
