@@ -215,22 +215,27 @@ def _settle(
     numbers: dict[int, str],
 ) -> Settlement:
     root, why = clustered
-    groups = _groups(person, likenesses, numbers)
     group = {one: (held or -one) for one, held in person.items()}
-    together: dict[int, set[int]] = {}
+    clusters: dict[int, set[int]] = {}
     for one, first in root.items():
-        together.setdefault(first, set()).add(group[one])
-    for some in together.values():
-        if len(some) > 1:
-            groups.join(*some)
+        clusters.setdefault(first, set()).add(group[one])
+    together = [some for some in clusters.values() if len(some) > 1]
+    groups = _groups(person, likenesses, together, numbers)
+    for some in together:
+        groups.join(*some)
     settlement = settle(groups, likenesses, agree=board.agree(groups.members))
     joins = [Likeness(group[a], group[b], score, a, b, AUTO) for score, a, b in why]
     settlement.joins = [*joins, *settlement.joins]
     return settlement
 
 
-def _groups(person: dict[int, int | None], likenesses: list[Likeness], numbers: dict[int, str]) -> Groups:
-    asked = {g for one in likenesses for g in (one.left_group, one.right_group) if g > 0}
+def _groups(
+    person: dict[int, int | None], likenesses: list[Likeness], together: list[set[int]], numbers: dict[int, str]
+) -> Groups:
+    """Groups before the likenesses are settled. Those that clusters put together bring their numbers and what keeps them
+    apart too: a likeness to what has just come to a person is one to that person."""
+    met = {g for one in likenesses for g in (one.left_group, one.right_group)}
+    asked = {g for g in met.union(*together) if g > 0} if met else set[int]()
     held = stored.numbers(asked) | {-one: frozenset([number]) for one, number in numbers.items()}
     members: dict[int, list[int]] = {}
     for one, of in person.items():
