@@ -90,7 +90,7 @@ def within(blocks: dict[int, list[Block]]) -> list[Couple]:
 def _held(fresh: Sequence[Row], others: set[int], persons: set[int]) -> list[Met]:
     """Locks the persons this may touch; what is registered of those that *others* are of."""
     mine = {row.registration_id for row in fresh}
-    known = any(row.person_id is not None for row in fresh)
+    known = {row.registration_id for row in fresh if row.person_id is not None}
     if known:
         hold_persons_of(others | mine)
     elif persons:
@@ -98,7 +98,7 @@ def _held(fresh: Sequence[Row], others: set[int], persons: set[int]) -> list[Met
     if not known and others <= mine:  # nothing of it is stored
         return []
     while True:
-        met = statements.around(others)
+        met = statements.around(others | known)
         if persons.issuperset(one.person_id for one in met):
             return met
         persons |= {one.person_id for one in met}  # one was moved before the lock was had
