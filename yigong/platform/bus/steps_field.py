@@ -39,6 +39,15 @@ def operations() -> list[tuple[str, object]]:
     ]
 
 
+def said_in_rows(steps: list[dict[str, Any]]) -> list[tuple[object, str, str]]:
+    """What transformations do, for reading: operation, place, value; what rows cannot say as its JSON."""
+    rows = step_rows.rows_of(steps, single_options())
+    if rows is None:
+        return [(step["step"], "", json.dumps(step, ensure_ascii=False)) for step in steps]
+    words = dict(operations())
+    return [(words.get(row.operation, row.operation), row.path, row.value) for row in rows]
+
+
 class StepsInput(forms.Widget):
     """A table with a row for each transformation, and the whole as JSON under 高级."""
 

@@ -21,6 +21,7 @@ from yigong.platform.bus.domain import DELIVERY, ROUTE, RUN
 from yigong.platform.bus.forms import RouteForm
 from yigong.platform.bus.models import Route, Run
 from yigong.platform.bus.register_pages import asked_reason, form_page
+from yigong.platform.bus.steps_field import said_in_rows
 from yigong.security.api import action, audit, revealed
 from yigong.web.http import page, say, sentence
 
@@ -57,7 +58,7 @@ def route(request: HttpRequest, code: str) -> HttpResponse:
     looked, hits, tried = routes.try_route(ctx, found) if request.GET.get("try") else (None, 0, [])
     context = {
         "route": found, "state": words.ROUTES[found.state], "priority": words.PRIORITY_WORDS[found.priority],
-        "targets": [(t, *_aim(t)) for t in found.targets.filter(is_active=True).select_related("endpoint", "service", "process")],
+        "targets": [(said_in_rows(t.steps), *_aim(t)) for t in found.targets.filter(is_active=True).select_related("endpoint", "service", "process")],
         "buttons": words.buttons(ROUTE, found.state, ctx, "bus.manage"), "looked": looked, "hits": hits,
         "tried": [(t, _aim(t.target)[0], sentence(t.refused) if t.refused else "") for t in tried],
         "may_manage": ctx.may("bus.manage") and found.state != "retired", "golden": _golden_rows(found),

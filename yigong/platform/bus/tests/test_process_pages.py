@@ -12,7 +12,7 @@ from yigong.kit.ctx import system
 from yigong.platform.bus import routing, runs, step_rows
 from yigong.platform.bus.models import Delivery, Message, Process, Run
 from yigong.platform.bus.step_rows import Row
-from yigong.platform.bus.steps_field import single_options
+from yigong.platform.bus.steps_field import said_in_rows, single_options
 from yigong.platform.bus.tests.ground import accept, active, message
 from yigong.platform.bus.tests.test_pages import signed_in, ways
 from yigong.security.api import opaque_id
@@ -134,3 +134,13 @@ def test_a_process_is_declared_by_form_and_its_runs_are_steered(ways: Delivery) 
     run = Run.objects.get()
     assert (run.state, run.reason) == ("compensated", "患者取消")
     assert "患者取消" in browser.get(reverse("bus:run", args=[run.pk])).content.decode()
+
+
+@pytest.mark.feature("C16")
+def test_transformations_are_read_in_the_words_of_the_form() -> None:
+    """A page shows operation, place and value; a step that rows cannot say is shown whole."""
+    assert [(str(o), p, v) for o, p, v in said_in_rows([{"step": "hl7v2.drop", "segments": ["NK1"]}])] == [
+        ("去掉段", "NK1", "")
+    ]
+    whole = {"step": "hl7v2.codes", "field": "PID-8", "value_set": "X", "to": "name"}
+    assert said_in_rows([whole]) == [("hl7v2.codes", "", json.dumps(whole, ensure_ascii=False))]
