@@ -19,7 +19,22 @@ _FREE: dict[str, Any] = {
 
 def document(base: str) -> dict[str, Any]:
     """The whole document."""
-    paths: dict[str, Any] = {
+    paths = _interactions() | _operations()
+    for kind in LISTED:
+        paths[f"/{kind}"] = {"get": _operation(f"search {kind}", _query(*(p.code for p in supported(kind))))}
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": "Yigong FHIR R4", "version": definitions().version},
+        "servers": [{"url": base.rstrip("/")}],
+        "security": [{"token": []}],
+        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "paths": paths,
+    }
+
+
+def _interactions() -> dict[str, Any]:
+    """What is done with resources, types and the whole."""
+    return {
         "/": {"post": _operation("transaction or batch", body=_bundle())},
         "/metadata": {"get": _operation("capabilities", open_=True)},
         "/_history": {"get": _operation("history of everything", _query("_count", "_since", "_before"))},
@@ -44,6 +59,13 @@ def document(base: str) -> dict[str, Any]:
         },
         "/{type}/{id}/_history": {"get": _operation("history", [_type(), _id(), *_query("_count", "_since")])},
         "/{type}/{id}/_history/{version}": {"get": _operation("version read", [_type(), _id(), _path("version")])},
+        "/{type}/_search": {"post": _operation("search by form", [_type()], body=_form("_id", "_count"), media=FORM)},
+    }
+
+
+def _operations() -> dict[str, Any]:
+    """Operations that are called by name, and how a program comes to its token."""
+    return {
         "/{type}/$validate": {"post": _operation("validate", [_type()], body=_FREE)},
         "/Patient/{id}/$everything": {
             "get": _operation("everything", [_id(), *_query("_count", "_since", "_type", "_after")])
@@ -60,7 +82,6 @@ def document(base: str) -> dict[str, Any]:
             "delete": _operation("end an export", [_path("key")]),
         },
         "/export/{key}/{kind}.ndjson": {"get": _operation("file of an export", [_path("key"), _path("kind")])},
-        "/{type}/_search": {"post": _operation("search by form", [_type()], body=_form("_id", "_count"), media=FORM)},
         "/{type}/{id}/$validate": {"get": _operation("validate what is kept", [_type(), _id()])},
         "/.well-known/smart-configuration": {"get": _operation("where tokens are given", open_=True)},
         "/auth/token": {
@@ -68,16 +89,6 @@ def document(base: str) -> dict[str, Any]:
                 "token", body=_form("grant_type", "client_id", "client_secret", "scope"), media=FORM, open_=True
             )
         },
-    }
-    for kind in LISTED:
-        paths[f"/{kind}?"] = {"get": _operation(f"search {kind}", _query(*(p.code for p in supported(kind))))}
-    return {
-        "openapi": "3.0.3",
-        "info": {"title": "Yigong FHIR R4", "version": definitions().version},
-        "servers": [{"url": base.rstrip("/")}],
-        "security": [{"token": []}],
-        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
-        "paths": {k.rstrip("?"): v for k, v in paths.items()},
     }
 
 
