@@ -10,7 +10,7 @@ from yigong.kit.errors import Refused
 from yigong.platform.exchange.batch import Batch
 
 #: rows of one batch, so that memory stays flat however long the source is
-BATCH_ROWS = 30_000
+BATCH_ROWS = 100_000
 
 #: kinds that the extraction reads, at the centre and at a node alike
 EXTRACTED = (
