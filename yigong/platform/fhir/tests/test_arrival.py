@@ -95,7 +95,7 @@ class _Undone(Exception):
 def _arrived(api: Api, names: list[str], carried: set[int]) -> dict[str, list[str]]:
     """What stands when resources came in this order, carried after some of them."""
     for at, name in enumerate(names):
-        kind, _, fhir_id = name.partition("/")
+        _kind, _, fhir_id = name.partition("/")
         api.put(name, {**RESOURCES[name], "id": fhir_id}, status=201)
         if at in carried:
             carrying.carry()
@@ -154,11 +154,11 @@ def _tried(api: Api, names: list[str], carried: set[int]) -> dict[str, list[str]
 def test_any_order_of_arrival_ends_in_the_same_records(api: Api) -> None:
     """Seventeen resources in ten random orders, carried at random moments: records, events, matters, persons are the same."""
     first = _tried(api, list(RESOURCES), set())
-    assert len(first["records_inpatient_order"]) == 3 and len(first["records_matter"]) == 2  # noqa: PLR2004
+    assert len(first["records_inpatient_order"]) == 3 and len(first["records_matter"]) == 2
     for seed in range(10):
         draw = random.Random(seed)
         names = draw.sample(list(RESOURCES), len(RESOURCES))
-        carried = {at for at in range(len(names)) if draw.random() < 0.5}  # noqa: PLR2004
+        carried = {at for at in range(len(names)) if draw.random() < 0.5}
         assert _tried(api, names, carried) == first, (seed, names, carried)
 
 
