@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from yigong.kit.ctx import Ctx
 from yigong.platform.bus import register_reads, selectors, words
@@ -33,7 +34,7 @@ OUTCOMES = {"loaded": _("已入库"), "waiting": _("隔离待处理"), "kept": _
 def tabs(here: str, ctx: Ctx, query: str = "") -> list[Tab]:
     """The lists of this module."""
     named = {
-        "messages": _("消息"), "deliveries": _("投递"), "services": _("服务目录"), "endpoints": _("端点"),
+        "messages": pgettext_lazy("list", "消息"), "deliveries": _("投递"), "services": _("服务目录"), "endpoints": pgettext_lazy("list", "端点"),
         "routes": _("路由"), "runs": _("编排"), "kafka": _("Kafka 主题"),
     }  # fmt: skip
     found = [Tab(word, reverse(f"bus:{name}"), None, name == here and not query) for name, word in named.items()]

@@ -51,12 +51,14 @@
   const arrived = () => {
     clearTimeout(slow);
     busy.hidden = true;
+    image.style.visibility = "";
     prefetch();
   };
   image.addEventListener("load", arrived);
   image.addEventListener("error", async () => {
     clearTimeout(slow);
     busy.hidden = true;
+    image.style.visibility = "hidden"; // the panel says why; a broken picture says nothing
     failed.hidden = false;
     why.textContent = "";
     const asked = at;
