@@ -245,10 +245,8 @@ def test_a_change_without_its_whole_key_is_refused() -> None:
 @pytest.mark.feature("C02")
 def test_values_of_both_drivers_become_the_same_text() -> None:
     """Numbers with all their digits, BIT as 1 and 0, DATE with its time, RAW as hex, an empty text as none."""
-    rows = [
-        (Decimal("120.50"), True, datetime(2026, 3, 1, 9, 5), b"\xa1", ""),
-        (None, False, datetime(2026, 3, 1), None, "阴性"),
-    ]
+    nine, day = datetime.fromisoformat("2026-03-01 09:05"), datetime.fromisoformat("2026-03-01")
+    rows = [(Decimal("120.50"), True, nine, b"\xa1", ""), (None, False, day, None, "阴性")]
     frame = from_rows(["JG", "YX", "SJ", "BM", "JL"], rows)
     assert frame.rows() == [
         ("120.50", "1", "2026-03-01 09:05:00", "a1", None),
