@@ -88,10 +88,12 @@ DATABASES = {
         "HOST": _database.get("host", ""),
         "PORT": str(_database.get("port", "")),
         # one connection for each worker thread, and some for jobs that carry two batches at once: the pool grows as it
-        # is asked and can never be the place where somebody waits
+        # is asked and can never be the place where somebody waits; an attempt to connect ends soon, for the pauses
+        # between attempts double, and after an outage of minutes nobody would try again for as long
         "OPTIONS": {
+            "connect_timeout": 5,  # a host that swallows packets is as away as one that refuses them
             "server_side_binding": True,  # parameters travel beside the statement, so that the ORM's statements are prepared too
-            "pool": {"min_size": 1, "max_size": env().web_threads + 16, "timeout": 20},
+            "pool": {"min_size": 1, "max_size": env().web_threads + 16, "timeout": 20, "reconnect_timeout": 3},
             **{k: v for k, v in _database.items() if k not in ("dbname", "user", "password", "host", "port")},
             "prepare_threshold": 5,  # Django says None otherwise, and then psycopg prepares nothing, whoever asks
         },

@@ -23,6 +23,9 @@ loglevel = "warning"
 pidfile = str(env().local / "serve.pid")
 #: the collector looks through what a page made, not again and again through what the process loaded
 COLLECT = (20_000, 20, 100)
+#: until a request without a connection is refused: the database is away then, for a pool never has too few of them; a
+#: caller who hears so soon comes again, and the few threads are free to tell others
+DATABASE_SECONDS = 2.0
 
 
 def when_ready(_server: Any) -> None:
@@ -39,4 +42,7 @@ def when_ready(_server: Any) -> None:
 
 def post_fork(_server: Any, _worker: Any) -> None:
     """A new process leaves what it inherited to itself."""
+    from django.db import connection
+
     gc.set_threshold(*COLLECT)
+    connection.settings_dict["OPTIONS"]["pool"]["timeout"] = DATABASE_SECONDS

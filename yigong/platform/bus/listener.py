@@ -28,6 +28,7 @@ from yigong.platform.bus.mllp import LIMIT, Framer, TooLarge, frame
 log = logging.getLogger("yigong.bus")
 READ = 256 * 1024
 GATHER_SECONDS = 0.002
+DATABASE_SECONDS = 2.0  # until a message is refused because the database gives no connection: it is away then
 MOST = 2000  # messages of one transaction
 
 
@@ -207,6 +208,7 @@ def listen(arguments: list[str]) -> int:
         print(refusal, file=sys.stderr)
         return 2
     connection.close()
+    connection.pool.timeout = DATABASE_SECONDS  # type: ignore[attr-defined]
     ended = threading.Event()
     carrying = threading.Thread(target=worker.run, args=(ended.is_set,), name="bus-worker")
     if not options.only_journal:
