@@ -14,6 +14,9 @@ from yigong.platform.empi.engine.score import UNIT
 
 SAMPLE = 400_000
 FEWEST = 10  # pairs; of fewer nothing is learnt
+EM_LEAST = 100  # pairs of one person that EM needs
+KEPT = 0.98  # share of the pairs sure before EM that it must still join
+TOLD = 3  # bits that a person's own field must weigh, equal or different
 GAP = 0.02  # weight of a pair repeated with one field blanked
 RIDGE_MAIN, RIDGE_RELATION = 0.3, 1.5  # pull to the weights from which learning starts, when nothing was learnt before
 RIDGE_LEARNT = (
@@ -72,7 +75,10 @@ def train_model(rows: NDArray[np.int64], model: Model, runs: pairs.Runs | None =
 
 
 def learnt_from(model: Model, sample: Sample) -> Model:
-    """The model with weights learnt from sampled pairs: by identity numbers where there are enough, else by EM."""
+    """The model with weights learnt from sampled pairs: by identity numbers where there are enough, else by EM.
+
+    Where there is too little to learn from, or EM tells something else apart than persons, the model keeps its weights.
+    """
     if sample.total.sum() < FEWEST:
         return model
     by = model.comparison(model.training["by"])
@@ -82,7 +88,40 @@ def learnt_from(model: Model, sample: Sample) -> Model:
             return learnt
         if model.learnt:
             return model
-    return by_em(model, *sample.patterns())
+    seen, total = sample.patterns()
+    if not _enough(model, seen, total):
+        return model
+    learnt = by_em(model, seen, total)
+    return learnt if _tells_persons(learnt, seen, total) and _keeps_sure(model, learnt, seen, total) else model
+
+
+def _enough(model: Model, seen: NDArray[np.int64], total: NDArray[np.int64]) -> bool:
+    """Whether by the weights it starts from there are pairs enough of one person, and some of two, for EM to learn from."""
+    chance = 1 / (1 + np.exp(-np.clip(nats_of(model, nats(model), seen), -40, 40)))
+    return bool(chance @ total >= EM_LEAST and (1 - chance) @ total >= FEWEST)
+
+
+def _tells_persons(model: Model, seen: NDArray[np.int64], total: NDArray[np.int64]) -> bool:
+    """Whether fields that are a person's own speak for one person when equal, and against it when not.
+
+    Where families outnumber double records EM finds families: then another birth date says nothing, and an address everything.
+    """
+    for name in model.training.get("told_by", []):
+        place = model.comparison(name)
+        levels, said = LEVELS[model.comparisons[place].kind], (seen >> (5 * place)) & 31
+        same, other = (levels.index(level) for level in ("same", "other"))
+        held = min(total[said == same].sum(), total[said == other].sum()) >= FEWEST
+        bits = [float(model.weights[model.weight_at(place, level)]) / UNIT for level in (same, other)]
+        if held and not (bits[0] >= TOLD and bits[1] <= -TOLD):
+            return False
+    return True
+
+
+def _keeps_sure(model: Model, learnt: Model, seen: NDArray[np.int64], total: NDArray[np.int64]) -> bool:
+    """Whether nearly all pairs that the model was sure of before EM may still be joined after it."""
+    sure, link = (np.log(share / (1 - share)) for share in (model.bands["auto"], model.bands["link"]))
+    before = total * (nats_of(model, nats(model), seen) >= sure)
+    return float(before @ (nats_of(learnt, nats(learnt), seen) >= link)) >= KEPT * float(before.sum())
 
 
 def _by_number(model: Model, sample: Sample, by: int) -> Model | None:
@@ -100,7 +139,7 @@ def _by_number(model: Model, sample: Sample, by: int) -> Model | None:
     together = _merged(Counts(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("levels", "good", "total"))))
     if model.learnt:
         together = _merged(_both(together, _believed(model, by, sample.levels[misleading], sample.total[misleading])))
-        return _finished(model, fit(model, together, leave=by, pull=RIDGE_LEARNT), *sample.patterns())
+        return _finished(model, fit(model, together, leave=by, pull=RIDGE_LEARNT), *sample.patterns(), "labels")
     return _number_weights(model, fit(model, together, leave=by), *sample.patterns(), by)
 
 
@@ -203,7 +242,7 @@ def by_truth(model: Model, rows: NDArray[np.int64], person: NDArray[np.int64], r
     """The model with weights learnt from records whose persons are known."""
     made = pairs.make(runs or pairs.runs_of(rows, model), model, pairs.EVERYTHING)
     counts = counts_of(made.levels, (person[made.left] == person[made.right]).astype(np.float64))
-    return _finished(model, fit(model, counts), counts.levels, counts.total.astype(np.int64))
+    return _finished(model, fit(model, counts), counts.levels, counts.total.astype(np.int64), "truth")
 
 
 def _active(model: Model, levels: NDArray[np.int64], leave: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -246,7 +285,7 @@ def _number_weights(
         if relation >= 0:
             at = model.relation_at(relation, 0, 0)
             weights[at : at + 1024] = (ratio - mean[:, None]).T.reshape(-1)
-    return _finished(model, weights, seen, total)
+    return _finished(model, weights, seen, total, "labels")
 
 
 def _anchor(ratio: NDArray[np.float64], names: tuple[str, ...]) -> None:
@@ -299,13 +338,15 @@ def centered(
     return made
 
 
-def _finished(model: Model, nats: NDArray[np.float64], levels: NDArray[np.int64], total: NDArray[np.int64]) -> Model:
+def _finished(
+    model: Model, nats: NDArray[np.float64], levels: NDArray[np.int64], total: NDArray[np.int64], by: str
+) -> Model:
     nats = centered(model, nats, levels, total)
     weights = np.round(nats / np.log(2) * UNIT).astype(np.int32)
     _silence(weights, model)
     bits = nats_of(model, nats, levels) / np.log(2)
     return replace(
-        model, weights=weights, learnt=True, auto=threshold(bits, total, model.bands["auto"], each=True),
+        model, weights=weights, learnt=True, learnt_by=by, auto=threshold(bits, total, model.bands["auto"], each=True),
         review=threshold(bits, total, model.bands["review"], each=True),
     )  # fmt: skip
 
@@ -351,7 +392,7 @@ def by_em(model: Model, seen: NDArray[np.int64], total: NDArray[np.int64], round
         weights = new
         if moved < 0.002:
             break
-    return _finished(model, weights, seen, total)
+    return _finished(model, weights, seen, total, "em")
 
 
 def _level_shares(said: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -364,4 +405,4 @@ def by_review(model: Model, levels: NDArray[np.int64], good: NDArray[np.bool_], 
     """The weights moved by pairs that people have judged: the fit starts from the present weights and keeps near them."""
     counts = counts_of(levels, good.astype(np.float64))
     weights = fit(model, counts, pull=8.0 / strength)
-    return _finished(model, weights, counts.levels, counts.total.astype(np.int64))
+    return _finished(model, weights, counts.levels, counts.total.astype(np.int64), "review")
