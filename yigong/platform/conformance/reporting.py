@@ -126,7 +126,7 @@ def _failures(facts: Mapping[str, Any], english: bool) -> list[list[str]]:
     else:
         for file in facts["files"]:
             for f in file["findings"]:
-                if f["severity"] == "error":
+                if f.get("fails", f["severity"] == "error"):
                     place = _("第 %(line)s 行 %(path)s") % {"line": f["line"], "path": str(f["xpath"])[-90:]}
                     rows.append([file["name"][:40], str(f["rule"]), f["en" if english else "zh"], place])
             if file["refused"]:
