@@ -86,6 +86,7 @@ def as_pdf(facts: Mapping[str, Any], head: Mapping[str, Any]) -> bytes:
     """The report on paper: the summary by item, then every case that failed with its reasons."""
     english = get_language() == "en"
     told = {
+        "of_documents": facts["kind"] == "documents",
         "lead": f"{head['target']} · {head['at']}",
         "tally": [[_WORDS()[w], n] for w, n in facts["tally"].items()],
         "tally_head": [_("结论"), _("数量")],
