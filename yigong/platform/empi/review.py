@@ -277,15 +277,16 @@ def household(ctx: Ctx, *persons: int) -> Household:
     reach = persons_in_reach(ctx, "r.person_id")
     rows = ask_rows(
         f"""with mine as (select phone, address, health_card_no from empi_registration where person_id = any(%(persons)s)),
+            ids as (
+                select r.id from mine m join empi_registration r on r.phone = m.phone
+                union select r.id from mine m join empi_registration r on r.address = m.address where m.address ~ %(house)s
+                union select r.id from mine m join empi_registration r on r.health_card_no = m.health_card_no
+                union select id from empi_registration where person_id = any(%(persons)s)),
             near as (
                 select r.person_id, r.phone is not null and r.phone in (select phone from mine) as by_phone,
                     r.address ~ %(house)s and r.address in (select address from mine) as by_address,
                     r.health_card_no is not null and r.health_card_no in (select health_card_no from mine) as by_card
-                from empi_registration r
-                where (r.phone in (select phone from mine where phone is not null)
-                    or r.address in (select address from mine where address ~ %(house)s)
-                    or r.health_card_no in (select health_card_no from mine where health_card_no is not null)
-                    or r.person_id = any(%(persons)s)) and {reach.sql}),
+                from ids join empi_registration r using (id) where {reach.sql}),
             held as (select person_id, bool_or(by_phone) as by_phone, bool_or(by_address) as by_address,
                     bool_or(by_card) as by_card from near
                 group by person_id order by person_id = any(%(persons)s) desc, person_id limit {HOUSEHOLD_SHOWN})
