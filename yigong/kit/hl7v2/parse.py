@@ -145,18 +145,26 @@ class Message:
         wanted, numbers, components = _places(name, places)
         signs, charset, longest = self.separators, self.charset, max(numbers, default=0)
         field, between, repetition, escape, sub = signs
-        pick, found = itemgetter(*numbers, 0), []
+        pick = itemgetter(*numbers) if len(numbers) > 1 else lambda fields: [fields[n] for n in numbers]
+        found: list[list[str]] = []
+        inner = {at for at, c in enumerate(components) if c > 1}
         for line in self.lines:
             if not line.startswith(name):
                 continue
-            fields = line.split(field)
+            fields = line.split(field, longest + 1)  # what stands behind the last that is asked for stays uncut
             if len(fields) <= longest:
                 fields += [""] * (longest + 1 - len(fields))
             if escape in line or repetition in line or sub in line:
                 found.append([_value(fields[n], signs, charset, c, 1, 1) for n, c in wanted])
             else:  # no sign but those between fields and components means anything
-                values = zip(pick(fields), components, strict=False)
-                found.append([v if c == 1 and between not in v else _component(v, between, c) for v, c in values])
+                row = list(pick(fields))
+                for at, value in enumerate(row):
+                    if between in value:
+                        parts, number = value.split(between), components[at]
+                        row[at] = parts[number - 1] if number <= len(parts) else ""
+                    elif at in inner:
+                        row[at] = ""
+                found.append(row)
         return found
 
     def get(self, place: str) -> str:
@@ -241,11 +249,6 @@ def _value(raw: str, signs: Separators, charset: str, component: int, repetition
     elif sub > 1:
         return ""
     return unescape(raw, signs, charset) if escape in raw else raw
-
-
-def _component(raw: str, between: str, number: int) -> str:
-    parts = raw.split(between)
-    return parts[number - 1] if number <= len(parts) else ""
 
 
 def _nth(raw: str, separator: str, number: int) -> str:

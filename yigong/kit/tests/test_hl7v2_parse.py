@@ -132,5 +132,6 @@ def test_many_lines_are_read_as_one_by_one(lines: list[write.Nested], separators
     places = ("1", "1.2", "3", "3.3", "7", "9.2")
     wanted = [(int(p.split(".")[0]), int((*p.split("."), "1")[1])) for p in places]
     assert message.rows("OBX", *places) == [[s.value(*w) for w in wanted] for s in message.segments("OBX")]
+    assert message.rows("OBX", "3.2") == [[s.value(3, 2)] for s in message.segments("OBX")]
     assert message.rows("MSH", "3", "4.1") == [[message.get("MSH-3"), message.get("MSH-4")]]
     assert [s.name for s in message] == ["MSH", *["OBX"] * len(lines)]
