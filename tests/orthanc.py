@@ -119,6 +119,40 @@ def image(study_uid: str, number: int, **facts: Any) -> bytes:
     return buffer.getvalue()
 
 
+def moving(study_uid: str, frames: int, **facts: Any) -> bytes:
+    """A small ultrasound of several frames: a bar that wanders from left to right."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
+
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = UltrasoundMultiFrameImageStorage
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = f"{study_uid}.2.1"
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.SpecificCharacterSet = "ISO_IR 192"
+    data.StudyInstanceUID, data.SeriesInstanceUID = study_uid, f"{study_uid}.2"
+    data.SeriesNumber, data.InstanceNumber, data.Modality, data.SeriesDescription = 2, 1, "US", "动态"
+    data.StudyDate, data.StudyTime = "20261103", "091500"
+    data.PatientName = data.PatientID = data.AccessionNumber = ""
+    for name, value in facts.items():
+        setattr(data, name, value)
+    pixels = np.zeros((frames, 48, 64), np.uint8)
+    for n in range(frames):
+        pixels[n, :, n * 64 // frames : (n + 1) * 64 // frames] = 220
+    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = 48, 64, 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation, data.NumberOfFrames = (
+        8,
+        8,
+        7,
+        0,
+        frames,
+    )
+    data.PixelData = pixels.tobytes()
+    buffer = io.BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
 def send(archive: Archive, place: Path, images: list[bytes]) -> None:
     """Send images as a modality does: C-STORE by storescu (dcmtk)."""
     files = []

@@ -202,3 +202,62 @@ def test_a_route_to_a_topic_keeps_key_and_order_and_waits_for_a_broker_that_is_a
     assert len(found) == 21 and len({r.partition() for r in found if r.key() == found[0].key()}) == 1
     for p in range(1, 4):
         assert by_key[f"100000001X|P{p}".encode()] == [message(f"{p}-{n}", f"P{p}") for n in range(5)]
+
+
+@pytest.mark.feature("C21", "C15")
+def test_the_page_shows_topics_positions_and_lag(configured: str, tmp_path: Path) -> None:
+    """A reader that is paused falls behind by what comes, one that goes on has none; the page says both, and what was sent."""
+    from confluent_kafka import Producer
+
+    from yigong.kit.ctx import system
+    from yigong.platform.bus import kafka_status
+
+    outbox.say(Stepped(7, 1))
+    assert outbox.forward() == 1
+    topic = f"in{random.getrandbits(40)}"
+    producer = Producer({"bootstrap.servers": configured})
+    _produce(producer, topic, range(5))
+    reader = _reader(configured, topic, tmp_path)
+    try:
+        _until(lambda: Message.objects.count() >= 5)
+        assert _lag(topic) == 0
+        kafka_status.pause(system(), "k")
+        time.sleep(2.5)
+        _produce(producer, topic, range(5, 12))
+        time.sleep(2.5)
+        assert (Message.objects.count(), _lag(topic)) == (5, 7)
+        page = _broker_page()
+        assert "已连接" in page and "落后 7 条" in page and "已暂停" in page
+        assert f"{forwarding.topic('walk.')} walk.stepped 3" in page
+        kafka_status.resume(system(), "k")
+        _until(lambda: Message.objects.count() >= 12)
+        assert (Message.objects.count(), _lag(topic)) == (12, 0)
+        assert "读取中" in _broker_page()
+    finally:
+        reader.terminate()
+        reader.wait()
+
+
+def _produce(producer: Any, topic: str, numbers: range) -> None:
+    for n in numbers:
+        producer.produce(topic, key=b"P1", value=_message(n))
+    producer.flush(30)
+
+
+def _lag(topic: str) -> int:
+    from yigong.platform.bus import kafka_status
+    from yigong.platform.bus.models import KafkaReader
+
+    row = KafkaReader.objects.get(endpoint__code="k")
+    return sum(p.lag or 0 for p in kafka_status.positions(row, kafka_status.look([topic])))
+
+
+def _broker_page() -> str:
+    import re
+
+    from yigong.platform.bus.tests.test_pages import signed_in
+    from yigong.security.models import User
+
+    User.objects.filter(login_name="op").delete()
+    text = signed_in(("bus.view",)).get("/platform/bus/kafka/broker/").content.decode()
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))

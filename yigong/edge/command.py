@@ -9,8 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from yigong.edge import doctor, health, identity, keys
-from yigong.edge import node as nodes
+from yigong.edge import health, identity, keys
 from yigong.edge.buffer import Buffer
 from yigong.edge.configuration import read_document
 from yigong.edge.sentences import said_of
@@ -54,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "--authority", default="", help="certificate of a county's own authority / 自建证书机构的证书文件"
     )
     enrol.set_defaults(act=_enrol)
-    acts.add_parser("run").set_defaults(act=lambda o: nodes.run(o.home, timeout=o.timeout))
+    acts.add_parser("run").set_defaults(act=_run)
     status = acts.add_parser("status")
     status.add_argument("--json", action="store_true")
     status.set_defaults(act=_status)
@@ -69,6 +68,12 @@ def _enrol(options: argparse.Namespace) -> int:
     )
     print(f"已接入：{found.name}（{found.org_code}），节点 {found.node}\nenrolled: {found.name}, node {found.node}")
     return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from yigong.edge import node  # what reads and maps is heavy, and only needed here
+
+    return node.run(options.home, timeout=options.timeout)
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -91,6 +96,8 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    from yigong.edge import doctor
+
     found = doctor.look(options.home, timeout=min(options.timeout, 10.0))
     for line in found:
         print(f"{'正常' if line.is_well else '异常'}  {line.zh}\n      {line.en}")

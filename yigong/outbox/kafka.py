@@ -11,20 +11,24 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 
+from yigong.kit.clock import now
 from yigong.kit.errors import Fault
-from yigong.outbox.models import OutboxDelivery, OutboxEvent
+from yigong.outbox.models import OutboxDelivery, OutboxEvent, OutboxRelay
 
 log = logging.getLogger("yigong.outbox")
 #: the name under which an event waits for Kafka among the handlers
 HANDLER = "kafka"
 _LOCK = 4_027_551_190_331  # one forwarder at a time: two would mix up the order
 ANSWER_SECONDS = 20.0
+LOOKED = 20_000  # latest events that are looked through for their topics
 
 
 def topic(name: str) -> str:
@@ -32,23 +36,89 @@ def topic(name: str) -> str:
     return f"{settings.KAFKA_PREFIX}{name.partition('.')[0]}"
 
 
-@transaction.atomic
 def forward(limit: int = 1000) -> int:
     """Send what waits, eldest first; how many the broker has acknowledged. Raises Fault when it acknowledged none.
 
     An event leaves the outbox only after the acknowledgement; ended in between, it is sent again with the same event-id.
+    While it is paused nothing is sent, and everything waits.
     """
-    if not settings.KAFKA or not _may_forward():
+    if not settings.KAFKA:
+        return 0
+    try:
+        return _forward(limit)
+    except Fault as fault:
+        _note(error=fault.code, reason=str(fault.facts.get("reason", ""))[:200], failed_at=now())
+        raise
+
+
+@transaction.atomic
+def _forward(limit: int) -> int:
+    if not _may_forward() or relay().is_paused:
         return 0
     waiting = list(OutboxDelivery.objects.filter(handler=HANDLER).select_related("event").order_by("event_id")[:limit])
     if not waiting:
         return 0
-    failed = _send([d.event for d in waiting])
+    failed, reason = _send([d.event for d in waiting])
     sent = [d.pk for d in waiting if d.event_id not in failed]
     OutboxDelivery.objects.filter(pk__in=sent).delete()
     if not sent:
-        raise Fault("outbox.kafka_away", permanent=False)
+        raise Fault("outbox.kafka_away", permanent=False, reason=reason)
+    trouble = {"error": "outbox.kafka_partly", "reason": reason, "failed_at": now()} if failed else {}
+    _note(sent=models.F("sent") + len(sent), sent_at=now(), **trouble)
     return len(sent)
+
+
+def relay() -> OutboxRelay:
+    """How the forwarding stands."""
+    return OutboxRelay.objects.filter(name=HANDLER).first() or OutboxRelay(name=HANDLER)
+
+
+def pause(by: str) -> None:
+    """Keep everything in the outbox until it is resumed."""
+    _note(is_paused=True, paused_by=by[:60], paused_at=now())
+
+
+def resume() -> None:
+    """Send again."""
+    _note(is_paused=False, paused_by="", paused_at=None)
+
+
+def _note(**facts: Any) -> None:
+    OutboxRelay.objects.get_or_create(name=HANDLER)
+    OutboxRelay.objects.filter(name=HANDLER).update(**facts)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSaid:
+    """What the outbox says to a topic: events with their schema versions, of the latest; how many wait, since when."""
+
+    topic: str
+    events: tuple[str, ...]  # "referral.sent 1"
+    said_at: datetime
+    waiting: int
+
+
+def topics() -> list[TopicSaid]:
+    """The topics of the latest LOOKED events and of all that wait."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """select split_part(name, '.', 1), array_agg(distinct name || ' ' || version), max(said_at), sum(waits)
+            from (select e.name, e.version, e.said_at, 0 as waits
+                    from (select * from outbox_event order by id desc limit %s) e
+                union all select e.name, e.version, e.said_at, 1 from outbox_delivery d join outbox_event e on e.id = d.event_id
+                    where d.handler = %s) s group by 1 order by 1""",
+            [LOOKED, HANDLER],
+        )
+        rows = cursor.fetchall()
+    return [TopicSaid(topic(f"{first}."), tuple(sorted(events)), at, int(n)) for first, events, at, n in rows]
+
+
+def waits() -> tuple[int, datetime | None]:
+    """How many events wait for the broker, and since when the eldest does."""
+    found = OutboxDelivery.objects.filter(handler=HANDLER).aggregate(
+        n=models.Count("id"), since=models.Min("event__said_at")
+    )
+    return found["n"], found["since"]
 
 
 def _may_forward() -> bool:
@@ -57,14 +127,21 @@ def _may_forward() -> bool:
         return bool(cursor.fetchone()[0])  # type: ignore[index]
 
 
-def _send(events: list[OutboxEvent]) -> set[int]:
-    """Send and wait; the ids of events that were not acknowledged, or that follow such a one under the same key."""
+def _send(events: list[OutboxEvent]) -> tuple[set[int], str]:
+    """Send and wait; the ids of events that were not acknowledged, or that follow such a one under the same key, and why."""
     kept: dict[int, bool] = {}
+    reasons: list[str] = []
+
+    def told(error: Any, pk: int) -> None:
+        kept[pk] = error is None
+        if error is not None:
+            reasons.append(str(error.str())[:200])
+
     producer = _producer(settings.KAFKA)
     for event in events:
         producer.produce(
             topic(event.name), key=event.key.encode(), value=json.dumps(event.facts, ensure_ascii=False).encode(),
-            headers=_headers(event), on_delivery=lambda error, _message, pk=event.pk: kept.__setitem__(pk, error is None),
+            headers=_headers(event), on_delivery=lambda error, _message, pk=event.pk: told(error, pk),
         )  # fmt: skip
     producer.flush(ANSWER_SECONDS)
     failed: set[int] = set()
@@ -77,7 +154,7 @@ def _send(events: list[OutboxEvent]) -> set[int]:
     if failed:
         producer.purge()
         log.warning("kafka did not take %s of %s events", len(failed), len(events))
-    return failed
+    return failed, reasons[0] if reasons else ""
 
 
 def publish(name: str, key: str, value: bytes, headers: Mapping[str, str], seconds: float = ANSWER_SECONDS) -> None:

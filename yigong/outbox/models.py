@@ -36,3 +36,23 @@ class OutboxDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_id} -> {self.handler}"
+
+
+class OutboxRelay(models.Model):
+    """How the forwarding of events to a broker goes; one row, made when it is first used."""
+
+    name = models.CharField(max_length=20, unique=True)
+    is_paused = models.BooleanField(default=False)
+    paused_by = models.CharField(max_length=60, blank=True)
+    paused_at = models.DateTimeField(null=True)
+    sent = models.BigIntegerField(default=0)  # events acknowledged since the row was made
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=60, blank=True)  # code of its sentence
+    reason = models.CharField(max_length=200, blank=True)  # what the broker's client said
+    failed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "outbox_relay"
+
+    def __str__(self) -> str:
+        return self.name

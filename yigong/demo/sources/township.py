@@ -204,8 +204,14 @@ def _examinations(frame: pl.DataFrame) -> pl.DataFrame:
         "org", _number("E", "examination").alias("peno"), pl.col("local_id").alias("pid"), pl.col("name").alias("nm"), _sex(), _day("born_on", "dob"),
         pl.col("id_no").alias("idno"), _day("on", "pedt"), pl.col("height").alias("ht"), pl.col("weight").alias("wt"), pl.col("bmi"), pl.col("waist"),
         pl.col("pulse").alias("hr"), pl.col("systolic").alias("sbp"), pl.col("diastolic").alias("dbp"), pl.col("glucose").alias("fbg"),
-        pl.col("creatinine").alias("cr"), pl.col("cholesterol").alias("tc"), pl.col("hemoglobin").alias("hb"), pl.col("doctor").alias("dr"), pl.lit("N").alias("del"),
+        pl.col("creatinine").alias("cr"), pl.col("cholesterol").alias("tc"), pl.col("hemoglobin").alias("hb"), _complaint().alias("symp"), pl.col("doctor").alias("dr"), pl.lit("N").alias("del"),
     )  # fmt: skip
+
+
+def _complaint() -> pl.Expr:
+    """What the examined complains of, ICD-10: dizzy with a high pressure, tired where the blood is thin, else nothing."""
+    high, thin = pl.col("systolic") >= 160, pl.col("hemoglobin") < 110
+    return pl.when(high).then(pl.lit("R42")).when(thin).then(pl.lit("R53")).otherwise(pl.lit("Z00.0"))
 
 
 def _vaccinations(frame: pl.DataFrame) -> pl.DataFrame:

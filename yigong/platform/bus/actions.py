@@ -11,5 +11,7 @@ ACTIONS: dict[str, object] = {
     "bus.run": _("发起、取消或处置服务编排"),
     "bus.subscribe": _("申请订阅服务"),
     "bus.manage": _("管理服务、端点、路由与编排"),
+    "bus.pause_kafka": _("暂停 Kafka 收发"),
+    "bus.resume_kafka": _("恢复 Kafka 收发"),
     "bus.purge": _("清理期满消息"),
 }

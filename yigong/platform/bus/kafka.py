@@ -12,19 +12,21 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from yigong.kit.clock import now
 from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
 from yigong.kit.hl7v2.parse import NotHl7, Segment, Separators
 from yigong.platform.bus import services, worker
 from yigong.platform.bus.envelope import Envelope, open_envelope
 from yigong.platform.bus.journal import accept
-from yigong.platform.bus.models import Message, MessageState, Offset
+from yigong.platform.bus.models import KafkaReader, Message, MessageState, Offset
 
 log = logging.getLogger("yigong.bus")
 BATCH = 500
@@ -45,9 +47,12 @@ class Reader:
 
     def __init__(self, endpoint_id: int, client: Any) -> None:
         self.endpoint_id, self.client = endpoint_id, client
+        self.is_paused, self.seen = False, float("-inf")
+        self.trouble = ""  # what the client said last
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Take part in reading *topics*; each partition begins where the journal stands."""
+        KafkaReader.objects.update_or_create(endpoint_id=self.endpoint_id, defaults={"topics": list(topics)})
         self.client.subscribe(list(topics), on_assign=self._assigned)
 
     def _assigned(self, client: Any, partitions: list[Any]) -> None:
@@ -56,9 +61,33 @@ class Reader:
             if (p.topic, p.partition) in known:
                 p.offset = known[p.topic, p.partition]
         client.assign(partitions)
+        if self.is_paused and partitions:
+            client.pause(partitions)
+
+    def failed(self, error: Any) -> None:
+        """Remember what the client complains of; it is written down at the next step."""
+        self.trouble = str(error.str())[:200]
+
+    def _report(self) -> None:
+        """Say that this reader lives and what troubles it, and hear whether it is to pause; at most once a second."""
+        if time.monotonic() < self.seen + 1.0:
+            return
+        self.seen = time.monotonic()
+        mine = KafkaReader.objects.filter(endpoint_id=self.endpoint_id)
+        told: dict[str, Any] = {"seen_at": now()}
+        if self.trouble:
+            told |= {"error": "bus.kafka_reading", "reason": self.trouble, "failed_at": now()}
+            self.trouble = ""
+        mine.update(**told)
+        wanted = mine.values_list("is_paused", flat=True).first() or False
+        if wanted != self.is_paused:
+            self.is_paused = wanted
+            assigned = self.client.assignment()
+            (self.client.pause if wanted else self.client.resume)(assigned)
 
     def take(self, seconds: float = 1.0) -> int:
         """Carry what came within *seconds*; how many records. Raises DatabaseError, and then nothing was carried."""
+        self._report()
         records = []
         for record in self.client.consume(BATCH, seconds):
             if record.error() is None:
@@ -66,6 +95,7 @@ class Reader:
             elif record.error().fatal():
                 raise Refused("bus.kafka_refused", reason=record.error().str())
             else:
+                self.failed(record.error())
                 log.warning("kafka: %s", record.error().name())
         by_place: dict[Place, list[Any]] = {}
         for record in records:
@@ -122,8 +152,11 @@ def _opened(place: Place, record: Any) -> Envelope:
         return Envelope(raw, digest, place[0][:200], name[:200], "unreadable", "", "", "", "", digest, empty)
 
 
-def client(servers: str, group: str) -> Any:
-    """A client that reads only what is committed and never moves the place by itself. Raises Refused without the library."""
+def client(servers: str, group: str, failed: Callable[[Any], None] | None = None) -> Any:
+    """A client that reads only what is committed and never moves the place by itself; *failed* hears its complaints.
+
+    Raises Refused without the library.
+    """
     try:
         from confluent_kafka import Consumer
     except ImportError as error:
@@ -132,6 +165,7 @@ def client(servers: str, group: str) -> Any:
         "bootstrap.servers": servers, "group.id": f"yigong.{group}", "enable.auto.commit": False,
         "session.timeout.ms": 10_000, "heartbeat.interval.ms": 3_000,  # a reader that died gives its partitions up soon
         "auto.offset.reset": "earliest", "isolation.level": "read_committed", "fetch.message.max.bytes": 8 << 20,
+        **({"error_cb": failed} if failed else {}),
     })  # fmt: skip
 
 
@@ -154,7 +188,8 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         endpoint = services.open_endpoint(system(), options.endpoint, kind="kafka", org_code=options.org)
-        reader = Reader(endpoint.pk, client(servers, options.endpoint))
+        reader = Reader(endpoint.pk, None)
+        reader.client = client(servers, options.endpoint, reader.failed)
     except Refused as refused:
         print(refused, file=sys.stderr)
         return 2

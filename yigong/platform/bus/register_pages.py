@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.bus import gate, lists, register, register_reads, selectors, words
+from yigong.platform.bus import gate, register, register_lists, register_reads, selectors, words
 from yigong.platform.bus import services as acts
 from yigong.platform.bus.domain import SERVICE, SUBSCRIPTION
 from yigong.platform.bus.forms import InwardForm, OutwardForm, ReasonForm, ServiceForm, SubscriptionForm
@@ -24,8 +24,8 @@ from yigong.security.api import action
 from yigong.web.forms import Form
 from yigong.web.http import page, say, sentence
 
-services = action("bus.view")(lists.ServiceList().view)
-endpoints = action("bus.view")(lists.EndpointList().view)
+services = action("bus.view")(register_lists.ServiceList().view)
+endpoints = action("bus.view")(register_lists.EndpointList().view)
 
 
 def _ctx(request: HttpRequest) -> Ctx:

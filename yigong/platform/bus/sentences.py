@@ -6,6 +6,11 @@ SENTENCES: dict[str, object] = {
     "no_such_message": _("没有这条消息，或不在您的数据范围内。"),
     "bus.endpoint_closed": _("端点 %(endpoint)s 已关闭：请先开放再启动接收。"),
     "bus.kafka_refused": _("Kafka 拒绝了读取：%(reason)s。请核对地址、主题和权限。"),
+    "bus.kafka_reading": _("读取 Kafka 时出错：%(reason)s。读取进程会自行重试；请检查服务器地址、网络和主题权限。"),
+    "bus.kafka_away": _("Kafka %(address)s 没有应答：%(reason)s。事件留在发件箱，恢复后自动补发；请检查服务器和网络。"),
+    "bus.no_kafka_reader": _("没有这个 Kafka 读取端点，请刷新页面。"),
+    "outbox.kafka_away": _("Kafka 没有接收事件：%(reason)s。事件留在发件箱，恢复后按原次序补发；请检查服务器和网络。"),
+    "outbox.kafka_partly": _("Kafka 只接收了部分事件：%(reason)s。其余留在发件箱，稍后按原次序补发。"),
     "bus.kafka_not_installed": _("没有安装 Kafka 客户端：请安装 yigong[kafka]。"),
     "bus.not_replayable": _("只有死信和等待重试的消息可以重新处理。"),
     "bus.bad_path": _(

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from yigong.platform.bus import kafka_pages as kafka
 from yigong.platform.bus import process_pages as processes
 from yigong.platform.bus import register_pages as register
 from yigong.platform.bus import views
@@ -38,6 +39,10 @@ urlpatterns: list[URLPattern] = [
     path("runs/<opaque:run_id>/<slug:verb>/", ways.run_move, name="run-move"),
     path("processes/new/", processes.edit, name="process-new"),
     path("processes/<slug:code>/", processes.edit, name="process-edit"),
+    path("kafka/", kafka.status, name="kafka"),
+    path("kafka/broker/", kafka.broker, name="kafka-broker"),
+    path("kafka/pause/", kafka.pause, name="kafka-pause"),
+    path("kafka/resume/", kafka.resume, name="kafka-resume"),
     path("<opaque:message_id>/", views.message, name="message"),
     path("<opaque:message_id>/replay/", views.replay, name="replay"),
     path("<opaque:message_id>/reveal/", views.reveal, name="reveal"),

@@ -9,8 +9,9 @@ from pathlib import Path
 from yigong.kit.errors import Refused
 from yigong.standards.api import Standards, load
 from yigong.standards.cda.check import check_document
-from yigong.standards.cda.checks import Report
+from yigong.standards.cda.checks import Found
 from yigong.standards.cda.places import made_kinds
+from yigong.standards.cda.unknown import BARRING
 
 KEPT = 40  # findings of one file that a report lists
 
@@ -27,13 +28,16 @@ class Paper:
     satisfied: int = 0
     required: int = 0
     unknown: int = 0  # required places that say, by nullFlavor, that nothing is known
+    barred: int = 0  # findings that are no errors and keep it from passing
     refused: str = ""
     findings: Sequence[dict[str, object]] = field(default_factory=tuple)
 
     @property
     def passes(self) -> bool:
-        """Without an error, and every required place filled or said to be unknown (nullFlavor), as the standard allows."""
-        return not self.refused and not self.errors and self.satisfied + self.unknown == self.required
+        """Without an error, every required place filled or said to be unknown, and no more unknown than the rules YG-CDA allow."""
+        return (
+            not self.refused and not self.errors and not self.barred and self.satisfied + self.unknown == self.required
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +66,34 @@ def _judged(name: str, content: bytes, standards: Standards) -> Paper:
     except Refused as refused:
         return Paper(name, refused=str(refused.code))
     counts = {s: sum(f.severity == s for f in report.findings) for s in ("error", "warning")}
+    first = sorted(report.findings, key=lambda f: (not _fails(f), f.severity != "warning"))[:KEPT]
     return Paper(
         name, report.document_code, report.title, counts["error"], counts["warning"], report.satisfied, report.required,
-        report.unknown, "", [_finding(report, n) for n in range(min(len(report.findings), KEPT))],
+        report.unknown, sum(f.rule in BARRING for f in report.findings), "", [_finding(f) for f in first],
     )  # fmt: skip
 
 
-def _finding(report: Report, n: int) -> dict[str, object]:
-    f = report.findings[n]
-    return {"severity": f.severity, "rule": f.rule, "line": f.line, "xpath": f.xpath, "zh": f.zh, "en": f.en}
+def _fails(found: Found) -> bool:
+    """Whether a finding keeps a document from passing."""
+    return found.severity == "error" or found.rule in BARRING
+
+
+def _finding(f: Found) -> dict[str, object]:
+    told = {"severity": f.severity, "rule": f.rule, "line": f.line, "xpath": f.xpath, "zh": f.zh, "en": f.en}
+    return told | {"fails": _fails(f)}
 
 
 def by_kind(papers: Sequence[Paper]) -> list[Kind]:
-    """Every kind with its best file: one without errors before one with, then by what is there of the required."""
+    """Every kind with its best file: one that passes before one that does not, then by errors and by what is there of the required."""
     found: dict[str, list[Paper]] = {}
     for paper in papers:
         found.setdefault(paper.code, []).append(paper)
     return [Kind(d.code, d.name_zh, min(found.get(d.code, ()), key=_rank, default=None)) for d in made_kinds(load())]
 
 
-def _rank(paper: Paper) -> tuple[int, float]:
+def _rank(paper: Paper) -> tuple[bool, int, float]:
     share = paper.satisfied / paper.required if paper.required else 1.0
-    return paper.errors, -share
+    return not paper.passes, paper.errors, -share
 
 
 def read(paths: Sequence[Path]) -> Iterable[tuple[str, bytes]]:

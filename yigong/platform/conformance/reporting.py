@@ -70,23 +70,34 @@ def of_documents(papers: Sequence[Paper]) -> dict[str, Any]:
 
 def as_html(facts: Mapping[str, Any], head: Mapping[str, Any]) -> str:
     """The report as one page that needs nothing else."""
-    return render_to_string(
-        "conformance/report.html", {"facts": facts, "head": head, "english": get_language() == "en"}
-    )
+    context = {"facts": {**facts, **shown(facts)}, "head": head, "english": get_language() == "en"}
+    return render_to_string("conformance/report.html", context)
+
+
+def shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Items with what failed first and what was not given last, and the files with why one was not read, in the reader's words."""
+    order = {"fail": 0, "unjudged": 1, "pass": 2, "absent": 3}
+    files = [{**f, "why": sentence(Refused(f["refused"])) if f["refused"] else ""} for f in facts.get("files", ())]
+    items = list(facts["items"])
+    return {"items": sorted(items, key=lambda i: order[i["word"]]) if files else items, "files": files}
 
 
 def as_pdf(facts: Mapping[str, Any], head: Mapping[str, Any]) -> bytes:
     """The report on paper: the summary by item, then every case that failed with its reasons."""
     english = get_language() == "en"
     told = {
+        "of_documents": facts["kind"] == "documents",
         "lead": f"{head['target']} · {head['at']}",
         "tally": [[_WORDS()[w], n] for w, n in facts["tally"].items()],
         "tally_head": [_("结论"), _("数量")],
         "item_title": _("按项结果"),
         "item_head": [_("项"), _("名称"), _("结论"), _("说明")],
-        "items": [_row(i, english) for i in facts["items"]],
-        "failure_title": _("未通过的用例及原因"),
-        "failure_head": [_("用例"), _("要求"), _("原因"), _("怎么办") if facts["kind"] == "services" else _("位置")],
+        "items": [_row(i, english) for i in shown(facts)["items"] if i["word"] != "absent"],
+        "absent": _absent(facts, english),
+        "failure_title": _("未通过的用例及原因") if facts["kind"] == "services" else _("未通过的文档及原因"),
+        "failure_head": [_("用例"), _("要求"), _("原因"), _("怎么办")]
+        if facts["kind"] == "services"
+        else [_("文件"), _("位置"), _("原因"), _("规则")],
         "failures": _failures(facts, english),
     }
     return pdf.pdf(TEMPLATE, told, title=_("互联互通符合性测试报告"), scope=str(head["scope"]), mark=str(head["mark"]))
@@ -94,6 +105,15 @@ def as_pdf(facts: Mapping[str, Any], head: Mapping[str, Any]) -> bytes:
 
 def _WORDS() -> dict[str, str]:  # noqa: N802  - a table, made in the reader's language
     return {"pass": _("通过"), "fail": _("未通过"), "unjudged": _("未判定"), "absent": _("没有提供")}
+
+
+def _absent(facts: Mapping[str, Any], english: bool) -> str:
+    """The kinds of which nothing was given, in one sentence."""
+    names = [
+        i.get("title_en" if english else "title_zh") or i["title_zh"] for i in facts["items"] if i["word"] == "absent"
+    ]
+    told = {"n": len(names), "names": (", " if english else "、").join(names)}
+    return _("没有提供 %(n)d 种：%(names)s") % told if names else ""
 
 
 def _row(item: Mapping[str, Any], english: bool) -> list[str]:
@@ -126,9 +146,15 @@ def _failures(facts: Mapping[str, Any], english: bool) -> list[list[str]]:
     else:
         for file in facts["files"]:
             for f in file["findings"]:
-                if f["severity"] == "error":
-                    place = _("第 %(line)s 行 %(path)s") % {"line": f["line"], "path": str(f["xpath"])[-90:]}
-                    rows.append([file["name"][:40], str(f["rule"]), f["en" if english else "zh"], place])
+                if f.get("fails", f["severity"] == "error"):
+                    place = _("第 %(line)s 行 %(path)s") % {"line": f["line"], "path": _end(str(f["xpath"]))}
+                    rows.append([file["name"][:40], place, f["en" if english else "zh"], str(f["rule"])])
             if file["refused"]:
-                rows.append([file["name"][:40], "—", sentence(Refused(file["refused"])), "—"])
+                rows.append([file["name"][:40], "—", sentence(Refused(file["refused"])), str(file["refused"])])
     return rows[:400]
+
+
+def _end(xpath: str) -> str:
+    """The last two steps of a path: enough beside its line."""
+    steps = xpath.split("/")
+    return "/".join(steps) if len(steps) < 4 else "…/" + "/".join(steps[-2:])

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.conformance import services
+from yigong.platform.conformance import reporting, services
 from yigong.platform.conformance.asking import Target
 from yigong.platform.conformance.command import WRITERS, head
 from yigong.platform.conformance.models import Run
@@ -85,10 +85,11 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     services.mend_lost()
     found = _run(run_id)
     word = request.GET.get("word", "")
-    items = [i for i in found.result.get("items", ()) if not word or i["word"] == word]
+    told = reporting.shown(found.result) if found.result else {"items": [], "files": []}
+    items = [i for i in told["items"] if not word or i["word"] == word]
     context = {
         "run": found, "items": items, "word": word, "tally": found.result.get("tally", {}),
-        "files": found.result.get("files", ()), "english": get_language() == "en",
+        "files": told["files"], "english": get_language() == "en",
         "percent": 100 * found.done / found.total if found.total else 0,
     }  # fmt: skip
     return page(request, "conformance/run.html", context, part="conformance/_run.html")

@@ -76,18 +76,21 @@ def series(pacs: Pacs, study_uid: str) -> list[Dataset]:
     return _find(pacs, f"studies/{quote(study_uid)}/series", [("includefield", "0008103E"), ("limit", "500")])
 
 
-def instances(pacs: Pacs, study_uid: str, series_uid: str) -> list[Dataset]:
-    """The images of a series, with how many frames each has."""
-    fields = [("includefield", t) for t in ("00200013", "00280008", "00080018")]
-    return _find(pacs, f"studies/{quote(study_uid)}/series/{quote(series_uid)}/instances", [*fields, ("limit", "5000")])
+def instances(pacs: Pacs, study_uid: str) -> list[Dataset]:
+    """The images of all series of a study in one answer, with their frames and their window."""
+    fields = [("includefield", t) for t in ("00200013", "00280008", "00080018", "0020000E", "00281050", "00281051")]
+    return _find(pacs, f"studies/{quote(study_uid)}/instances", [*fields, ("limit", "10000")])
 
 
-def drawn(pacs: Pacs, study_uid: str, series_uid: str, instance_uid: str, **how: Any) -> tuple[bytes, str]:
-    """An image as JPEG or PNG, drawn by the archive; *how*: ``window="center,width,linear"``, ``viewport="256,256"``.
+def drawn(
+    pacs: Pacs, study_uid: str, series_uid: str, instance_uid: str, frame: int = 0, **how: Any
+) -> tuple[bytes, str]:
+    """An image, or one of its frames (from 1), as JPEG or PNG, drawn by the archive; *how*: ``window="center,width,linear"``, ``viewport="256,256"``.
 
     Raises Fault dicom.away, dicom.too_large.
     """
-    place = f"studies/{quote(study_uid)}/series/{quote(series_uid)}/instances/{quote(instance_uid)}/rendered"
+    place = f"studies/{quote(study_uid)}/series/{quote(series_uid)}/instances/{quote(instance_uid)}"
+    place += f"/frames/{frame}/rendered" if frame else "/rendered"
     answer = _ask(pacs, place, [(k, str(v)) for k, v in how.items() if v], "image/jpeg")
     if len(answer.content) > IMAGE_BYTES:
         raise Fault("dicom.too_large", permanent=True, pacs=pacs.name)

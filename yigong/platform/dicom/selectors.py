@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,12 @@ from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.dicom import client
 from yigong.platform.dicom.models import Pacs, Study
-from yigong.platform.dicom.reading import text
+from yigong.platform.dicom.reading import Dataset, text
 from yigong.security.api import is_in_reach, persons_in_reach
 
 FRAMES, NUMBER, DESCRIPTION, MODALITY = "00280008", "00200013", "0008103E", "00080060"
-SERIES_UID, INSTANCE_UID = "0020000E", "00080018"
+SERIES_UID, INSTANCE_UID, CENTER, WIDTH = "0020000E", "00080018", "00281050", "00281051"
+MOST_FRAMES = 2000  # of one image that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,11 @@ def study(ctx: Ctx, study_id: int) -> tuple[Study, int]:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of a series: its number, and the sealed words by which it is asked for."""
+    """An image of a series, or a frame of one: its number, and the sealed words by which it is asked for."""
 
     number: int
     seal: str
+    frame: int = 0  # from 1; 0 where the image has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,38 +98,64 @@ class Series:
     modality: str
     description: str
     images: tuple[Image, ...]
+    window: tuple[int, int] | None = None  # centre and width that its first image names
+
+    @property
+    def middle(self) -> Image | None:
+        """The image that stands for the series."""
+        return self.images[len(self.images) // 2] if self.images else None
 
 
 def contents(found: Study) -> list[Series]:
     """The series and images of a study, in their order. Raises Fault when the archive does not answer."""
+    by_series: dict[str, list[Dataset]] = {}
+    for one in client.instances(found.pacs, found.study_uid):
+        by_series.setdefault(text(one, SERIES_UID), []).append(one)
     listed = [
-        Series(uid, _int(text(s, "00200011")), text(s, MODALITY), text(s, DESCRIPTION), _images(found, uid))
+        Series(
+            uid, _int(text(s, "00200011")), text(s, MODALITY), text(s, DESCRIPTION),
+            tuple(_images(found, uid, by_series.get(uid, ()))), _window(by_series.get(uid, ())),
+        )
         for s in client.series(found.pacs, found.study_uid)
         if (uid := text(s, SERIES_UID))
-    ]
+    ]  # fmt: skip
     return sorted(listed, key=lambda s: (s.number, s.uid))
 
 
-def _images(found: Study, series_uid: str) -> tuple[Image, ...]:
-    listed = client.instances(found.pacs, found.study_uid, series_uid)
-    numbered = sorted((_int(text(i, NUMBER)), uid) for i in listed if (uid := text(i, INSTANCE_UID)))
-    return tuple(Image(n, seal(found.pk, series_uid, uid)) for n, uid in numbered)
+def _images(found: Study, series_uid: str, listed: Sequence[Dataset]) -> Iterator[Image]:
+    numbered = sorted(
+        (_int(text(i, NUMBER)), uid, _int(text(i, FRAMES))) for i in listed if (uid := text(i, INSTANCE_UID))
+    )
+    for number, uid, frames in numbered:
+        if frames > 1:
+            for frame in range(1, min(frames, MOST_FRAMES) + 1):
+                yield Image(number, seal(found.pk, series_uid, uid, frame), frame)
+        else:
+            yield Image(number, seal(found.pk, series_uid, uid))
 
 
-def seal(study_id: int, series_uid: str, instance_uid: str) -> str:
+def _window(listed: Sequence[Dataset]) -> tuple[int, int] | None:
+    """Centre and width as the images name them; None where they name none."""
+    for one in listed:
+        if text(one, CENTER) and (width := _int(text(one, WIDTH))) > 0:
+            return _int(text(one, CENTER)), width
+    return None
+
+
+def seal(study_id: int, series_uid: str, instance_uid: str, frame: int = 0) -> str:
     """The address of an image: only images that were listed for this study can be asked for."""
-    return signing.dumps([study_id, series_uid, instance_uid], salt="dicom.image", compress=True)
+    return signing.dumps([study_id, series_uid, instance_uid, frame], salt="dicom.image", compress=True)
 
 
-def opened(study_id: int, sealed: str) -> tuple[str, str]:
-    """Series and instance behind an address. Raises Refused dicom.no_such_image."""
+def opened(study_id: int, sealed: str) -> tuple[str, str, int]:
+    """Series, instance and frame behind an address. Raises Refused dicom.no_such_image."""
     try:
-        study_of, series_uid, instance_uid = signing.loads(sealed, salt="dicom.image", max_age=12 * 3600)
-    except signing.BadSignature as error:
+        study_of, series_uid, instance_uid, frame = signing.loads(sealed, salt="dicom.image", max_age=12 * 3600)
+    except (signing.BadSignature, ValueError) as error:
         raise Refused("dicom.no_such_image") from error
     if study_of != study_id:
         raise Refused("dicom.no_such_image")
-    return series_uid, instance_uid
+    return series_uid, instance_uid, frame
 
 
 def _int(written: str) -> int:

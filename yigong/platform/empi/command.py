@@ -17,6 +17,13 @@ from yigong.platform.empi.engine.model import Model, declared, load_model, with_
 from yigong.platform.empi.engine.reading import Files, keep_little
 from yigong.platform.empi.engine.standard import no_columns
 
+#: how the weights of a run came about
+LEARNT = {
+    "labels": "权重：由身份证号自行标注的记录对学得 / weights: learnt from pairs that their identity numbers label",
+    "em": "权重：由这些记录以 EM 学得 / weights: learnt from these records by EM",
+    "model": "权重：用模型自带或给定的（未学习，或记录太少、学不可靠）/ weights: the model's own or those given (not learnt, or too little to learn from)",
+}
+
 
 class Trouble(Exception):  # noqa: N818  - said to the person at the terminal
     """Something in the command line or the files, told in one sentence."""
@@ -77,6 +84,7 @@ def _link(said: argparse.Namespace) -> int:
         used.save(said.save_weights)
     if progress:
         progress.end()
+        print(f"  {LEARNT[used.learnt_by]}", file=sys.stderr)
         seconds = time.perf_counter() - started
         print(f"{records} 条记录，{persons} 人 / records, persons; {seconds:.2f} s → {said.out}", file=sys.stderr)
     return 0

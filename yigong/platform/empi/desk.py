@@ -114,7 +114,7 @@ def family(request: Request, person_id: int) -> HttpResponse:
     names = {one.person_id: one.full_name or _("未记录") for one in found.members}
     context = {
         "members": [shown_family.member(one) for one in found.members],
-        "tree": shown_family.tree(found.members, person_id),
+        "tree": shown_family.tree(found, person_id),
         "suspicions": [shown_family.suspicion(one, names) for one in found.suspicions],
         "person_id": person_id,
         "name": names[person_id],

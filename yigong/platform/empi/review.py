@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -47,17 +46,6 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Relative:
-    """Somebody of the same household: same telephone or same address."""
-
-    person_id: int
-    full_name: str
-    sex_code: str
-    born_on: Any
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
 class Pair:
     """One pair laid open."""
 
@@ -68,7 +56,7 @@ class Pair:
     right: Registration
     explanation: Explanation
     locked: str  # code of the guard that forbids joining, or nothing
-    family: list[Relative]
+    family: Household
     history: list[DecisionLine]
     would_move: int  # registrations that would change their person
     risk: int
@@ -138,7 +126,7 @@ def _open(ctx: Ctx, row: Mapping[str, Any]) -> Pair:
         right=right,
         explanation=explain(left, right),
         locked=_guard(both),
-        family=_family(ctx, left, right),
+        family=household(ctx, left.person_id, right.person_id),
         history=_history(left.id, right.id),
         would_move=sum(1 for r in held.values() if r.person_id == later),
         risk=row["risk"],
@@ -167,7 +155,7 @@ def beside(ctx: Ctx, one: int, other: int) -> Pair:
         right=right,
         explanation=explain(left, right),
         locked=_guard({one, other}),
-        family=_family(ctx, left, right),
+        family=household(ctx, left.person_id, right.person_id),
         history=_history(left.id, right.id),
         would_move=sum(1 for r in held.values() if r.person_id == max(one, other)),
         risk=found.risk,
@@ -179,26 +167,6 @@ def beside(ctx: Ctx, one: int, other: int) -> Pair:
 def _guard(persons: set[int]) -> str:
     held = stored.numbers(persons)
     return "empi.two_trusted_numbers" if len(held) == 2 and len(set(held.values())) == 2 else ""
-
-
-def _family(ctx: Ctx, left: Registration, right: Registration) -> list[Relative]:
-    reach = persons_in_reach(ctx, "r.person_id")
-    rows = ask_rows(
-        f"""select distinct on (r.person_id) r.person_id, coalesce(r.full_name, '') as full_name,
-                coalesce(r.sex_code, '') as sex_code, r.born_on,
-                case when r.phone = any(%(phones)s) then 'phone' else 'address' end as because
-            from empi_registration r
-            where (r.phone = any(%(phones)s) or r.address = any(%(addresses)s))
-                and r.person_id <> all(%(both)s) and {reach.sql}
-            order by r.person_id, r.id limit 8""",
-        {
-            "phones": [p for p in (left.phone, right.phone) if p],
-            "addresses": [a for a in (left.address, right.address) if a and re.search(HOUSE, a)],
-            "both": [left.person_id, right.person_id],
-            **reach.params,
-        },
-    )
-    return [Relative(**row) for row in rows]
 
 
 def _history(*registration_ids: int) -> list[DecisionLine]:
@@ -276,7 +244,7 @@ class Member:
     full_name: str
     sex_code: str
     born_on: Any
-    because: tuple[str, ...]  # phone address
+    because: tuple[str, ...]  # phone address card
     registrations: int
     contacts: frozenset[str] = frozenset()  # names given as contact
 
@@ -304,28 +272,32 @@ class Household:
 HOUSEHOLD_SHOWN = 40
 
 
-def household(ctx: Ctx, person_id: int) -> Household:
-    """The household of a person, eldest first; within reach. Raises Refused empi.no_such_person."""
+def household(ctx: Ctx, *persons: int) -> Household:
+    """The household of a person, or of two that may be one, eldest first; within reach. Raises Refused empi.no_such_person."""
     reach = persons_in_reach(ctx, "r.person_id")
     rows = ask_rows(
-        f"""with mine as (select phone, address from empi_registration where person_id = %(person)s),
+        f"""with mine as (select phone, address, health_card_no from empi_registration where person_id = any(%(persons)s)),
+            ids as (
+                select r.id from mine m join empi_registration r on r.phone = m.phone
+                union select r.id from mine m join empi_registration r on r.address = m.address where m.address ~ %(house)s
+                union select r.id from mine m join empi_registration r on r.health_card_no = m.health_card_no
+                union select id from empi_registration where person_id = any(%(persons)s)),
             near as (
                 select r.person_id, r.phone is not null and r.phone in (select phone from mine) as by_phone,
-                    r.address ~ %(house)s and r.address in (select address from mine) as by_address
-                from empi_registration r
-                where (r.phone in (select phone from mine where phone is not null)
-                    or r.address in (select address from mine where address ~ %(house)s)
-                    or r.person_id = %(person)s) and {reach.sql}),
-            held as (select person_id, bool_or(by_phone) as by_phone, bool_or(by_address) as by_address from near
-                group by person_id limit {HOUSEHOLD_SHOWN})
+                    r.address ~ %(house)s and r.address in (select address from mine) as by_address,
+                    r.health_card_no is not null and r.health_card_no in (select health_card_no from mine) as by_card
+                from ids join empi_registration r using (id) where {reach.sql}),
+            held as (select person_id, bool_or(by_phone) as by_phone, bool_or(by_address) as by_address,
+                    bool_or(by_card) as by_card from near
+                group by person_id order by person_id = any(%(persons)s) desc, person_id limit {HOUSEHOLD_SHOWN})
             select h.*, p.state, p.golden, x.n, x.contacts
             from held h join empi_person p on p.id = h.person_id cross join lateral (
                 select count(*) as n, array_remove(array_agg(distinct contact_name), null) as contacts
                 from empi_registration r where r.person_id = h.person_id) x
             order by p.golden->'born_on'->>'value' nulls last, p.id""",
-        {"person": person_id, "house": HOUSE, **reach.params},
+        {"persons": list(persons), "house": HOUSE, **reach.params},
     )
-    if not any(row["person_id"] == person_id for row in rows):
+    if not any(row["person_id"] in persons for row in rows):
         raise Refused("empi.no_such_person")
     members = [_member(row) for row in rows]
     return Household(members, _suspicions([one.person_id for one in members]))
@@ -333,7 +305,7 @@ def household(ctx: Ctx, person_id: int) -> Household:
 
 def _member(row: Mapping[str, Any]) -> Member:
     value = {name: field["value"] for name, field in row["golden"].items()}
-    because = tuple(name for name in ("phone", "address") if row[f"by_{name}"])
+    because = tuple(name for name in ("phone", "address", "card") if row[f"by_{name}"])
     born = date.fromisoformat(value["born_on"]) if "born_on" in value else None
     name, sex = value.get("full_name", ""), value.get("sex_code", "")
     return Member(

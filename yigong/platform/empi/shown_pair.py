@@ -12,7 +12,7 @@ from django.utils.translation import pgettext
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.kit.text import mask_phone, narrow
-from yigong.platform.empi import matching, rules
+from yigong.platform.empi import matching, rules, shown_family
 from yigong.platform.empi.engine.api import Explanation, Step
 from yigong.platform.empi.questions import WAITING
 from yigong.platform.empi.review import Pair
@@ -40,6 +40,7 @@ def pair(one: Pair, ctx: Ctx) -> dict[str, Any]:
         ],
         "steps": [_step(step) for step in one.explanation.steps if step.weight],
         "evidence": _evidence(one.explanation),
+        "tree": shown_family.tree(one.family, one.left.person_id, one.right.person_id),
         "history": [decision(_line(line), ctx) for line in one.history],
         "locked": sentence(Refused(one.locked)) if one.locked else "",
         "two": one.risk >= rules.current().two_from_risk,

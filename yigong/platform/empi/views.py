@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -106,16 +107,23 @@ def undo(request: Request, decision_id: int) -> HttpResponse:
 
 
 def _after_undo(request: Request, decision_id: int) -> str:
+    """The queue as it was sorted and filtered when the decision was taken, with the pair that waits again."""
     pair = queue.pair_of_decision(request.ctx, decision_id)
-    return reverse("empi:review") + (f"?pair={opaque_id(pair)}" if pair else "")
+    query = _kept(request.GET, "kind", "order", "page") + ([("pair", opaque_id(pair))] if pair else [])
+    return reverse("empi:review") + (f"?{urlencode(query)}" if query else "")
 
 
 def _next(request: Request, candidate_id: int, words: str, decision: int) -> HttpResponse:
-    asked = {name: request.POST.get(name, "") for name in ("kind", "order", "page", "then")}
-    query = urlencode({name: value for name, value in asked.items() if value.isalnum()})
-    place = reverse("empi:review") + (f"?{query}" if query else "")
+    query, where = _kept(request.POST, "kind", "order", "page", "then"), _kept(request.POST, "kind", "order", "page")
+    place = reverse("empi:review") + (f"?{urlencode(query)}" if query else "")
     undo_url = reverse("empi:undo", args=[decision]) if request.ctx.may("empi.undo") else ""
+    undo_url += f"?{urlencode(where)}" if undo_url and where else ""
     return say(request, HttpResponseRedirect(place), words, undo=undo_url)
+
+
+def _kept(given: Mapping[str, str], *names: str) -> list[tuple[str, str]]:
+    """What of the queue's address is to be said again."""
+    return [(name, value) for name in names if (value := given.get(name, "")).isalnum()]
 
 
 def _reason(request: HttpRequest) -> str:

@@ -86,13 +86,12 @@ def registrations(fhir_ids: Iterable[str]) -> dict[str, int]:
     return dict(db.rows(sql, {"ids": ids}))
 
 
-def adopt(fhir_ids: Sequence[str], params: Sequence[int]) -> int:
-    """Anchor what came before its patient; how many resources."""
-    if not fhir_ids:
-        return 0
-    sql = """update fhir_resource r set registration_id = p.registration_id
-        from fhir_reference f join fhir_resource p
-            on p.type = 'Patient' and f.target = 'Patient/' || p.fhir_id and p.registration_id is not null
-        where f.target = any(%(targets)s) and f.param = any(%(params)s)
-            and r.id = f.resource_id and r.registration_id is null and r.type <> 'Patient'"""
-    return db.do(sql, {"targets": [PATIENT + i for i in fhir_ids], "params": list(params)})
+def documents_of(binaries: Sequence[Draft], location: int, org_code: str) -> None:
+    """Content that comes after its document belongs to the person of the document; *location* is the parameter that names it."""
+    sql = """select u.uri, min(r.registration_id) from fhir_uri u join fhir_resource r on r.id = u.resource_id
+        where u.param = %(param)s and u.uri = any(%(urls)s) and r.type = 'DocumentReference' and not r.deleted
+            and r.registration_id is not null and r.org_code = %(org)s group by u.uri"""
+    alone = {f"Binary/{d.fhir_id}": d for d in binaries if d.registration_id is None}
+    if alone:
+        for url, person in db.rows(sql, {"param": location, "urls": list(alone), "org": org_code}):
+            alone[url].registration_id = person

@@ -15,10 +15,11 @@ from django.db import transaction
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, system
 from yigong.platform.exchange import api as exchange
-from yigong.platform.fhir import db, inpatient, subscriptions, telling
+from yigong.platform.fhir import arrival, db, inpatient, subscriptions, telling
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.mapping import Declaration, get, mapping_for
+from yigong.platform.records import api as records
 
 FEED = "FHIR 资源服务"
 PERSON = ("org_code", "source_system", "local_id")
@@ -63,6 +64,8 @@ def carry(limit: int = 1000) -> int:
         waiting = _take(limit)
         if waiting:
             _records(system(), waiting)
+            encounters = (w.fhir_id for w in waiting if w.type == "Encounter")
+            arrival.wake(encounters, [w.resource_id for w in waiting])
             subscriptions.announce([(w.resource_id, w.version) for w in waiting])
             _settle(waiting)
     return len(waiting)
@@ -96,6 +99,7 @@ def _records(ctx: Ctx, waiting: Sequence[Waiting]) -> None:
     by_set: dict[str, list[tuple[Waiting, Declaration, JSON]]] = defaultdict(list)
     followed: list[tuple[Waiting, JSON]] = []
     present = [(one, read(one.body)) for one in waiting if not one.deleted]
+    before = arrival.carried([one.resource_id for one in waiting])
     stays = inpatient.stays([(one.resource_id, resource) for one, resource in present])
     for one in waiting:
         one.why = KEPT["deleted"] if one.deleted else one.why
@@ -116,15 +120,29 @@ def _records(ctx: Ctx, waiting: Sequence[Waiting]) -> None:
             one.why = ("", "") if telling.is_settled(resource) else telling.PROPOSED
             if telling.is_settled(resource):
                 one.outcome = "loaded"
-                followed.append((one, resource))
-    if by_set or followed:
-        given = [*(one for group in by_set.values() for one, _, _ in group), *(one for one, _ in followed)]
-        batches = [*_batches(by_set), *_matters(followed)]
-        taken = exchange.take(ctx, FEED, "fhir", batches, [one.path for one in given])
-        rejected = {path: (zh, en) for path, zh, en in taken.waiting}
-        for one in given:
-            if one.path in rejected:
-                one.outcome, one.why = "waiting", rejected[one.path]
+                if not arrival.is_told(one, before.get(one.resource_id, arrival.NEVER)):
+                    followed.append((one, resource))
+    records.withdraw_matters(ctx, arrival.matters_left(present, stays, before))
+    _taken(ctx, waiting, [*_left(present, before), *_batches(by_set), *_matters(followed)])
+
+
+def _taken(ctx: Ctx, waiting: Sequence[Waiting], batches: Sequence[exchange.StandardBatch]) -> None:
+    """Carry the batches in, and note what waits in quarantine."""
+    if not batches:
+        return
+    by_path = {one.path: one for one in waiting}
+    for path, zh, en in exchange.take(ctx, FEED, "fhir", batches, list(by_path)).waiting:
+        if by_path[path].outcome == "loaded":
+            by_path[path].outcome, by_path[path].why = "waiting", (zh, en)
+
+
+def _left(
+    present: Sequence[tuple[Waiting, JSON]], before: Mapping[int, arrival.Before]
+) -> Iterator[exchange.StandardBatch]:
+    """Deletions of what resources said before and say no longer."""
+    for data_set, rows in arrival.rows_left(present, before):
+        frame = pl.DataFrame(rows).with_columns(local_id=pl.lit(None, pl.String), event_at=pl.lit(None, pl.String))
+        yield exchange.StandardBatch(data_set, frame, pl.DataFrame(), place=FEED)
 
 
 def _batches(by_set: Mapping[str, Sequence[tuple[Waiting, Declaration, JSON]]]) -> Iterator[exchange.StandardBatch]:

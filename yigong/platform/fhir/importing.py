@@ -95,7 +95,7 @@ def _imported(caller: Caller, paths: Iterable[Path], check: bool, progress: Call
             if progress:
                 progress(report)
         pool.submit(lambda: connection.close()).result()  # noqa: PLW0108  - the connection of that thread
-    _adopt()
+    _adopt(caller.base)
     audit(caller.ctx, "fhir.write", "fhir", "import", after={"read": report.read, "created": report.created})
     report.seconds = time.perf_counter() - started
     return report
@@ -317,10 +317,10 @@ def _line(d: Draft, tail: str) -> str:
     return f"{d.resource_id}\t{d.kind}\t{d.fhir_id}{tail}{person}\t{others}\t{d.number}\tfhir\t{body}"
 
 
-def _adopt() -> None:
+def _adopt(base: str) -> None:
     """Anchor what was read before its patient."""
     sql = """select distinct substr(f.target, 9) from fhir_reference f join fhir_resource r on r.id = f.resource_id
         join fhir_resource p on p.type = 'Patient' and f.target = 'Patient/' || p.fhir_id
         where r.registration_id is null and p.registration_id is not null and f.target like 'Patient/%%'"""
     absent = [row[0] for row in db.rows(sql, {})]
-    anchors.adopt(absent, store.compartment_numbers())
+    store.adopt(absent, base)

@@ -14,10 +14,10 @@ from django.db import transaction
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
 from yigong.platform.fhir import db
-from yigong.platform.fhir.anchors import adopt, anchor
-from yigong.platform.fhir.bodies import JSON, new_id, stamped
+from yigong.platform.fhir.anchors import PATIENT, anchor, documents_of, place, wanted
+from yigong.platform.fhir.bodies import JSON, new_id, read, stamped
 from yigong.platform.fhir.callers import Caller, visible
-from yigong.platform.fhir.indexing.values import TABLES, Sink
+from yigong.platform.fhir.indexing.values import TABLES, Sink, parameter_number
 from yigong.platform.fhir.official import compartment, compiled, definitions
 
 #: types of the index columns, in the order of TABLES
@@ -75,10 +75,58 @@ def save(caller: Caller, drafts: Sequence[Draft], *, publishing: bool = False) -
     sink = indexed(living, caller.base)
     if not publishing:
         anchor(caller, living, sink)
+        binaries = [d for d in living if d.kind == "Binary"]
+        documents_of(binaries, parameter_number("DocumentReference.location"), caller.ctx.org_code)
     _write(caller, [d for d in drafts if d.outcome in ("created", "updated", "deleted")], sink)
     if arrived := [d.fhir_id for d in living if d.kind == "Patient" and d.outcome == "created"]:
-        adopt(arrived, compartment_numbers())
+        adopt(arrived, caller.base)
     return drafts
+
+
+_NAMING = """select r.id, r.type, r.fhir_id, r.version, r.org_code, r.registration_id, r.others, r.body from fhir_resource r
+    where r.origin = 'fhir' and not r.deleted and r.type <> 'Patient' and r.id > %(after)s and r.id in (
+        select f.resource_id from fhir_reference f where f.target = any(%(targets)s) and f.param = any(%(params)s))
+    order by r.id limit 1000 for update of r"""
+
+
+def adopt(fhir_ids: Sequence[str], base: str) -> int:
+    """Anchor what came before its patients as if it had come after them, and have it carried again; how many resources."""
+    given = {"targets": [PATIENT + i for i in fhir_ids], "params": list(compartment_numbers()), "after": 0}
+    count = 0
+    while fhir_ids and (rows := db.rows(_NAMING, given)):
+        drafts = [
+            Draft(k, read(b.encode()), i, org_code=org, resource_id=n, version=v) for n, k, i, v, org, _, _, b in rows
+        ]
+        place(drafts, wanted(drafts, indexed(drafts, base)), {}, "")
+        before = {row[0]: (row[5], row[6]) for row in rows}
+        moved = [d for d in drafts if (d.registration_id, d.others) != before[d.resource_id]]
+        _move(moved)
+        _carried_for_another([d.resource_id for d in moved if before[d.resource_id][0] is not None])
+        count, given["after"] = count + len(moved), rows[-1][0]
+    return count
+
+
+def _move(drafts: Sequence[Draft]) -> None:
+    """Write down whose the resources are, and that they wait."""
+    if drafts:
+        moved = [[d.resource_id, d.version, d.registration_id, _array(d.others)] for d in drafts]
+        columns = ("id bigint", "version integer", "registration bigint", "others bigint[]")
+        db.do(
+            f"""with n as ({_rows("moved", columns)}), changed as (update fhir_resource r
+                    set registration_id = n.registration, others = n.others from n where r.id = n.id)
+                insert into fhir_pending (resource_id, version) select id, version from n""",
+            {"moved": _json(moved)},
+        )
+
+
+def _carried_for_another(ids: Sequence[int]) -> None:
+    """Note that what was made of resources was made for another person (version 0): it is taken back and made again."""
+    if ids:
+        db.do("update fhir_carried set version = 0 where resource_id = any(%(ids)s)", {"ids": list(ids)})
+
+
+def _array(values: Sequence[int] | None) -> str | None:
+    return "{" + ",".join(map(str, values)) + "}" if values else None
 
 
 @cache
@@ -194,7 +242,7 @@ def _values(d: Draft, caller: Caller) -> list[Any]:
     """A draft in the order of _COLUMNS."""
     org = caller.ctx.org_code if d.org_code is None else d.org_code
     system = caller.source_system if d.source_system is None else d.source_system
-    others = "{" + ",".join(map(str, d.others)) + "}" if d.others else None
+    others = _array(d.others)
     return [d.resource_id, d.kind, d.fhir_id, d.version, d.resource is None, org, system, d.registration_id, others,
             d.origin, d.body.decode(), d.number]  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from yigong.kit.ctx import Ctx
 from yigong.platform.hl7v3 import selectors
@@ -26,7 +27,7 @@ APPLICATION_STATES = {
 
 def tabs(here: str, ctx: Ctx) -> list[Tab]:
     """The three lists of this module and the journal."""
-    words = {"services": _("服务"), "calls": _("调用记录"), "applications": _("接入应用")}
+    words = {"services": pgettext_lazy("list", "服务"), "calls": _("调用记录"), "applications": _("接入应用")}
     found = [Tab(word, reverse(f"hl7v3:{name}"), None, name == here) for name, word in words.items()]
     return [*found, Tab(_("总线消息"), reverse("bus:messages"), None, False)] if ctx.may("bus.view") else found
 

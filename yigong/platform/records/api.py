@@ -19,7 +19,7 @@ from yigong.platform.records.facts import (
 from yigong.platform.records.given import index_events, unindex_events
 from yigong.platform.records.history import as_known_on, corrections, record_versions
 from yigong.platform.records.judge import days_left, dose_text, frequency_word, gaps, plain, present_allergies, supply
-from yigong.platform.records.matters import Matter, Told, matter, matters_of, tell_matters
+from yigong.platform.records.matters import Matter, Told, matter, matters_of, tell_matters, withdraw_matters
 from yigong.platform.records.results import latest_results, medications, prescription, report, results, trend
 from yigong.platform.records.schema import model
 from yigong.platform.records.selectors import (
@@ -99,4 +99,5 @@ __all__ = [
     "trend",
     "unindex_events",
     "versions",
+    "withdraw_matters",
 ]

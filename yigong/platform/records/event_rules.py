@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 import yaml
 
+from yigong.platform.records.runs import Runs
+
 GROUP = ("org_code", "source_system", "group_key")
 KINDS = (
     "outpatient", "emergency", "inpatient", "laboratory", "imaging", "prescription", "order", "surgery", "follow_up",
@@ -67,45 +69,30 @@ def rule(data_set: str, name_zh: str = "") -> EventRule | None:
 
 def event_frame(data_set: str, by: EventRule, rows: pl.DataFrame) -> pl.DataFrame:
     """One row of ``records_event`` for each group of *rows*; *rows* hold all rows of each group."""
-    marked = rows.with_columns(_mark(rows, by))
-    groups = marked.group_by(GROUP, maintain_order=True).agg(
-        pl.col("registration_id").first(),
-        _begins(rows, by),
-        *_ends(rows, by),
-        *(_first(rows, c) for c in ("encounter_key", "document_id")),
-        _kind(rows, by),
-        _title(rows, by).drop_nulls().first().alias("title"),
-        _line(rows, by),
-        _said_by(rows, by.department).alias("department"),
-        _said_by(rows, by.by).alias("by"),
-        pl.len().alias("count"),
-        (pl.col("_mark") > 1).sum().alias("abnormal"),
-        pl.col("_mark").max().alias("_worst"),
-    )
-    flag = pl.col("_worst").replace_strict({0: "", 1: "normal", 2: "abnormal", 3: "critical"}, default="")
-    return groups.select(
-        *GROUP,
-        "registration_id",
-        "event_at",
-        *(["ended_at"] if "ended_at" in groups.columns else []),
-        pl.col("encounter_key").fill_null(""),
-        "document_id",
-        "kind",
-        pl.col("title").fill_null("").str.slice(0, 200),
-        pl.struct("line", "count", "abnormal", "department", "by").struct.json_encode().alias("summary"),
+    runs = Runs.of(rows, GROUP)
+    told = _Told(runs, by)
+    rows = runs.rows
+    mark = rows.with_columns(_mark(rows, by)).get_column("_mark")
+    flag = runs.most(mark).replace_strict({0: "", 1: "normal", 2: "abnormal", 3: "critical"}, default="")
+    summary = pl.DataFrame({
+        "line": told.line(), "count": pl.Series(runs.sizes, dtype=pl.UInt32), "abnormal": runs.count(mark > 1),
+        "department": told.first(by.department), "by": told.first(by.by),
+    })  # fmt: skip
+    columns = [
+        *(rows.get_column(name).gather(runs.starts) for name in (*GROUP, "registration_id")),
+        told.begins().alias("event_at"),
+        *told.ends(),
+        told.first("encounter_key").fill_null("").alias("encounter_key"),
+        told.document(),
+        told.kind(),
+        told.title(),
+        summary.to_struct("summary").struct.json_encode(),
         flag.alias("flag"),
-        pl.lit(data_set).alias("data_set"),
-    )
+    ]
+    return pl.DataFrame(columns).with_columns(pl.lit(data_set).alias("data_set"))
 
 
 ENCOUNTERS = {"1": "outpatient", "2": "emergency", "3": "inpatient"}
-
-
-def _kind(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
-    if not by.kind_by or by.kind_by not in rows.columns:
-        return pl.lit(by.kind).first().alias("kind")
-    said = pl.col(by.kind_by).cast(pl.String).replace_strict(ENCOUNTERS, default=None, return_dtype=pl.String)
-    return said.drop_nulls().first().fill_null(by.kind).alias("kind")
 
 
 def _column(rows: pl.DataFrame, name: str) -> pl.Expr:
@@ -119,44 +106,82 @@ def _column(rows: pl.DataFrame, name: str) -> pl.Expr:
     return pl.lit(None, dtype=pl.String)
 
 
-def _text(rows: pl.DataFrame, name: str, *, first: int = 0) -> pl.Expr:
-    """A column as text; of each group only the *first* rows, where it matters how many numbers are spelled."""
-    value = _column(rows, name).head(first) if first else _column(rows, name)
+def _text(rows: pl.DataFrame, name: str) -> pl.Expr:
+    """A column as text."""
+    value = _column(rows, name)
     if rows.schema.get(name) == pl.Float64:
         return value.cast(pl.String).str.strip_suffix(".0")
     return value.cast(pl.String)
 
 
-def _title(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
-    return pl.coalesce([_text(rows, name) for name in by.title] or [pl.lit("")])
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the groups of some rows say under a rule."""
 
+    runs: Runs
+    by: EventRule
 
-def _line(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
-    if not by.line:
-        return pl.lit("").alias("line")
-    words = pl.concat_str([_text(rows, name, first=SHOWN) for name in by.line], separator=" ", ignore_nulls=True)
-    some = words.filter(words != "").unique(maintain_order=True)
-    return some.str.join("；").str.slice(0, 300).alias("line")
+    def _whole(self, expr: pl.Expr) -> pl.Series:
+        return self.runs.rows.with_columns(expr.alias("_said")).get_column("_said")
 
+    def first(self, name: str) -> pl.Series:
+        """The first text of a column in each group; empty where the rule names none, null where no row gives it."""
+        if not name:
+            return pl.repeat("", len(self.runs.starts), eager=True)
+        return self.runs.first(self._whole(_text(self.runs.rows, name)))
 
-def _said_by(rows: pl.DataFrame, name: str) -> pl.Expr:
-    return _text(rows, name).drop_nulls().first() if name else pl.lit("")
+    def document(self) -> pl.Series:
+        """The document that the rows came in."""
+        rows = self.runs.rows
+        column = pl.col("document_id") if "document_id" in rows.columns else pl.lit(None, dtype=pl.Int64)
+        return self.runs.first(self._whole(column)).alias("document_id")
 
+    def kind(self) -> pl.Series:
+        """The kind of encounter where a row tells it, else the kind of the rule."""
+        rows, by = self.runs.rows, self.by
+        if not by.kind_by or by.kind_by not in rows.columns:
+            return pl.repeat(by.kind, len(self.runs.starts), eager=True).alias("kind")
+        said = pl.col(by.kind_by).cast(pl.String).replace_strict(ENCOUNTERS, default=None, return_dtype=pl.String)
+        return self.runs.first(self._whole(said)).fill_null(by.kind).alias("kind")
 
-def _first(rows: pl.DataFrame, name: str) -> pl.Expr:
-    kind = pl.Int64 if name == "document_id" else pl.String
-    return pl.col(name).drop_nulls().first() if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
+    def title(self) -> pl.Series:
+        """The first of the rule's columns that a row gives."""
+        words = pl.coalesce([_text(self.runs.rows, name) for name in self.by.title] or [pl.lit("")])
+        return self.runs.first(self._whole(words)).fill_null("").str.slice(0, 200).alias("title")
 
+    def begins(self) -> pl.Series:
+        """The first moment: a stay begins with the admission, though its record is written at the discharge."""
+        rows = self.runs.rows
+        if self.by.begins not in rows.columns:
+            return self.runs.least(rows.get_column("event_at"))
+        return self.runs.least(self._whole(pl.coalesce(_moment(rows, self.by.begins), "event_at")))
 
-def _begins(rows: pl.DataFrame, by: EventRule) -> pl.Expr:
-    """The first moment: a stay begins with the admission, though its record is written at the discharge."""
-    if by.begins not in rows.columns:
-        return pl.col("event_at").min()
-    return pl.coalesce(_moment(rows, by.begins), "event_at").min().alias("event_at")
+    def ends(self) -> list[pl.Series]:
+        """The last moment, where the rule names a column of it."""
+        if self.by.ends not in self.runs.rows.columns:
+            return []
+        return [self.runs.most(self._whole(_moment(self.runs.rows, self.by.ends))).alias("ended_at")]
 
+    def line(self) -> pl.Series:
+        """What the first rows of each group say, each saying once."""
+        if not self.by.line:
+            return pl.repeat("", len(self.runs.starts), eager=True)
+        words: list[pl.Series] = []
+        for number in range(SHOWN):
+            said = self._words(self.runs.nth(number))
+            for other in words:
+                said = said.set((said == other).fill_null(False), None)
+            words.append(said.alias(str(number)))
+        joined = pl.concat_str(pl.all(), separator="；", ignore_nulls=True)
+        return pl.DataFrame(words).select(joined.str.slice(0, 300)).to_series()
 
-def _ends(rows: pl.DataFrame, by: EventRule) -> list[pl.Expr]:
-    return [_moment(rows, by.ends).max().alias("ended_at")] if by.ends in rows.columns else []
+    def _words(self, places: pl.Series) -> pl.Series:
+        """What the rows at some places say; null where they say nothing, or where there is no place."""
+        asked = {n.partition(".")[0] for n in self.by.line} & set(self.runs.rows.columns)
+        rows = self.runs.rows.select(pl.col("org_code", *sorted(asked)).gather(places))
+        parts = [_text(rows, name) for name in self.by.line]
+        words = rows.with_columns(pl.concat_str(parts, separator=" ", ignore_nulls=True).alias("_words"))
+        return words.get_column("_words").set((words.get_column("_words") == "") | places.is_null(), None)
 
 
 def _moment(rows: pl.DataFrame, name: str) -> pl.Expr:

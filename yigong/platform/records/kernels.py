@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from yigong.platform.records.memory import copied, put_big, put_big_half, word
+
 
 @njit(cache=True, nogil=True)
 def _mixed(value: np.uint64) -> np.uint64:
@@ -15,15 +17,18 @@ def _mixed(value: np.uint64) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def _text(data: np.ndarray, first: int, last: int, seed: np.uint64) -> np.uint64:
+def _text(data: np.ndarray, memory: int, first: int, last: int, seed: np.uint64) -> np.uint64:
     """Eight bytes at a time; the length is part of it."""
     value = seed ^ np.uint64(last - first)
     place = first
     while place < last:
-        word = np.uint64(0)
-        for step in range(min(8, last - place)):
-            word |= np.uint64(data[place + step]) << np.uint64(8 * step)
-        value = (value ^ word) * np.uint64(0x9E3779B97F4A7C15)
+        eight = np.uint64(0)
+        if last - place >= 8:
+            eight = word(memory + place)
+        else:
+            for step in range(last - place):
+                eight |= np.uint64(data[place + step]) << np.uint64(8 * step)
+        value = (value ^ eight) * np.uint64(0x9E3779B97F4A7C15)
         value ^= value >> np.uint64(29)
         place += 8
     return _mixed(value)
@@ -31,9 +36,10 @@ def _text(data: np.ndarray, first: int, last: int, seed: np.uint64) -> np.uint64
 
 @njit(cache=True, nogil=True)
 def add_texts(total: np.ndarray, offsets: np.ndarray, data: np.ndarray, given: np.ndarray, seed: np.uint64) -> None:
+    memory = data.ctypes.data
     for row in range(len(total)):
         if given[row]:
-            total[row] += _text(data, offsets[row], offsets[row + 1], seed)
+            total[row] += _text(data, memory, offsets[row], offsets[row + 1], seed)
 
 
 @njit(cache=True, nogil=True)
@@ -47,13 +53,6 @@ def add_numbers(total: np.ndarray, values: np.ndarray, given: np.ndarray, seed: 
 def _put_short(data: np.ndarray, at: int, value: int) -> int:  # pragma: no cover - compiled
     data[at], data[at + 1] = (value >> 8) & 0xFF, value & 0xFF
     return at + 2
-
-
-@njit(cache=True, nogil=True)
-def _put_length(out: np.ndarray, at: int, length: int) -> int:  # pragma: no cover - compiled
-    for place in range(4):
-        out[at + place] = (length >> (24 - 8 * place)) & 0xFF
-    return at + 4
 
 
 @njit(cache=True, nogil=True)
@@ -100,11 +99,10 @@ def pack_numerics(values: np.ndarray, offsets: np.ndarray, data: np.ndarray) -> 
 
 @njit(cache=True, nogil=True)
 def put_same(out: np.ndarray, at: np.ndarray, head: np.ndarray) -> None:  # pragma: no cover - compiled
+    memory, source = out.ctypes.data, head.ctypes.data
     for row in range(len(at)):
-        place = at[row]
-        for step in range(len(head)):
-            out[place + step] = head[step]
-        at[row] = place + len(head)
+        copied(memory + at[row], source, len(head))
+        at[row] += len(head)
 
 
 @njit(cache=True, nogil=True)
@@ -120,18 +118,20 @@ def measure_long(
 def put_long(
     out: np.ndarray, at: np.ndarray, offsets: np.ndarray, data: np.ndarray, given: np.ndarray, first: int, before: int
 ) -> None:  # pragma: no cover - compiled
+    memory, source = out.ctypes.data, data.ctypes.data
     for row in range(len(at)):
         here, place = first + row, at[row]
         if not given[here]:
-            at[row] = _put_length(out, place, -1)
+            put_big_half(memory + place, -1)
+            at[row] = place + 4
             continue
         start, length = offsets[here], offsets[here + 1] - offsets[here]
-        place = _put_length(out, place, length + before)
+        put_big_half(memory + place, length + before)
+        place += 4
         if before:
             out[place] = 1
             place += 1
-        for step in range(length):
-            out[place + step] = data[start + step]
+        copied(memory + place, source + start, length)
         at[row] = place + length
 
 
@@ -145,13 +145,19 @@ def measure_fixed(sizes: np.ndarray, given: np.ndarray, first: int, width: int) 
 def put_fixed(
     out: np.ndarray, at: np.ndarray, values: np.ndarray, given: np.ndarray, first: int, width: int
 ) -> None:  # pragma: no cover - compiled
+    memory = out.ctypes.data
     for row in range(len(at)):
         here, place = first + row, at[row]
         if not given[here]:
-            at[row] = _put_length(out, place, -1)
+            put_big_half(memory + place, -1)
+            at[row] = place + 4
             continue
-        place = _put_length(out, place, width)
+        put_big_half(memory + place, width)
+        place += 4
         value = values[here]
-        for step in range(width):
-            out[place + step] = (value >> (8 * (width - 1 - step))) & 0xFF
+        if width == 8:
+            put_big(memory + place, value)
+        else:
+            for step in range(width):
+                out[place + step] = (value >> (8 * (width - 1 - step))) & 0xFF
         at[row] = place + width

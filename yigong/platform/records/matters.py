@@ -204,6 +204,24 @@ def _unindex(documents: Sequence[Matter]) -> None:
             )
 
 
+@transaction.atomic
+def withdraw_matters(ctx: Ctx, said: Mapping[Key, str]) -> list[Key]:
+    """Take back matters that turned out to be none; those that were.
+
+    *said* gives how the control ids of the one who told begin: a matter that others told of too stays.
+    """
+    standing = _standing(said) if said else []
+    gone = [m for m in standing if all(str(x["control_id"]).startswith(said[m_key(m)]) for x in m.moves)]
+    with connection.cursor() as cursor:
+        cursor.execute("delete from records_matter where id = any(%s)", [[m.id for m in gone]])
+        for m in gone:
+            cursor.execute(
+                "delete from records_event where data_set = %s and org_code = %s and source_system = %s and group_key = %s",
+                [f"matter_{m.kind}", m.org_code, m.source_system, m.number],
+            )
+    return [m_key(m) for m in gone]
+
+
 # ---- reading ----
 
 

@@ -9,6 +9,7 @@ from functools import cache
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from yigong.kit.text import initials, narrow
 from yigong.standards.api import CERTAINTIES, ORIGINS, Standards, load
@@ -25,6 +26,12 @@ KINDS: dict[str, tuple[object, str]] = {
     "field": (_("字段"), "columns"),
     "code": (_("代码"), "list"),
 }
+#: the same of many
+LISTED: dict[str, object] = {
+    "data_set": pgettext_lazy("list", "数据集"), "element": pgettext_lazy("list", "数据元"), "value_set": pgettext_lazy("list", "值域"),
+    "document": pgettext_lazy("list", "共享文档"), "service": pgettext_lazy("list", "交互服务"), "oid": pgettext_lazy("list", "OID"),
+    "form": pgettext_lazy("list", "服务记录表"), "field": pgettext_lazy("list", "字段"), "code": pgettext_lazy("list", "代码"),
+}  # fmt: skip
 INSIDE = ("field", "code")
 ORIGIN_WORDS = {
     "national": _("国家标准"),

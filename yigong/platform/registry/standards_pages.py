@@ -110,7 +110,7 @@ def _sorted(found: list[catalog.Entry], sort: str) -> list[catalog.Entry]:
 
 
 def _kind_tabs(request: HttpRequest, sums: dict[str, int], total: int) -> list[Any]:
-    options = [(kind, words, sums[kind]) for kind, (words, _icon) in catalog.KINDS.items() if sums[kind]]
+    options = [(kind, words, sums[kind]) for kind, words in catalog.LISTED.items() if sums[kind]]
     return tabs(request, "kind", [("", _("全部"), total), *options])
 
 
@@ -314,7 +314,7 @@ def report(request: HttpRequest) -> HttpResponse:
         "certainties": [
             (*catalog.CERTAINTY_WORDS[level], kinds, total) for level, kinds, total in catalog.by_certainty()
         ],
-        "kinds": [(kind, words) for kind, (words, _icon) in catalog.KINDS.items() if kind not in catalog.INSIDE],
+        "kinds": [(kind, words) for kind, words in catalog.LISTED.items() if kind not in catalog.INSIDE],
         "read": selectors.named(reads.most_read()),
         "totals": reads.reading_totals(),
         "total": len(catalog.entries()),

@@ -19,8 +19,10 @@ from yigong.standards.cda.header import document_code
 from yigong.standards.cda.paths import steps_of
 from yigong.standards.cda.places import belongs
 from yigong.standards.cda.quick import Hits, Nodes, Slot, Tables, says, tables_of
+from yigong.standards.cda.unknown import silent, unknown
 from yigong.standards.cda.values import value_of
 
+BODY = "/ClinicalDocument/component/"
 LOINC = "2.16.840.1.113883.6.1"
 _TABLES: dict[tuple[int, str], Tables] = {}
 _TEMPLATES: dict[int, dict[str, str]] = {}  # kind of document -> its template
@@ -45,13 +47,15 @@ def check_document(data: bytes, standards: Any) -> Report:
     if declared is None:
         return Report("", title, tuple(findings), 0, 0, 0)
     wrong, speaking = _forms(tables, hits, standards)
-    missing, satisfied, required = _required(root, tables, hits, speaking)
-    unknown = sum(each.rule == "required_unknown" for each in missing)
+    missing, filled, unsaid, required = _required(root, tables, hits, speaking)
     findings += missing
+    findings += unknown(root, filled, unsaid, required)
+    if not required and not _tells(tables, hits):
+        findings.append(silent(root))
     findings += wrong
     if tables.unjudged:
         findings.append(found("cardinality_undeclared", root, more=tables.unjudged))
-    return Report(declared.code, title, tuple(findings), satisfied, required, tables.unjudged, unknown)
+    return Report(declared.code, title, tuple(findings), len(filled), required, tables.unjudged, len(unsaid))
 
 
 def _templates(standards: Any) -> dict[str, str]:
@@ -68,23 +72,39 @@ def _tables(declared: Any, standards: Any) -> Tables:
     return _TABLES[key]
 
 
-def _required(root: etree._Element, tables: Tables, hits: Hits, speaking: set[int]) -> tuple[list[Found], int, int]:
-    """Sections and required places that are missing; how many of those required are filled, and how many there are.
+def _required(
+    root: etree._Element, tables: Tables, hits: Hits, speaking: set[int]
+) -> tuple[list[Found], list[Any], list[tuple[Any, etree._Element]], int]:
+    """Sections and required places that are missing; the required ones that are filled and that are unknown, and how many there are.
 
     *speaking* are slots that are known to have a value.
     """
     wanted = tables.required.of(hits)
     findings, absent = _sections(root, tables, wanted)
-    satisfied = 0
+    filled: list[Any] = []
+    unsaid: list[tuple[Any, etree._Element]] = []
     for place, slot in wanted:
+        name = (place.name_zh, place.name_en)
         if slot in speaking or any(map(says, hits.get(slot, ()))):
-            satisfied += 1
-        elif slot in hits:
-            rule = "required_unknown" if is_unknown(hits[slot]) else "required_blank"
-            findings.append(found(rule, hits[slot][0], name=(place.name_zh, place.name_en)))
-        elif not any(belongs(place, section) for section in absent):
-            findings.append(found("required_missing", _nearest(root, place), name=(place.name_zh, place.name_en)))
-    return findings, satisfied, len(wanted)
+            filled.append(place)
+        elif slot not in hits:
+            if not any(belongs(place, section) for section in absent):
+                findings.append(found("required_missing", _nearest(root, place), name=name))
+        elif is_unknown(hits[slot]):
+            unsaid.append((place, hits[slot][0]))
+            findings.append(found("required_unknown", hits[slot][0], name=name))
+        else:
+            findings.append(found("required_blank", hits[slot][0], name=name))
+    return findings, filled, unsaid, len(wanted)
+
+
+def _tells(tables: Tables, hits: Hits) -> bool:
+    """Whether any declared place of the body has a value."""
+    return any(
+        any(map(says, standing))
+        for number, standing in hits.items()
+        if any(place.xpath.startswith(BODY) for place in tables.slots[number].places)
+    )
 
 
 def is_unknown(standing: Nodes) -> bool:

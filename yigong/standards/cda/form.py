@@ -82,8 +82,13 @@ def _length(node: etree._Element, value: Value, place: Any, name: tuple[str, str
         return
     if form.most and len(text) > form.most:
         yield found("too_long", node, name=name, value=text, more=place.format)
-    elif form.least and form.least > 1 and len(text) < form.least:
+    elif form.least and form.least > 1 and len(text) < form.least and not _is_code_without_zeros(text, place):
         yield found("too_short", node, name=name, value=text, more=place.format)
+
+
+def _is_code_without_zeros(text: str, place: Any) -> bool:
+    """A code of digits may leave out its leading zeros, as most sources do (9 for 09)."""
+    return place.type in ("S2", "S3") and text.isascii() and text.isdigit()
 
 
 def _code(node: etree._Element, value: Value, place: Any, codes: Any, name: tuple[str, str]) -> Iterator[Found]:

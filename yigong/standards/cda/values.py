@@ -47,6 +47,9 @@ CODED = frozenset(
     ]
 )
 
+#: parts that say their parent's value again, in other words
+ASIDE = frozenset(["translation", "originalText"])
+
 
 class Value(NamedTuple):
     """What one node says: text, code with its name, number with its unit."""
@@ -135,10 +138,13 @@ def _names_an_element(code: etree._Element) -> bool:
 
 
 def _is_container(node: etree._Element) -> bool:
-    """Whether the node's meaning is in its children: an interval, an address, a structure."""
-    if not len(node):
+    """Whether the node's meaning is in its children: an interval, an address, a structure.
+
+    A ``translation`` that says nothing hides nothing: the node then speaks for itself.
+    """
+    if not len(node) or node.tag == "name":
         return False
-    if node.tag == "name":
+    if all(part.tag in ASIDE and value_of(part) is None for part in node):
         return False
     return node.tag != "value" or any(child.tag in ("low", "high", "center", "width") for child in node)
 

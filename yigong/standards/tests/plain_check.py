@@ -17,6 +17,7 @@ from yigong.standards.cda.frame import frame
 from yigong.standards.cda.header import document_code
 from yigong.standards.cda.paths import Step, steps_of
 from yigong.standards.cda.places import belongs
+from yigong.standards.cda.unknown import silent, unknown
 from yigong.standards.cda.values import value_of
 
 LOINC = "2.16.840.1.113883.6.1"
@@ -49,13 +50,21 @@ def plain_check(data: bytes, standards: Any) -> Report:
             findings.append(found("required_unknown" if is_unknown else "required_blank", nodes[0], name=name))
         elif not nodes and not any(belongs(place, section) for section in absent):
             findings.append(found("required_missing", _nearest(root, place), name=name))
+    filled = [place for place in wanted if any(map(_says, hits[place.seq]))]
+    unsaid = [
+        (place, hits[place.seq][0])
+        for place in wanted
+        if hits[place.seq] and place not in filled and all(node.get("nullFlavor") for node in hits[place.seq])
+    ]
+    findings += unknown(root, filled, unsaid, len(wanted))
+    body = [nodes for p in declared.elements if "/structuredBody/" in p.xpath for nodes in hits[p.seq]]
+    if not wanted and not any(map(_says, body)):
+        findings.append(silent(root))
     findings += _forms(declared, hits, standards)
     unjudged = sum(not place.cardinality for place in declared.elements)
     if unjudged:
         findings.append(found("cardinality_undeclared", root, more=unjudged))
-    unknown = sum(each.rule == "required_unknown" for each in findings)
-    satisfied = sum(any(map(_says, hits[place.seq])) for place in wanted)
-    return Report(declared.code, title, tuple(findings), satisfied, len(wanted), unjudged, unknown)
+    return Report(declared.code, title, tuple(findings), len(filled), len(wanted), unjudged, len(unsaid))
 
 
 def _standing(root: etree._Element, steps: tuple[Step, ...]) -> Nodes:

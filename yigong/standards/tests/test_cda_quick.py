@@ -66,6 +66,13 @@ def test_every_kind_is_judged_alike(code: str) -> None:
 
 
 @pytest.mark.feature("A04")
+def test_documents_that_know_nothing_are_judged_alike() -> None:
+    """A document of each of the kinds with every required place said to be unknown."""
+    for code in KINDS:
+        data = write_document(code, {"head": {"nulls": True}, "rows": {}}, load())
+        assert check_document(data, load()) == plain_check(data, load())
+
+
 def test_samples_are_judged_alike() -> None:
     """Documents of other systems."""
     texts = [path.read_text("utf-8-sig") for path in sorted(Path(shared("samples/cda")).iterdir())]

@@ -240,3 +240,19 @@ def test_the_command_tells_what_has_no_place(tmp_path: Path, capsys: pytest.Capt
     assert main(["loss", "C0007", "--facts", str(facts)]) == 1
     assert capsys.readouterr().out.split("\t")[2:5:2] == ["no_field", "unknown_field\n"]
     assert main(["loss", "X1"]) == 2
+
+
+@pytest.mark.feature("A05")
+@pytest.mark.parametrize(
+    "hidden", ['<translation nullFlavor="NI"/>', "<translation/>", '<originalText nullFlavor="UNK"/>']
+)
+def test_a_translation_that_says_nothing_hides_nothing(hidden: str) -> None:
+    """A frequency whose translation is not known is read; a code without its leading zero is not too short."""
+    name = "medication_frequency_code"
+    rows = {"western_prescription": [{name: "9", "medication_name": "阿司匹林肠溶片"}]}
+    text = write_document("C0004", {"head": {"document_id": "D1", "nulls": True}, "rows": rows}, S).decode()
+    start = text.index("<rateQuantity")
+    said = f'<rateQuantity value="9" unit="次/日">{hidden}</rateQuantity>'
+    text = text[:start] + said + text[text.index("</rateQuantity>", start) + len("</rateQuantity>") :]
+    assert open_document(text.encode(), S).rows.by_data_set["western_prescription"][0].values[name] == "9"
+    assert "too_short" not in {f.rule for f in check_document(text.encode(), S).findings}

@@ -15,6 +15,8 @@ from yigong.edge.extract.sql import triggers
 from yigong.edge.extract.sql.known import Emptied, Known
 from yigong.kit.errors import Refused
 
+_QUOTES = str.maketrans("", "", '"`[]')
+
 
 class Trigger(Known):
     """Changes by trigger; the first reading is of the whole table.
@@ -51,7 +53,7 @@ class Trigger(Known):
         self.db.run(self.removal())
 
     def _is_prepared(self) -> bool:
-        *schema, table = self.captured.changes.replace('"', "").replace("`", "").split(".")
+        *schema, table = self.captured.changes.translate(_QUOTES).split(".")
         return bool(sa.inspect(self.db.engine).has_table(table, schema=schema[-1] if schema else None))
 
     def read(self, state: State, *, size: int) -> Iterator[Chunk]:
@@ -97,6 +99,8 @@ class Trigger(Known):
     def _rows(self, changes: pl.DataFrame, lo: int, hi: int) -> pl.DataFrame:
         """The rows as they stand now, and those gone with their key alone."""
         keys = [c for c in changes.columns if c not in ("seq", "op")]
+        if changes.select(pl.any_horizontal(pl.col(keys).is_null()).any()).item():
+            raise Refused("exchange.key_unfit", place=self.place, key=self.key)  # such a row cannot be found by its key
         last = changes.unique(keys, keep="last", maintain_order=True)
         gone = last.filter(pl.col("op") == "D").select(keys)
         on = " and ".join(f"s.{c} = c.{c}" for c, _ in self.captured.key)

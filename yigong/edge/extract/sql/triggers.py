@@ -8,12 +8,13 @@ now and then, and where some are missing all keys are compared (``known.py``).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from yigong.kit.errors import Refused
 
-LONGEST = 28  # Oracle before 12.2 allows 30 signs
+LONGEST = 28  # bytes: Oracle before 12.2 allows 30, of which a Chinese sign takes three
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,12 @@ class Captured:
         return self.table.rpartition(".")[0] + "." if "." in self.table else ""
 
     def own(self, prefix: str) -> str:
-        """A name of ours for this table, short enough for every database."""
+        """A name of ours for this table, short enough for every database and such that none asks for quotes."""
         name = f"{prefix}{self.base}".lower()
-        short = name if len(name) <= LONGEST else name[:20] + hashlib.sha256(name.encode()).hexdigest()[:8]
-        return self.schema + short
+        if len(name.encode()) > LONGEST or not re.fullmatch(r"\w+", name):
+            plain = re.sub(r"[^a-z0-9_]", "", name)
+            name = plain[: LONGEST - 8] + hashlib.sha256(name.encode()).hexdigest()[:8]
+        return self.schema + name
 
     @property
     def changes(self) -> str:
@@ -121,8 +124,10 @@ def _sqlite(t: Captured) -> list[str]:
 
 def _mssql(t: Captured) -> list[str]:
     same = " and ".join(f"i.{c} = d.{c}" for c, _ in t.key)
+    # a sequence: an identity column of ours would be what the application finds in @@identity after its own insert
     return [
-        f"create table {t.changes} (seq bigint identity(1,1) primary key, op char(1) not null, {t.typed()}, at datetime2 not null default sysdatetime())",
+        f"create sequence {t.own('yg_seq_')} as bigint start with 1",
+        f"create table {t.changes} (seq bigint not null default (next value for {t.own('yg_seq_')}) primary key, op char(1) not null, {t.typed()}, at datetime2 not null default sysdatetime())",
         f"create trigger {t.own('yg_trg_')} on {t.table} after insert, update, delete as begin set nocount on; "
         f"insert into {t.changes} (op, {t.columns}) select 'D', {t.of('d')} from deleted d where not exists (select 1 from inserted i where {same}); "
         f"insert into {t.changes} (op, {t.columns}) select 'U', {t.of('i')} from inserted i; end",
@@ -133,6 +138,7 @@ def _mssql_removal(t: Captured) -> list[str]:
     return [
         f"if object_id('{t.own('yg_trg_')}', 'TR') is not null drop trigger {t.own('yg_trg_')}",
         f"if object_id('{t.changes}', 'U') is not null drop table {t.changes}",
+        f"if object_id('{t.own('yg_seq_')}', 'SO') is not null drop sequence {t.own('yg_seq_')}",
     ]
 
 

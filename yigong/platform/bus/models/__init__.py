@@ -1,7 +1,7 @@
 """Register, journal, ways and deliveries of the bus."""
 
 from yigong.platform.bus.models.golden import Golden
-from yigong.platform.bus.models.journal import Message, MessageState, Offset
+from yigong.platform.bus.models.journal import KafkaReader, Message, MessageState, Offset
 from yigong.platform.bus.models.register import (
     SENDS,
     TAKES,
@@ -24,6 +24,7 @@ __all__ = [
     "EndpointState",
     "Gate",
     "Golden",
+    "KafkaReader",
     "Message",
     "MessageState",
     "Offset",

@@ -81,3 +81,22 @@ class Offset(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition} {self.next}"
+
+
+class KafkaReader(models.Model):
+    """How the reading of topics into an endpoint goes: paused or not, when it was last seen, its latest trouble."""
+
+    endpoint = models.OneToOneField(Endpoint, on_delete=models.CASCADE, related_name="kafka_reader")
+    topics = ArrayField(models.CharField(max_length=249), default=list)
+    is_paused = models.BooleanField(default=False)
+    paused_by = models.CharField(max_length=60, blank=True)
+    seen_at = models.DateTimeField(null=True)  # a reader runs where this is not long ago
+    error = models.CharField(max_length=60, blank=True)  # code of its sentence
+    reason = models.CharField(max_length=200, blank=True)  # what the broker's client said
+    failed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "bus_kafka_reader"
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} {' '.join(self.topics)}"

@@ -103,6 +103,24 @@ def test_documents_are_judged_by_kind_and_what_is_no_document_is_told() -> None:
     assert [p.refused != "" for p in found] == [False, True, True]
 
 
+HEAD = {
+    "document_id": "D1", "set_id": "S1", "org_code": "12330100470116614F", "org_name": "青禾县人民医院", "authored_at": "20260301080000", "author_name": "李明",
+    "outpatient_no": "MZ1", "inpatient_no": "ZY1", "full_name": "王秀兰",
+}  # fmt: skip
+
+
+@pytest.mark.feature("A04", "C22")
+@pytest.mark.parametrize("code", ["C0002", "C0005", "C0034", "C0053", "HSDC00.01"])
+def test_a_document_that_knows_nothing_does_not_pass(code: str) -> None:
+    """With a complete head, no error and every required place said to be unknown, a document fails and says which rule of ours it is."""
+    paper = papers.judge_files([("a.xml", write_document(code, {"head": HEAD | {"nulls": True}, "rows": {}}, load()))])[
+        0
+    ]
+    barring = [f for f in paper.findings if f["fails"]]
+    assert (paper.refused, paper.errors, paper.passes) == ("", 0, False)
+    assert barring and all("YG-CDA-0" in str(f["zh"]) and "YG-CDA-0" in str(f["en"]) for f in barring)
+
+
 SAMPLE = "EHR-PL-{}某服务-{}01.xml"
 
 

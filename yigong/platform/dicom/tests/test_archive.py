@@ -141,6 +141,45 @@ def test_images_are_shown_to_those_in_reach_and_to_nobody_else(
     archive.forget("1.2.826.0.1.400")
 
 
+@pytest.mark.feature("C15", "B15")
+def test_every_frame_of_a_moving_image_is_an_image(archive: orthanc.Archive, pacs: Pacs, tmp_path: Path) -> None:
+    """A study of slices and of one image with four frames: both series with all their images, each frame drawn by itself, the window as the slices name it."""
+    _person(HOSPITAL, "P500", "王秀兰")
+    facts = {"PatientID": "P500", "InstitutionName": "青禾县人民医院"}
+    slices = [orthanc.image("1.2.826.0.1.500", n, **facts) for n in (2, 1)]
+    orthanc.send(archive, tmp_path, [*slices, orthanc.moving("1.2.826.0.1.500", 4, **facts)])
+    dicom.sweep(system(), pacs)
+    study = Study.objects.get(study_uid="1.2.826.0.1.500")
+    reader = _reader("ours", HOSPITAL)
+    page = reader.get(reverse("dicom:study", args=[study.pk]))
+    told = [(s.modality, [(i.number, i.frame) for i in s.images], s.window) for s in page.context["series"]]
+    assert told == [("CT", [(1, 0), (2, 0)], (40, 400)), ("US", [(1, 1), (1, 2), (1, 3), (1, 4)], None)]
+    assert "王秀兰" in page.content.decode() and "WL 40 · WW 400" in page.content.decode()
+    frames = [reader.get(reverse("dicom:image", args=[study.pk, i.seal])) for i in page.context["series"][1].images]
+    assert [f.status_code for f in frames] == [200] * 4 and len({f.content for f in frames}) == 4
+    archive.forget("1.2.826.0.1.500")
+
+
+@pytest.mark.feature("C15", "C19")
+def test_a_study_of_an_archive_that_is_away_says_so(archive: orthanc.Archive, pacs: Pacs, tmp_path: Path) -> None:
+    """The page keeps the person and says in a sentence that the archive does not answer; so does each image."""
+    _person(HOSPITAL, "P600", "王秀兰")
+    facts = {"PatientID": "P600", "InstitutionName": "青禾县人民医院"}
+    orthanc.send(archive, tmp_path, [orthanc.image("1.2.826.0.1.600", 1, **facts)])
+    dicom.sweep(system(), pacs)
+    study = Study.objects.get(study_uid="1.2.826.0.1.600")
+    reader = _reader("ours", HOSPITAL)
+    seal = reader.get(reverse("dicom:study", args=[study.pk])).context["series"][0].images[0].seal
+    Pacs.objects.filter(pk=pacs.pk).update(base_url="http://127.0.0.1:9/dicom-web/")
+    page, image = (
+        reader.get(reverse("dicom:study", args=[study.pk])),
+        reader.get(reverse("dicom:image", args=[study.pk, seal])),
+    )
+    assert page.status_code == 200 and "影像暂时打不开" in page.content.decode() and "王秀兰" in page.content.decode()
+    assert image.status_code == 502 and "影像中心" in image.content.decode()
+    archive.forget("1.2.826.0.1.600")
+
+
 @pytest.mark.feature("C15", "C19")
 def test_an_archive_that_is_away_is_said_and_the_index_stays(pacs: Pacs) -> None:
     """When the archive does not answer, what is known stays, and its page says since when and why."""

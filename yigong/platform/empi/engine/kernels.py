@@ -17,7 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,9 +75,18 @@ class Kernel:
                 self._compiled = self._compiled or self._load()
         return self._compiled(*[_pass(a, k, self.name) for a, k in zip(arguments, self.kinds, strict=True)])
 
+    def bound(self, *arguments: Any) -> Callable[[], Any]:
+        """The call with these arguments, to be made many times: where they lie is asked once, so the caller keeps them alive."""
+        with LOADING:
+            self._compiled = self._compiled or self._load()
+        passed = [_pass(a, k, self.name) for a, k in zip(arguments, self.kinds, strict=True)]
+        return partial(self._compiled, *[c(a) for c, a in zip(self._c_types(), passed, strict=True)])
+
+    def _c_types(self) -> list[Any]:
+        return [C_TYPES.get(kind, ctypes.c_void_p) for kind in self.kinds]
+
     def _load(self) -> Any:
-        c = [C_TYPES.get(kind, ctypes.c_void_p) for kind in self.kinds]
-        return ctypes.CFUNCTYPE(C_TYPES[self.returns], *c)(_address(self.name))
+        return ctypes.CFUNCTYPE(C_TYPES[self.returns], *self._c_types())(_address(self.name))
 
 
 class Held(np.ndarray[Any, Any]):

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from yigong.platform.empi.engine import pairs, train
+from yigong.platform.empi.engine import evidence, pairs, train
 from yigong.platform.empi.engine.compare import LEVELS
+from yigong.platform.empi.engine.evidence import FEWEST, nats, nats_of
 from yigong.platform.empi.engine.model import Model
 from yigong.platform.empi.engine.score import UNIT
 
 SAMPLE = 400_000
-FEWEST = 10  # pairs; of fewer nothing is learnt
 GAP = 0.02  # weight of a pair repeated with one field blanked
 RIDGE_MAIN, RIDGE_RELATION = 0.3, 1.5  # pull to the weights from which learning starts, when nothing was learnt before
 RIDGE_LEARNT = (
@@ -72,7 +72,10 @@ def train_model(rows: NDArray[np.int64], model: Model, runs: pairs.Runs | None =
 
 
 def learnt_from(model: Model, sample: Sample) -> Model:
-    """The model with weights learnt from sampled pairs: by identity numbers where there are enough, else by EM."""
+    """The model with weights learnt from sampled pairs: by identity numbers where there are enough, else by EM.
+
+    Where there is too little to learn from, or EM tells something else apart than persons, the model keeps its weights.
+    """
     if sample.total.sum() < FEWEST:
         return model
     by = model.comparison(model.training["by"])
@@ -82,7 +85,15 @@ def learnt_from(model: Model, sample: Sample) -> Model:
             return learnt
         if model.learnt:
             return model
-    return by_em(model, *sample.patterns())
+    seen, total = sample.patterns()
+    if not evidence.enough(model, seen, total):
+        return model
+    learnt = by_em(model, seen, total)
+    return (
+        learnt
+        if evidence.tells_persons(learnt, seen, total) and evidence.keeps_sure(model, learnt, seen, total)
+        else model
+    )
 
 
 def _by_number(model: Model, sample: Sample, by: int) -> Model | None:
@@ -100,7 +111,7 @@ def _by_number(model: Model, sample: Sample, by: int) -> Model | None:
     together = _merged(Counts(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("levels", "good", "total"))))
     if model.learnt:
         together = _merged(_both(together, _believed(model, by, sample.levels[misleading], sample.total[misleading])))
-        return _finished(model, fit(model, together, leave=by, pull=RIDGE_LEARNT), *sample.patterns())
+        return _finished(model, fit(model, together, leave=by, pull=RIDGE_LEARNT), *sample.patterns(), "labels")
     return _number_weights(model, fit(model, together, leave=by), *sample.patterns(), by)
 
 
@@ -151,11 +162,6 @@ def _with_gaps(model: Model, by: int, known: Sample, good: NDArray[np.float64]) 
     return made
 
 
-def nats(model: Model) -> NDArray[np.float64]:
-    """The model's weights in nats."""
-    return model.weights / UNIT * np.log(2)
-
-
 def fit(model: Model, counts: Counts, leave: int = -1, pull: float | None = None) -> NDArray[np.float64]:
     """Weights in nats of the log-linear model that makes these counts likeliest, pulled towards the model's own."""
     places, active = _active(model, counts.levels, leave)
@@ -203,7 +209,7 @@ def by_truth(model: Model, rows: NDArray[np.int64], person: NDArray[np.int64], r
     """The model with weights learnt from records whose persons are known."""
     made = pairs.make(runs or pairs.runs_of(rows, model), model, pairs.EVERYTHING)
     counts = counts_of(made.levels, (person[made.left] == person[made.right]).astype(np.float64))
-    return _finished(model, fit(model, counts), counts.levels, counts.total.astype(np.int64))
+    return _finished(model, fit(model, counts), counts.levels, counts.total.astype(np.int64), "truth")
 
 
 def _active(model: Model, levels: NDArray[np.int64], leave: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -215,17 +221,6 @@ def _active(model: Model, levels: NDArray[np.int64], leave: int) -> tuple[NDArra
             at.append(model.relation_at(r, 0, 0) + said[a] * 32 + said[b])
     places, where = np.unique(np.stack(at, 1), return_inverse=True)
     return places, np.ascontiguousarray(where.reshape(levels.size, len(at)).astype(np.int32))
-
-
-def nats_of(model: Model, weights: NDArray[np.float64], levels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Scores in nats of packed levels."""
-    said = [(levels >> (5 * i)) & 31 for i in range(len(model.comparisons))]
-    total = np.full(levels.size, weights[0])
-    for i, s in enumerate(said):
-        total += weights[model.weight_at(i, 0) + s]
-    for r, (a, b) in enumerate(model.relations):
-        total += weights[model.relation_at(r, 0, 0) + said[a] * 32 + said[b]]
-    return total
 
 
 def _number_weights(
@@ -246,7 +241,7 @@ def _number_weights(
         if relation >= 0:
             at = model.relation_at(relation, 0, 0)
             weights[at : at + 1024] = (ratio - mean[:, None]).T.reshape(-1)
-    return _finished(model, weights, seen, total)
+    return _finished(model, weights, seen, total, "labels")
 
 
 def _anchor(ratio: NDArray[np.float64], names: tuple[str, ...]) -> None:
@@ -299,13 +294,15 @@ def centered(
     return made
 
 
-def _finished(model: Model, nats: NDArray[np.float64], levels: NDArray[np.int64], total: NDArray[np.int64]) -> Model:
+def _finished(
+    model: Model, nats: NDArray[np.float64], levels: NDArray[np.int64], total: NDArray[np.int64], by: str
+) -> Model:
     nats = centered(model, nats, levels, total)
     weights = np.round(nats / np.log(2) * UNIT).astype(np.int32)
     _silence(weights, model)
     bits = nats_of(model, nats, levels) / np.log(2)
     return replace(
-        model, weights=weights, learnt=True, auto=threshold(bits, total, model.bands["auto"], each=True),
+        model, weights=weights, learnt=True, learnt_by=by, auto=threshold(bits, total, model.bands["auto"], each=True),
         review=threshold(bits, total, model.bands["review"], each=True),
     )  # fmt: skip
 
@@ -351,7 +348,7 @@ def by_em(model: Model, seen: NDArray[np.int64], total: NDArray[np.int64], round
         weights = new
         if moved < 0.002:
             break
-    return _finished(model, weights, seen, total)
+    return _finished(model, weights, seen, total, "em")
 
 
 def _level_shares(said: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -364,4 +361,4 @@ def by_review(model: Model, levels: NDArray[np.int64], good: NDArray[np.bool_], 
     """The weights moved by pairs that people have judged: the fit starts from the present weights and keeps near them."""
     counts = counts_of(levels, good.astype(np.float64))
     weights = fit(model, counts, pull=8.0 / strength)
-    return _finished(model, weights, counts.levels, counts.total.astype(np.int64))
+    return _finished(model, weights, counts.levels, counts.total.astype(np.int64), "review")

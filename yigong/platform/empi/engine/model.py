@@ -82,6 +82,7 @@ class Model:
     weights: NDArray[np.int32]
     signs: dict[str, int] = field(default_factory=dict)  # "g陈": eighths of a bit, g given and s surname
     learnt: bool = False
+    learnt_by: str = "model"  # how the weights came: labels, em, review, truth; model: declared or saved ones
     auto: float = 8.0
     review: float = 0.0
 
@@ -231,9 +232,10 @@ def declare(said: dict[str, Any], where: str) -> Model:
             said.get("guards") or {}, said["clusters"], said["bands"], said["training"], np.zeros(1, np.int32),
         )  # fmt: skip
         _check(model)
+        weights = _first_weights(model, said)
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise WrongModel(f"{where}: {error!r}") from error
-    return replace(model, weights=_first_weights(model))
+    return replace(model, weights=weights)
 
 
 def _fields(said: dict[str, Any]) -> tuple[Field, ...]:
@@ -280,11 +282,25 @@ def guess(level: str) -> int:
     return GUESSES[max(fits, key=len)] if fits else 0
 
 
-def _first_weights(model: Model) -> NDArray[np.int32]:
+def _first_weights(model: Model, said: dict[str, Any]) -> NDArray[np.int32]:
+    """Weights before anything is learnt: guesses, and over them what the declaration says of levels and pairs of levels."""
     weights = np.zeros(model.size, np.int32)
-    weights[0] = -8 * UNIT
+    weights[0] = said.get("prior", -8) * UNIT
     for i, c in enumerate(model.comparisons):
         if c.kind != "age":
             for level, name in enumerate(LEVELS[c.kind]):
                 weights[model.weight_at(i, level)] = guess(name) * UNIT
+    for said_of in said["comparisons"]:
+        for name, bits in said_of.get("bits", {}).items():
+            weights[_weight_of(model, said_of["name"], name)] = round(bits * UNIT)
+    for one in said.get("together", []):
+        (a, first), (b, second) = one["levels"].items()
+        at = [LEVELS[model.comparisons[model.comparison(n)].kind].index(v) for n, v in ((a, first), (b, second))]
+        relation = model.relations.index((model.comparison(a), model.comparison(b)))
+        weights[model.relation_at(relation, *at)] = round(one["bits"] * UNIT)
     return weights
+
+
+def _weight_of(model: Model, comparison: str, level: str) -> int:
+    at = model.comparison(comparison)
+    return model.weight_at(at, LEVELS[model.comparisons[at].kind].index(level))

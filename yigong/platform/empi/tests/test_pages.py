@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from yigong.kit.ctx import system
 from yigong.platform.empi import api
@@ -69,6 +70,53 @@ def test_deciding_goes_to_the_next_and_can_be_taken_back(clerk: Client, alike: C
     clerk.post(reverse("empi:undo", args=[decision.pk]))
     assert partition() == before
     assert Candidate.objects.get().state == "open"
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A25", "A26")
+def test_an_undo_comes_back_to_the_queue_as_it_was(clerk: Client, alike: Candidate) -> None:
+    """Filter, order and page of the queue stand after a decision was taken back, with the pair that waits again laid open."""
+    asked = {"kind": alike.kind, "order": "oldest", "page": "1"}
+    page = text(clerk.post(reverse("empi:different", args=[alike.pk]), asked, follow=True))
+    undo = (
+        f"{reverse('empi:undo', args=[Decision.objects.get(verb='reject').pk])}?kind={alike.kind}&order=oldest&page=1"
+    )
+    assert escape(undo) in page
+    answer = clerk.post(undo)
+    assert (
+        answer["Location"]
+        == f"{reverse('empi:review')}?kind={alike.kind}&order=oldest&page=1&pair={opaque_id(alike.pk)}"
+    )
+    assert f"{reverse('empi:same', args=[alike.pk])}" in text(clerk.get(answer["Location"]))
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("A25")
+def test_the_pair_shows_its_household_with_who_was_taken_for_whom(clerk: Client) -> None:
+    """Generations with names as links, sex, age, ties, what is shared, and members once confused, without typing any id."""
+    home = {"phone": "13800006620", "address": "东河镇柳树村2组17号", "health_card_no": None}
+    son = {**home, "local_id": "3", "id_no": None, "full_name": "李建国", "sex_code": "1", "born_on": date(1984, 2, 2),
+           "contact_name": "王秀兰"}  # fmt: skip
+    twin = {**home, "local_id": "2", "full_name": "王秀蓝", "id_no": number("19590304", 7)}
+    third = {**home, "local_id": "4", "full_name": "王秀莲", "id_no": number("19590304", 9)}
+    done = api.register(system(), rows(home, twin, son, third))
+    suspected = Candidate.objects.get(left_id=done.row(0)[0], right_id=done.row(1)[0])
+    answered = Candidate.objects.get(pk=suspected.pk)
+    answered.pk, answered.right_id, answered.state = None, done.row(3)[0], "rejected"
+    answered.save()
+    page = text(clerk.get(f"{reverse('empi:review')}?pair={opaque_id(suspected.pk)}"))
+    tree = page.partition('class="empi-tree"')[2].partition("</ol>")[0]
+    for word in (
+        "第 2 代",
+        "联系人 王秀兰",
+        "同电话",
+        "同住址",
+        "男",
+        "曾疑为 王秀莲，已答不是",
+        reverse("empi:person", args=[done.row(2)[1]]),
+    ):
+        assert word in tree, word
+    assert "疑与 王秀蓝 同人" not in tree, "the pair that is looked at is not said again"
 
 
 @pytest.mark.django_db

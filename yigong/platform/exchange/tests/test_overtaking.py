@@ -61,6 +61,9 @@ CASES = {
     "sent at one moment: the correction stands": ([result("3.2", SENT, "C"), OLD], 3.2, [4.6], 1),
     "sent at one moment: the correction comes second": ([OLD, result("3.2", SENT, "C")], 3.2, [4.6], 0),
     "only OBR-25 says that it corrects": ([OLD, result("3.2", SENT, "F", report="C")], 3.2, [4.6], 0),
+    "only OBR-25 says so, and the original is sent again": ([OLD, result("3.2", LATER, "F", report="C"), result("4.6", "20260302080000")], 3.2, [4.6, 4.6], 1),
+    "only OBR-25 says so, and it comes first": ([result("3.2", SENT, "F", report="C"), OLD], 3.2, [4.6], 1),
+    "only OBR-25 says so, and then an item": ([result("3.2", SENT, "F", report="C"), result("3.3", LATER, "C")], 3.3, [3.2], 0),
     "a final result of the same report, printed again later": ([OLD, NEW, result("4.6", "20260302080000")], 3.2, [4.6, 4.6], 1),
     "an earlier report sent later": ([NEW, result("4.1", "20260302080000", reported="20260301090000")], 3.2, [4.1], 1),
     "a later report": ([NEW, result("3.4", "20260302080000", reported="20260302073000")], 3.4, [3.2], 0),
@@ -84,6 +87,19 @@ def test_what_was_said_earlier_never_replaces_what_was_said_later(
     job = Job.objects.get()
     assert job.read == job.inserted + job.updated + job.unchanged == 2 * len(messages)
     assert (sum(f["total"] for f in found) >= late) and (late == 0 or "较早版本" in found[0]["zh"])
+
+
+@pytest.mark.feature("C15")
+@pytest.mark.parametrize(
+    ("status", "report", "marked"),
+    [("F", "C", {"K", "NA"}), ("C", "C", {"K"}), ("C", "F", {"K"}), ("F", "F", set()), ("F", "P", set())],
+    ids=["whole report", "report and item", "item alone", "none", "preliminary"],
+)
+def test_a_correction_marks_its_items(status: str, report: str, marked: set[str]) -> None:
+    """Where only the report says that it is corrected every item is marked; where items say it, those."""
+    carry(OLD, result("3.2", LATER, status, report=report))
+    rows = records.model("laboratory_test_record")._default_manager.values_list("laboratory_test_item_code", "extra")
+    assert {code for code, extra in rows if "C" in (extra.get("结果状态"), extra.get("报告状态"))} == marked
 
 
 @pytest.mark.feature("C15")

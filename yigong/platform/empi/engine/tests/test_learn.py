@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import yaml
 
-from yigong.platform.empi.engine import learn, pairs, standard
+from yigong.platform.empi.engine import evidence, learn, pairs, standard
 from yigong.platform.empi.engine.compare import LEVELS
 from yigong.platform.empi.engine.link import run
 from yigong.platform.empi.engine.model import FOLDER, Model, WrongModel, declare, load_model, with_weights
@@ -54,10 +54,10 @@ def test_em_finds_the_pairs_without_any_label() -> None:
 def test_reviewed_pairs_move_the_weights_they_speak_of() -> None:
     """When reviewers keep joining pairs of one pattern its score rises, when they keep parting them it falls."""
     levels = np.full(200, 4 | (1 << 5) | (1 << 10) | (3 << 15), np.int64)
-    before = learn.nats_of(COUNTY, learn.nats(COUNTY), levels[:1])[0]
+    before = evidence.nats_of(COUNTY, evidence.nats(COUNTY), levels[:1])[0]
     for verdict in (True, False):
         model = learn.by_review(COUNTY, levels, np.full(200, verdict))
-        after = learn.nats_of(model, learn.nats(model), levels[:1])[0]
+        after = evidence.nats_of(model, evidence.nats(model), levels[:1])[0]
         assert (after > before) == verdict
         assert np.abs(after - before) > 0.3
 
@@ -152,7 +152,7 @@ def test_what_cannot_label_itself_is_judged_as_before() -> None:
     newborn = LEVELS["name"].index("newborn_contact") | (LEVELS["date"].index("same") << 5)
     seen, total = np.array([newborn | (p << 15) for p in (0, 1, 3)]), np.array([900, 800, 700])
     counts = learn._believed(COUNTY, believed, seen, total)
-    before = learn.nats(COUNTY)
+    before = evidence.nats(COUNTY)
     after = learn.fit(COUNTY, counts, leave=believed, pull=learn.RIDGE_LEARNT)
     places, active = learn._active(COUNTY, seen, believed)
     moved = np.abs(after[places][active].sum(1) - before[places][active].sum(1))

@@ -14,19 +14,8 @@ from yigong.kit.hl7v2.parse import Message, NotHl7
 from yigong.platform.exchange.batch import DocumentFacts, MergeFacts
 from yigong.platform.exchange.readers.gather import Gathered, Source, id_type
 from yigong.platform.exchange.readers.hl7v2 import appointments, carrying, imaging, orders, stays, texts, vaccinations
-from yigong.platform.exchange.readers.hl7v2.facts import (
-    Line,
-    Person,
-    Trouble,
-    Visit,
-    at,
-    observed_in,
-    person_of,
-    report_key,
-    reports_of,
-    results_of,
-    visit_of,
-)
+from yigong.platform.exchange.readers.hl7v2.facts import Line, Person, Trouble, Visit, at, person_of, visit_of
+from yigong.platform.exchange.readers.hl7v2.results import observed_in, report_key, reports_of, results_of
 from yigong.platform.exchange.readers.hl7v2.taken import Gatherings, Taken, row, segments_z, system_of
 from yigong.platform.exchange.readers.hl7v2.titles import title_of
 from yigong.platform.exchange.readers.sentences import finding

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from yigong.kit.hl7v2.parse import Message, Segment
 from yigong.platform.exchange.readers.hl7v2.facts import (
-    CORRECTED,
     Line,
     Person,
     Trouble,
@@ -17,8 +16,8 @@ from yigong.platform.exchange.readers.hl7v2.facts import (
     name_of,
     named,
     person_in,
-    result_of,
 )
+from yigong.platform.exchange.readers.hl7v2.results import CORRECTED, result_of
 
 DATA_SET = "examination_record"
 #: services of table 0074 that look instead of measuring
