@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 CHINA = ZoneInfo("Asia/Shanghai")
+EIGHT, SUN_UNTIL = timezone(timedelta(hours=8)), 1900
 TIME = r"(?:[T ]*(\d{2})[:时]?(?:(\d{2})[:分]?(?:(\d{2})秒?(?:\.\d*)?)?)?)?"
 ZONE = r"\s*(Z|[+-]\d{1,2}:?\d{2})?\s*\Z"
 COMPACT = re.compile(rf"\s*(\d{{4}})(?:(\d{{2}})(?:(\d{{2}}){TIME})?)?{ZONE}")
@@ -29,16 +30,29 @@ def moment(text: str) -> datetime:
     )
     try:
         naive = datetime(year, month, day, hour, minute, min(second, 59))  # noqa: DTZ001 - zone below
-        return naive.replace(tzinfo=_zone(found.group(7)))
+        return naive.replace(tzinfo=_zone(found.group(7), year))
     except ValueError as error:
         raise NotAMoment(text) from error
+
+
+def in_china(at: datetime) -> datetime:
+    """The moment in Chinese time (also of one without a zone); before 1901, where Shanghai kept the sun's time, at +08:00.
+
+    The offset of those years (+08:05:43) has no writing in HL7, and "1900-01-01" is what many systems keep for no date.
+    """
+    if at.tzinfo is None:
+        return at.replace(tzinfo=_china(at.year))
+    local = at.astimezone(CHINA)
+    return at.astimezone(EIGHT) if local.year <= SUN_UNTIL else local
 
 
 def _written(digits: str) -> datetime:
     """A day or a second in the commonest writing."""
     hour, minute, second = (int(digits[8:10]), int(digits[10:12]), int(digits[12:])) if digits[8:] else (0, 0, 0)
     try:
-        return datetime(int(digits[:4]), int(digits[4:6]), int(digits[6:8]), hour, minute, second, tzinfo=CHINA)
+        return datetime(
+            int(digits[:4]), int(digits[4:6]), int(digits[6:8]), hour, minute, second, tzinfo=_china(int(digits[:4]))
+        )
     except ValueError as error:
         raise NotAMoment(digits) from error
 
@@ -63,9 +77,13 @@ def _is_blank(text: str) -> bool:
     return not text.strip("0-/:. \t\r\nT")
 
 
-def _zone(text: str | None) -> timezone | ZoneInfo:
+def _china(year: int) -> timezone | ZoneInfo:
+    return CHINA if year > SUN_UNTIL else EIGHT
+
+
+def _zone(text: str | None, year: int) -> timezone | ZoneInfo:
     if not text:
-        return CHINA
+        return _china(year)
     if text == "Z":
         return timezone.utc  # noqa: UP017 - datetime.UTC is an alias only
     sign = -1 if text[0] == "-" else 1

@@ -52,7 +52,10 @@ def _head(message: Message) -> list[Fault]:
             f"version “{version[:20]}” is not supported, use 2.3 to 2.8",
         )
         found.append(Fault("MSH", 12, 1, VERSION, zh, en, rejects=True))
-    if not CODE.match(code):
+    if not code.strip():
+        zh, en = "没有消息类型（MSH-9 为空），请补全后重发", "MSH-9 is empty: name the type of message and send again"
+        found.append(Fault("MSH", 9, 0, MISSING, zh, en, rejects=True))
+    elif not CODE.match(code):
         zh, en = f"消息类型“{code[:20]}”不是三位代码", f"the message type “{code[:20]}” is no code of three signs"
         found.append(Fault("MSH", 9, 1, TYPE, zh, en, rejects=True))
     return found

@@ -90,8 +90,6 @@ def open_envelope(raw: bytes) -> Envelope:
     message = Message(decoded.text, decoded.charset)
     header = Segment(message.lines[0], message.separators, decoded.charset)
     kind = "^".join(part for part in (header.value(9), header.value(9, 2)) if part)
-    if not kind:
-        raise NotHl7("MSH-9")
     faults = tuple(faults_of(message))
     if any(fault.rejects for fault in faults):
         raise Unsupported(header, faults)

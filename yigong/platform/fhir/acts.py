@@ -19,6 +19,8 @@ from yigong.platform.fhir.store import Draft
 from yigong.security.api import audit_many
 
 Pairs = Sequence[tuple[str, str]]
+#: what the library of patches says of kinds of values, which is of no use to a client
+_PYTHON = re.compile(r" \(<class '\w+'>\)")
 _ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}$")
 
 
@@ -129,6 +131,25 @@ def conditional_removal(caller: Caller, kind: str, condition: Pairs) -> Draft | 
     return removal(caller, kind, found) if found else None
 
 
+def version_of(given: str, name: str) -> int:
+    """The version that an entity tag names: ``W/"3"``. Raises Refused fhir.header_value."""
+    number = given.strip().removeprefix("W/").strip('"')
+    if not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise Refused("fhir.header_value", name=name, value=given[:60], example='W/"3"')
+    return int(number)
+
+
+def conditional_patch(
+    caller: Caller, kind: str, condition: Pairs, operations: Any, if_match: int | None = None
+) -> Draft:
+    """The draft that a JSON Patch makes of the single match. Raises Refused fhir.not_found, fhir.condition_many, fhir.patch."""
+    kind_known(kind)
+    found = one(caller, kind, condition)
+    if not found:
+        raise Refused("fhir.not_found", type=kind, id="?" + "&".join(f"{n}={v}" for n, v in condition)[:80])
+    return patched(caller, kind, found, operations, if_match)
+
+
 def patched(caller: Caller, kind: str, fhir_id: str, operations: Any, if_match: int | None = None) -> Draft:
     """The draft that a JSON Patch makes. Raises Refused fhir.patch."""
     kind_known(kind)
@@ -144,7 +165,7 @@ def patched(caller: Caller, kind: str, fhir_id: str, operations: Any, if_match: 
         ValueError,
         AttributeError,
     ) as error:
-        raise Refused("fhir.patch", why=str(error)[:200]) from error
+        raise Refused("fhir.patch", why=_PYTHON.sub("", str(error))[:200]) from error
     if not isinstance(made, dict):
         raise Refused("fhir.patch", why="the resource is gone")
     if if_match is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
-from django.utils.http import http_date
+from django.utils.http import http_date, parse_http_date_safe
 
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
@@ -30,6 +30,11 @@ STATUS = {
     "fhir.not_found": (404, "not-found"),
     "fhir.gone": (410, "deleted"),
     "fhir.version_conflict": (412, "conflict"),
+    "fhir.version_absent": (412, "conflict"),
+    "fhir.there_already": (412, "conflict"),
+    "fhir.header_value": (400, "value"),
+    "fhir.patch_media": (415, "not-supported"),
+    "fhir.parameter_unserved": (400, "not-supported"),
     "fhir.not_yours": (403, "forbidden"),
     "fhir.published": (403, "forbidden"),
     "fhir.unindexable": (422, "value"),
@@ -87,13 +92,25 @@ def outcome(issues: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def refusal_outcome(refused: Refused) -> tuple[int, dict[str, Any]]:
     """Status and OperationOutcome of a refusal; findings of a validation become its issues."""
     status, code = STATUS.get(refused.code, (404 if ".no_such" in refused.code else 400, "processing"))
+    entry = refused.facts.get("bundle_entry")
     if findings := refused.facts.get("findings"):
-        return status, outcome(findings)  # type: ignore[arg-type]
+        return status, outcome([_of_entry(f, entry) for f in findings])  # type: ignore[attr-defined]
     zh, en = told(refused)
     found = issue("error", code, zh, en, rule=refused.code)
     if place := refused.facts.get("expression"):
         found["expression"] = [place]
-    return status, outcome([found])
+    return status, outcome([_of_entry(found, entry)])
+
+
+def _of_entry(found: Mapping[str, Any], entry: object) -> Mapping[str, Any]:
+    """The issue with the entry of the Bundle that it is about: in its sentences and as the place (FHIRPath)."""
+    if not isinstance(entry, int):
+        return found
+    inside = [str(place).partition(".")[2] for place in found.get("expression", [""])]
+    places = [f"Bundle.entry[{entry}].resource.{i}" if i else f"Bundle.entry[{entry}]" for i in inside]
+    details = {**found["details"], "text": f"Bundle 第 {entry + 1} 条：{found['details']['text']}"}
+    said = f"Entry {entry + 1} of the Bundle: {found['diagnostics']}"
+    return {**found, "details": details, "diagnostics": said, "expression": places}
 
 
 def json_answer(value: Any, status: int = 200) -> HttpResponse:
@@ -113,13 +130,24 @@ def refused_answer(refused: Refused) -> HttpResponse:
 def resource_answer(request: HttpRequest, one: Stored, body: bytes | None = None) -> HttpResponse:
     """A stored resource with its version; 304 when the caller has it."""
     etag = f'W/"{one.version}"'
-    if request.headers.get("If-None-Match") == etag:
+    if _has_it(request, one):
         response = HttpResponse(status=304)
     else:
         response = HttpResponse(body if body is not None else one.body, content_type=JSON_TYPE)
     response["ETag"] = etag
     response["Last-Modified"] = http_date(one.last_updated.timestamp())
     return response
+
+
+def _has_it(request: HttpRequest, one: Stored) -> bool:
+    """Whether a reading client has this version: If-None-Match decides, else If-Modified-Since to the second (RFC 7232, section 6)."""
+    if request.method not in ("GET", "HEAD"):
+        return False
+    if (given := request.headers.get("If-None-Match")) is not None:
+        known = [tag.strip().removeprefix("W/").strip('"') for tag in given.split(",")]
+        return "*" in known or str(one.version) in known
+    since = parse_http_date_safe(request.headers.get("If-Modified-Since", ""))
+    return since is not None and int(one.last_updated.timestamp()) <= since
 
 
 def entry(base: str, one: Stored, mode: str, body: bytes | None = None) -> bytes:

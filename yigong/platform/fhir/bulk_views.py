@@ -11,7 +11,8 @@ from yigong.platform.fhir import exporting
 from yigong.platform.fhir.answers import issue, json_answer, outcome
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.models import ExportState
-from yigong.platform.fhir.views import fhir, query_pairs
+from yigong.platform.fhir.search.asked import only
+from yigong.platform.fhir.views import fhir, is_lenient, query_pairs
 from yigong.security.api import audit
 
 
@@ -22,7 +23,8 @@ def start(request: HttpRequest, caller: Caller, level: str = "system") -> HttpRe
         raise Refused("fhir.method", method=request.method)
     if "respond-async" not in request.headers.get("Prefer", ""):
         raise Refused("fhir.operation_input", name="export", parameter="Prefer: respond-async")
-    export = exporting.ask(caller, level, dict(query_pairs(request)), request.build_absolute_uri())
+    given = only("$export", query_pairs(request), ("_type", "_since", "_outputFormat"), lenient=is_lenient(request))
+    export = exporting.ask(caller, level, given, request.build_absolute_uri())
     response = HttpResponse(status=202)
     response["Content-Location"] = f"{caller.base}export/{export.key}"
     return response

@@ -40,6 +40,7 @@ class Entry:
     if_match: int | None
     draft: Draft | None = None
     there: str = ""  # logical id of one that met the condition of a create
+    met: str = ""  # logical id of one that met the condition of an update
     answer: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -66,7 +67,7 @@ def run(caller: Caller, bundle: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(entries, list) or len(entries) > MOST:
         raise Refused("fhir.bundle", entry=MOST, why=f"{len(entries)} entries")
     if bundle["type"] == "transaction":
-        done = _transaction(caller, [_entry(caller, n, e) for n, e in enumerate(entries)])
+        done = _transaction(caller, [_located(n, _entry, caller, n, e) for n, e in enumerate(entries)])
     else:
         done = [_alone(caller, n, e) for n, e in enumerate(entries)]
     return {
@@ -77,6 +78,16 @@ def run(caller: Caller, bundle: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _located(number: int, act: Callable[..., Any], *given: Any) -> Any:
+    """What *act* gives; a refusal says which entry it is about."""
+    try:
+        return act(*given)
+    except Refused as refused:
+        if refused.code == "fhir.bundle":  # names its entry itself
+            raise
+        raise Refused(refused.code, **{**refused.facts, "bundle_entry": number}) from refused
+
+
 def _entry(caller: Caller, number: int, given: Any) -> Entry:
     """The entry as it was meant. Raises Refused fhir.bundle."""
     request = given.get("request") if isinstance(given, dict) else None
@@ -85,10 +96,10 @@ def _entry(caller: Caller, number: int, given: Any) -> Entry:
     resource = given.get("resource")
     if request["method"] in ("POST", "PUT", "PATCH") and not isinstance(resource, dict):
         raise Refused("fhir.bundle", entry=number + 1, why="resource")
-    version = str(request.get("ifMatch", "")).removeprefix("W/").strip('"')
+    version = str(request.get("ifMatch") or "")
     url = request["url"].removeprefix(caller.base) if caller.base else request["url"]
     return Entry(number, request["method"], url, resource, str(given.get("fullUrl", "")), request.get("ifNoneExist"),
-                 int(version) if version.isascii() and version.isdigit() else None)  # fmt: skip
+                 acts.version_of(version, "ifMatch") if version and version != "*" else None)  # fmt: skip
 
 
 def _alone(caller: Caller, number: int, given: Any) -> Entry:
@@ -109,37 +120,43 @@ def _transaction(caller: Caller, entries: Sequence[Entry]) -> Sequence[Entry]:
     for entry in entries:
         if entry.kind not in definitions().parameters:
             raise Refused("fhir.bundle", entry=entry.number + 1, why=entry.url[:80])
-    _identify(caller, entries)
+        _located(entry.number, _identify, caller, entry)
     _resolve(caller, entries)
     for entry in sorted(entries, key=lambda e: ORDER.index(e.method)):
         if entry.method not in ("GET", "HEAD") and not entry.there:
-            entry.draft = _draft(caller, entry)
+            entry.draft = _located(entry.number, _draft, caller, entry)
     drafts = [e.draft for e in entries if e.draft is not None]
-    _no_twins(drafts)
+    _no_twins(entries)
     acts.commit(caller, drafts)
     for entry in entries:
         entry.answer = _read(caller, entry) if entry.method in ("GET", "HEAD") else _written(caller, entry)
     return entries
 
 
-def _no_twins(drafts: Sequence[Draft]) -> None:
+def _no_twins(entries: Sequence[Entry]) -> None:
     """One resource may be changed by one entry only."""
-    seen: set[tuple[str, str]] = set()
-    for draft in drafts:
-        key = (draft.kind, draft.fhir_id)
-        if draft.fhir_id and key in seen:
-            raise Refused("fhir.bundle", entry="?", why=f"{draft.kind}/{draft.fhir_id} twice")
-        seen.add(key)
-
-
-def _identify(caller: Caller, entries: Sequence[Entry]) -> None:
-    """Give each create its id before references are resolved; find those that are there already."""
+    seen: dict[tuple[str, str], int] = {}
     for entry in entries:
-        if entry.method == "POST" and entry.resource is not None:
-            if entry.condition is not None:
-                pairs = parse_qsl(entry.condition.lstrip("?"), keep_blank_values=True)
-                entry.there = acts.one(caller, entry.kind, pairs)
-            entry.resource = {**entry.resource, "id": entry.there or new_id()}
+        if (draft := entry.draft) is None or not draft.fhir_id:
+            continue
+        first = seen.setdefault((draft.kind, draft.fhir_id), entry.number)
+        if first != entry.number:
+            why = f"{draft.kind}/{draft.fhir_id} = entry {first + 1}"
+            raise Refused("fhir.bundle", entry=entry.number + 1, why=why)
+
+
+def _identify(caller: Caller, entry: Entry) -> None:
+    """Give each create its id before references are resolved; find those that are there already."""
+    if entry.resource is None:
+        return
+    if entry.method == "POST":
+        if entry.condition is not None:
+            pairs = parse_qsl(entry.condition.lstrip("?"), keep_blank_values=True)
+            entry.there = acts.one(caller, entry.kind, pairs)
+        entry.resource = {**entry.resource, "id": entry.there or new_id()}
+    elif entry.method == "PUT" and "/" not in entry.path:
+        entry.met = acts.one(caller, entry.kind, entry.query)
+        entry.resource = {**entry.resource, "id": entry.resource.get("id") or entry.met or new_id()}
 
 
 def _resolve(caller: Caller, entries: Sequence[Entry]) -> None:
@@ -164,7 +181,7 @@ def _resolve(caller: Caller, entries: Sequence[Entry]) -> None:
 
     for entry in entries:
         if entry.resource is not None:
-            _replaced(entry.resource, place, set(known))
+            _located(entry.number, _replaced, entry.resource, place, set(known))
 
 
 def _by_search(caller: Caller, text: str) -> str:
@@ -202,13 +219,25 @@ def _draft(caller: Caller, entry: Entry) -> Draft | None:
         case "PUT" if fhir_id:
             return acts.change(caller, kind, fhir_id, {"id": fhir_id, **(entry.resource or {})}, entry.if_match)
         case "PUT":
-            return acts.conditional_change(caller, kind, entry.query, entry.resource or {}, entry.if_match)
+            return _conditional(caller, entry)
+        case "PATCH" if not fhir_id:
+            return acts.conditional_patch(caller, kind, entry.query, _operations(entry), entry.if_match)
         case "PATCH":
             return acts.patched(caller, kind, fhir_id, _operations(entry), entry.if_match)
         case _:
             if fhir_id:
                 return acts.removal(caller, kind, fhir_id, entry.if_match)
             return acts.conditional_removal(caller, kind, entry.query)
+
+
+def _conditional(caller: Caller, entry: Entry) -> Draft:
+    """An update under a condition; its id was settled before the references to it were."""
+    resource = entry.resource or {}
+    if entry.met and resource["id"] != entry.met:
+        raise Refused("fhir.id_differs", asked=entry.met, given=str(resource["id"])[:64])
+    if not entry.met:
+        caller.scopes.must(entry.kind, "c")
+    return acts.change(caller, entry.kind, str(resource["id"]), resource, entry.if_match)
 
 
 def _operations(entry: Entry) -> Any:

@@ -15,9 +15,9 @@ from yigong.platform.fhir.bodies import JSON
 from yigong.platform.fhir.callers import Caller, visible
 from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.official import definitions
-from yigong.platform.fhir.search.asked import whole
+from yigong.platform.fhir.search.asked import only, whole
 from yigong.platform.fhir.searching import address, note_reading
-from yigong.platform.fhir.views import body_of, fhir, query_pairs
+from yigong.platform.fhir.views import body_of, fhir, is_lenient, query_pairs
 from yigong.security.api import audit
 
 MATCH_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
@@ -48,22 +48,43 @@ def validate(request: HttpRequest, caller: Caller, kind: str = "", fhir_id: str 
     """Findings with place, rule and sentence; nothing is stored."""
     if kind:
         acts.kind_known(kind)
+    given = only("$validate", query_pairs(request), ("profile", "mode"), lenient=is_lenient(request))
+    parameters: list[dict[str, Any]] = []
     if request.method == "GET" and fhir_id:
         from yigong.platform.fhir.bodies import read
 
         caller.scopes.must(kind, "r")
         resource = read(reading.read(caller, kind, fhir_id).body)
     elif request.method == "POST":
-        resource = _value(_parameters(request), "resource")
+        parameters = _parameters(request)
+        resource = _value(parameters, "resource")
     else:
         raise Refused("fhir.method", method=request.method)
+    if (mode := _value(parameters, "mode") or given.get("mode", "")) not in ("", "create", "update"):
+        raise Refused(
+            "fhir.parameter_unserved", where="$validate", name=f"mode={str(mode)[:40]}", known=["create", "update"]
+        )
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
         raise Refused("fhir.operation_input", name="validate", parameter="resource")
     if kind and resource["resourceType"] != kind:
         raise Refused("fhir.type_differs", asked=kind, given=resource["resourceType"][:60])
     found = validating.all_findings(resource)
     good = issue("information", "informational", "符合 FHIR R4", "conforms to FHIR R4")
-    return json_answer(outcome([f.issue() for f in found] or [good]))
+    unseen = _unseen(resource, str(_value(parameters, "profile") or given.get("profile", "")))
+    return json_answer(outcome([*unseen, *([f.issue() for f in found] or [good])]))
+
+
+def _unseen(resource: JSON, asked: str) -> list[dict[str, Any]]:
+    """What cannot be judged: a profile that was asked for (error) or is claimed in meta (warning), other than R4's own of the type."""
+    claimed = (resource.get("meta") or {}).get("profile") or []
+    named = [("error", asked)] if asked else []
+    named += [("warning", str(p)) for p in claimed if p != asked] if isinstance(claimed, list) else []
+    base = f"http://hl7.org/fhir/StructureDefinition/{resource['resourceType']}"
+    return [
+        issue(severity, "not-supported", f"平台没有配置文件 {profile[:120]}，只按 FHIR R4 的 {resource['resourceType']} 校验",
+              f"the profile {profile[:120]} is not known here; only {resource['resourceType']} of FHIR R4 was checked")
+        for severity, profile in named if profile.partition("|")[0] != base
+    ]  # fmt: skip
 
 
 # ---- $everything ----
@@ -74,10 +95,14 @@ def everything(request: HttpRequest, caller: Caller, fhir_id: str) -> HttpRespon
     """All resources of a person that the caller may see, with what they refer to; from every registration of the person."""
     caller.scopes.must("Patient", "r")
     patient = reading.read(caller, "Patient", acts.good_id(fhir_id))
-    given = dict(query_pairs(request))
+    given = only(
+        "$everything", _asked_of(request), ("_since", "_type", "_count", "_after"), lenient=is_lenient(request)
+    )
     count = min(whole("_count", given.get("_count", "200")), 1000)
     after = whole("_after", given.get("_after", "0"))
     kinds = [k for k in given.get("_type", "").split(",") if k]
+    for kind in kinds:
+        acts.kind_known(kind)
     found = _of_person(caller, patient, kinds, given.get("_since", ""), after, count + 1)
     page = found[:count]
     along = (
@@ -99,6 +124,16 @@ def everything(request: HttpRequest, caller: Caller, fhir_id: str) -> HttpRespon
         )
     total = len(entries) if len(found) <= count and not after else None
     return HttpResponse(bundle("searchset", entries, links=links, total=total), content_type=JSON_TYPE)
+
+
+def _asked_of(request: HttpRequest) -> list[tuple[str, str]]:
+    """The parameters of the address, and with POST those of the Parameters in the body."""
+    pairs = query_pairs(request)
+    if request.method == "POST" and request.body:
+        pairs += [(str(p.get("name")), str(_value([p], str(p.get("name"))))) for p in _parameters(request)]
+    elif request.method not in ("GET", "HEAD", "POST"):
+        raise Refused("fhir.method", method=request.method)
+    return pairs
 
 
 def _of_person(

@@ -99,6 +99,10 @@ def history_answer(request: HttpRequest, caller: Caller, kind: str = "", fhir_id
     """A Bundle of versions, newest first."""
     if kind:
         caller.scopes.must(kind, "r")
+    lenient = "handling=lenient" in request.headers.get("Prefer", "")
+    asking.only(
+        "_history", [(n, str(v)) for n, v in request.GET.items()], ("_count", "_since", "_before"), lenient=lenient
+    )
     count = min(whole("_count", request.GET.get("_count", "50")), 1000)
     since = _moment(request.GET.get("_since"))
     before = _place(request.GET.get("_before"))

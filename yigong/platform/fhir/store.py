@@ -35,6 +35,7 @@ class Draft:
     resource: JSON | None  # None deletes
     fhir_id: str = ""  # empty: the server gives one
     if_match: int | None = None
+    if_absent: bool = False  # If-None-Match: *
     may_create: bool = True
     origin: str = "fhir"
     org_code: str | None = None  # None: the caller's
@@ -156,7 +157,7 @@ def _meet(caller: Caller, drafts: Sequence[Draft], publishing: bool) -> None:
 
 def _not_there(draft: Draft) -> None:
     if draft.if_match is not None:
-        raise Refused("fhir.version_conflict", type=draft.kind, id=draft.fhir_id, given=draft.if_match, present=0)
+        raise Refused("fhir.version_absent", type=draft.kind, id=draft.fhir_id, given=draft.if_match)
     if draft.resource is None:
         draft.outcome = "absent"
     elif not draft.may_create:
@@ -173,6 +174,8 @@ def _there(caller: Caller, draft: Draft, found: Sequence[Any], publishing: bool)
         if origin != "fhir":
             raise Refused("fhir.published", type=draft.kind, id=draft.fhir_id)
         draft.org_code = org_code
+    if draft.if_absent and not deleted:
+        raise Refused("fhir.there_already", type=draft.kind, id=draft.fhir_id, present=version)
     if draft.if_match is not None and draft.if_match != version:
         raise Refused("fhir.version_conflict", type=draft.kind, id=draft.fhir_id, given=draft.if_match, present=version)
     draft.resource_id, draft.version, draft.number = resource_id, version, number

@@ -15,6 +15,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
+from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
 
 from yigong.kit.errors import Refused
@@ -143,15 +144,17 @@ def query_pairs(request: HttpRequest) -> list[tuple[str, str]]:
         raise Refused("fhir.parameter_value", name="?", value=text[:60]) from error
 
 
+def is_lenient(request: HttpRequest) -> bool:
+    """Whether the client lets parameters be passed over that are not served."""
+    return "handling=lenient" in request.headers.get("Prefer", "")
+
+
 def if_match(request: HttpRequest) -> int | None:
     """The version that the change was made to. Raises Refused fhir.parameter_value."""
     given = request.headers.get("If-Match", "")
     if not given or given == "*":
         return None
-    number = given.removeprefix("W/").strip('"')
-    if not number.isascii() or not number.isdigit() or len(number) > 9:
-        raise Refused("fhir.parameter_value", name="If-Match", value=given[:60])
-    return int(number)
+    return acts.version_of(given, "If-Match")
 
 
 def _not_here(request: HttpRequest) -> Refused:
@@ -163,7 +166,7 @@ def _not_here(request: HttpRequest) -> Refused:
 
 @fhir("fhir.read")
 def type_level(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
-    """``GET`` searches, ``POST`` creates, ``PUT`` and ``DELETE`` work on the single match of a condition."""
+    """``GET`` searches, ``POST`` creates, ``PUT``, ``PATCH`` and ``DELETE`` work on the single match of a condition."""
     acts.kind_known(kind)
     match request.method:
         case "GET" | "HEAD":
@@ -172,6 +175,10 @@ def type_level(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
             return _create(request, caller, kind)
         case "PUT":
             draft = acts.conditional_change(caller, kind, query_pairs(request), body_of(request), if_match(request))
+            return done(request, caller, acts.commit(caller, [draft])[0])
+        case "PATCH":
+            operations = _patch_in(request)
+            draft = acts.conditional_patch(caller, kind, query_pairs(request), operations, if_match(request))
             return done(request, caller, acts.commit(caller, [draft])[0])
         case "DELETE":
             removed = acts.conditional_removal(caller, kind, query_pairs(request))
@@ -188,7 +195,9 @@ def _create(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
     draft = acts.creation(caller, kind, resource, condition)
     if draft is None:
         present = reading.read(caller, kind, acts.one(caller, kind, condition or ()))
-        return resource_answer(request, present)
+        answer = resource_answer(request, present)
+        answer["Location"] = f"{caller.base}{present.place}/_history/{present.version}"
+        return answer
     return done(request, caller, acts.commit(caller, [draft])[0])
 
 
@@ -206,6 +215,8 @@ def done(request: HttpRequest, caller: Caller, draft: Draft) -> HttpResponse:
     else:
         response = HttpResponse(draft.body, status=status, content_type="application/fhir+json; charset=utf-8")
     response["ETag"] = draft.etag
+    if draft.moment is not None and draft.outcome != "unchanged":
+        response["Last-Modified"] = http_date(draft.moment.timestamp())
     response["Location"] = f"{place}/_history/{draft.version}"
     return response
 
@@ -246,16 +257,21 @@ def instance(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> H
             )
         case "PUT":
             draft = acts.change(caller, kind, fhir_id, body_of(request), if_match(request))
+            draft.if_absent = request.headers.get("If-None-Match", "").strip() == "*"
             return done(request, caller, acts.commit(caller, [draft])[0])
         case "PATCH":
-            if request.content_type != PATCH_TYPE:
-                raise Refused("fhir.media", type=str(request.content_type)[:80])
-            draft = acts.patched(caller, kind, fhir_id, patch_of(raw_body(request)), if_match(request))
+            draft = acts.patched(caller, kind, fhir_id, _patch_in(request), if_match(request))
             return done(request, caller, acts.commit(caller, [draft])[0])
         case "DELETE":
             acts.commit(caller, [acts.removal(caller, kind, fhir_id, if_match(request))])
             return HttpResponse(status=204)
     raise _not_here(request)
+
+
+def _patch_in(request: HttpRequest) -> Any:
+    if request.content_type != PATCH_TYPE:
+        raise Refused("fhir.patch_media", type=str(request.content_type)[:80] or "—")
+    return patch_of(raw_body(request))
 
 
 def patch_of(raw: bytes) -> Any:
@@ -344,4 +360,7 @@ def compartment_search(request: HttpRequest, caller: Caller, fhir_id: str, kind:
 @fhir(None)
 def elsewhere(request: HttpRequest, place: str) -> HttpResponse:
     """Addresses that are none."""
+    last = place.rstrip("/").rpartition("/")[2]
+    if last.startswith("$"):
+        raise Refused("fhir.operation_unknown", name=last[1:60])
     raise Refused("fhir.type_unknown", type=place[:60])

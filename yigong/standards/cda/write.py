@@ -9,7 +9,7 @@ from typing import Any
 from lxml import etree
 
 from yigong.kit.errors import Refused
-from yigong.kit.moments import CHINA, NotAMoment, moment
+from yigong.kit.moments import NotAMoment, in_china, moment
 from yigong.standards.cda import absent
 from yigong.standards.cda.fill import fill
 from yigong.standards.cda.frame import CUSTODIAN, PATIENT
@@ -18,6 +18,7 @@ from yigong.standards.cda.narrative import narrate
 from yigong.standards.cda.paths import Condition, Step, steps_of
 from yigong.standards.cda.places import LINES
 from yigong.standards.cda.plan import Key, Plan, Way, plan_of, spot
+from yigong.standards.cda.rows import UNITS
 from yigong.standards.cda.shape import add, complete, serialized
 from yigong.standards.cda.values import BLANK, value_of
 
@@ -95,11 +96,7 @@ def said(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case datetime():
-            return (
-                (value if value.tzinfo else value.replace(tzinfo=CHINA))
-                .astimezone(CHINA)
-                .strftime("%Y-%m-%dT%H:%M:%S%z")
-            )
+            return in_china(value).strftime("%Y-%m-%dT%H:%M:%S%z")
         case date():
             return value.isoformat()
     return str(value).strip()
@@ -243,8 +240,18 @@ class _Writer:
         )
         if value_of(node) is not None:
             return  # another data set says it; what differs is a loss
-        unit = next((said(row.get(u[1])) for u, quantity in self.plan.units.items() if quantity == key), "")
-        self._say(node, self._declared(way), self.fields[key], value, unit)
+        declared = self._declared(way)
+        unit = declared.unit.strip("-x/") if declared is not None else ""
+        if own := self._unit_field(key):  # the records alone know it: a dose of 5 is not one of 5 mg
+            unit = said(row.get(own))
+        self._say(node, declared, self.fields[key], value, unit)
+
+    def _unit_field(self, key: Key) -> str:
+        """The field in which a data set keeps the unit of this quantity; empty where it keeps none."""
+        element = UNITS.get(self.fields[key].element_id)
+        return next(
+            (name for (data_set, name), f in self.fields.items() if data_set == key[0] and f.element_id == element), ""
+        )
 
     def _declared(self, way: Way) -> Any:
         return next((p for p in self.plan.kind.document.elements if p.xpath == way.place.xpath), None)
@@ -264,7 +271,6 @@ class _Writer:
             self._coded(node, declared, field, value)
         if node.tag == "age":
             unit = "月" if "月" in field.name_zh else "岁"
-        unit = unit or (declared.unit.strip("-x/") if declared is not None else "")
         if unit and kind in MEASURED:
             node.set("unit", unit.replace(" ", ""))
 
@@ -281,7 +287,7 @@ class _Writer:
 def _time(text: str) -> str:
     """A point in time as HL7 writes it; a day stays a day."""
     try:
-        at = moment(text).astimezone(CHINA)
+        at = in_china(moment(text))
     except NotAMoment:
         return text
     return at.strftime("%Y%m%d" if len(text) <= 10 else "%Y%m%d%H%M%S")

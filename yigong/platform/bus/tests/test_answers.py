@@ -32,7 +32,7 @@ CASES = [
     ("ADT^A04", PID, "2.5", "AA", ""), ("ADT^A04", "", "2.5", "AE", "PID^1"), ("ADT^A04", "PID|1||^^^HIS\r", "2.5", "AE", "PID^1^3"),
     ("ADT^A40", PID, "2.5", "AE", "MRG^1^1"), ("ORM^O01", PID, "2.5", "AE", "ORC^1"), ("SIU^S12", PID + "SCH|\r", "2.5", "AE", "SCH^1^2"),
     ("MDM^T02", PID + "TXA|1\r", "2.5", "AE", "TXA^1^12"), ("ORU^R01", PID + "OBR|1\r", "2.5", "AE", "OBX^1"),
-    ("ADT^A04", PID, "3.0", "AR", "MSH^1^12^1^1"), ("Nonsense", PID, "2.5", "AR", "MSH^1^9^1^1"),
+    ("", PID, "2.5", "AR", "MSH^1^9"), ("^A04", PID, "2.5", "AR", "MSH^1^9"), ("ADT^A04", PID, "3.0", "AR", "MSH^1^12^1^1"), ("Nonsense", PID, "2.5", "AR", "MSH^1^9^1^1"),
 ]  # fmt: skip
 
 

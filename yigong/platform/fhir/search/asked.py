@@ -110,7 +110,7 @@ def read(kind: str, pairs: Iterable[tuple[str, str]], *, lenient: bool = False) 
     """The search. Raises Refused fhir.parameter_unknown, fhir.parameter_value, fhir.modifier_unknown."""
     asked = Asked(kind)
     for name, value in pairs:
-        if name in ("_format", "_pretty", "_contained", "_containedType", "_totalMethod"):
+        if name in ("_format", "_pretty") or (name, value) == ("_contained", "false"):
             continue
         if name.partition(":")[0] in CONTROLS:
             _control(asked, name, value)
@@ -208,6 +208,15 @@ def split(value: str) -> tuple[str, ...]:
 def unescaped(value: str) -> str:
     r"""The text behind ``\,`` ``\|`` ``\$`` and ``\\``."""
     return re.sub(r"\\([,|$\\])", r"\1", value)
+
+
+def only(where: str, pairs: Pairs, known: Sequence[str], *, lenient: bool = False) -> dict[str, str]:
+    """The parameters of an operation or history by name. Raises Refused fhir.parameter_unserved for one that would be passed over."""
+    given = {name: value for name, value in pairs if name not in ("_format", "_pretty")}
+    for name in () if lenient else given:
+        if name not in known:
+            raise Refused("fhir.parameter_unserved", where=where, name=name[:60], known=list(known))
+    return given
 
 
 def _control(asked: Asked, name: str, value: str) -> None:

@@ -111,7 +111,7 @@ REFUSALS = [
     ("PUT", "Patient/a_b", {"resourceType": "Patient", "id": "a_b"}, 400, "fhir.id_malformed"),
     ("POST", "", {"resourceType": "Bundle", "type": "searchset"}, 400, "fhir.bundle_type"),
     ("DELETE", "Patient", None, 400, "fhir.condition_empty"),
-    ("PATCH", "Patient", None, 405, "fhir.method"),
+    ("PATCH", "Patient", None, 415, "fhir.patch_media"),
     ("GET", "Patient?name=%00", None, 400, "fhir.parameter_value"),
     ("POST", "Patient", '{"resourceType":"Patient","name":[{"text":"a\\u0000b"}]}', 422, "format"),
     ("POST", "Patient", '{"resourceType":"Patient","name":[{"text":"\\ud800"}]}', 400, "fhir.not_json"),
