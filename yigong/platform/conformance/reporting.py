@@ -15,6 +15,7 @@ from yigong.kit.errors import Refused
 from yigong.platform.conformance.judging import Verdict, tally
 from yigong.platform.conformance.papers import Paper, by_kind
 from yigong.platform.conformance.remedies import remedies
+from yigong.platform.conformance.sentences import SENTENCES
 from yigong.platform.hl7v3.api import specs
 from yigong.web import pdf
 from yigong.web.http import sentence
@@ -77,7 +78,7 @@ def as_html(facts: Mapping[str, Any], head: Mapping[str, Any]) -> str:
 def shown(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Items with what failed first and what was not given last, and the files with why one was not read, in the reader's words."""
     order = {"fail": 0, "unjudged": 1, "pass": 2, "absent": 3}
-    files = [{**f, "why": sentence(Refused(f["refused"])) if f["refused"] else ""} for f in facts.get("files", ())]
+    files = [{**f, "why": _unread(f["refused"]) if f["refused"] else ""} for f in facts.get("files", ())]
     items = list(facts["items"])
     return {"items": sorted(items, key=lambda i: order[i["word"]]) if files else items, "files": files}
 
@@ -150,8 +151,14 @@ def _failures(facts: Mapping[str, Any], english: bool) -> list[list[str]]:
                     place = _("第 %(line)s 行 %(path)s") % {"line": f["line"], "path": _end(str(f["xpath"]))}
                     rows.append([file["name"][:40], place, f["en" if english else "zh"], str(f["rule"])])
             if file["refused"]:
-                rows.append([file["name"][:40], "—", sentence(Refused(file["refused"])), str(file["refused"])])
+                rows.append([file["name"][:40], "—", _unread(file["refused"]), str(file["refused"])])
     return rows[:400]
+
+
+def _unread(code: str) -> str:
+    """Why a file was not read: a sentence that needs no facts of the file, for a report keeps the code alone."""
+    own = f"conformance.{code}"
+    return sentence(Refused(own if own in SENTENCES else code))
 
 
 def _end(xpath: str) -> str:

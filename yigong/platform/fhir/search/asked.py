@@ -106,11 +106,15 @@ class Asked:
     ignored: list[str] = field(default_factory=list)
 
 
+#: how an answer is written; ``_totalMethod`` is how fhirpy says to a server of its own how to count, and changes no answer
+PASSED_OVER = ("_format", "_pretty", "_totalMethod")
+
+
 def read(kind: str, pairs: Iterable[tuple[str, str]], *, lenient: bool = False) -> Asked:
     """The search. Raises Refused fhir.parameter_unknown, fhir.parameter_value, fhir.modifier_unknown."""
     asked = Asked(kind)
     for name, value in pairs:
-        if name in ("_format", "_pretty") or (name, value) == ("_contained", "false"):
+        if name in PASSED_OVER or (name, value) == ("_contained", "false"):
             continue
         if name.partition(":")[0] in CONTROLS:
             _control(asked, name, value)
