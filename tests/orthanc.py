@@ -93,60 +93,51 @@ def _free_port() -> int:
 
 def image(study_uid: str, number: int, **facts: Any) -> bytes:
     """A small CT image of a ball, with *facts* as further attributes."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+    from pydicom.uid import CTImageStorage
 
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = CTImageStorage
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = f"{study_uid}.1.{number}"
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.SpecificCharacterSet = "ISO_IR 192"
-    data.StudyInstanceUID, data.SeriesInstanceUID = study_uid, f"{study_uid}.1"
-    data.SeriesNumber, data.InstanceNumber, data.Modality = 1, number, "CT"
-    data.StudyDate, data.StudyTime = "20261103", "091500"
-    data.PatientName = data.PatientID = data.AccessionNumber = ""
-    for name, value in facts.items():
-        setattr(data, name, value)
     y, x = np.mgrid[:64, :64]
     inside = (x - 32) ** 2 + (y - 32) ** 2 < (4 + 2 * number) ** 2
-    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = 64, 64, 1, "MONOCHROME2"
-    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 1
-    data.RescaleIntercept, data.RescaleSlope, data.WindowCenter, data.WindowWidth = -1024, 1, 40, 400
-    data.PixelData = np.where(inside, 1064, 24).astype("<i2").tobytes()
-    buffer = io.BytesIO()
-    data.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
+    own = {
+        "Modality": "CT", "BitsAllocated": 16, "BitsStored": 16, "HighBit": 15,
+        "RescaleIntercept": -1024, "RescaleSlope": 1, "WindowCenter": 40, "WindowWidth": 400,
+    }  # fmt: skip
+    pixels = np.where(inside, 1064, 24).astype("<i2")
+    return _made(CTImageStorage, study_uid, 1, number, pixels, PixelRepresentation=1, **{**own, **facts})
 
 
 def moving(study_uid: str, frames: int, **facts: Any) -> bytes:
     """A small ultrasound of several frames: a bar that wanders from left to right."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
+    from pydicom.uid import UltrasoundMultiFrameImageStorage
 
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = UltrasoundMultiFrameImageStorage
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = f"{study_uid}.2.1"
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.SpecificCharacterSet = "ISO_IR 192"
-    data.StudyInstanceUID, data.SeriesInstanceUID = study_uid, f"{study_uid}.2"
-    data.SeriesNumber, data.InstanceNumber, data.Modality, data.SeriesDescription = 2, 1, "US", "动态"
-    data.StudyDate, data.StudyTime = "20261103", "091500"
-    data.PatientName = data.PatientID = data.AccessionNumber = ""
-    for name, value in facts.items():
-        setattr(data, name, value)
     pixels = np.zeros((frames, 48, 64), np.uint8)
     for n in range(frames):
         pixels[n, :, n * 64 // frames : (n + 1) * 64 // frames] = 220
-    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = 48, 64, 1, "MONOCHROME2"
-    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation, data.NumberOfFrames = (
-        8,
-        8,
-        7,
-        0,
-        frames,
-    )
+    own = {
+        "Modality": "US", "SeriesDescription": "动态", "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7,
+        "NumberOfFrames": frames,
+    }  # fmt: skip
+    return _made(UltrasoundMultiFrameImageStorage, study_uid, 2, 1, pixels, PixelRepresentation=0, **{**own, **facts})
+
+
+def _made(kind: str, study_uid: str, series: int, number: int, pixels: np.ndarray, **facts: Any) -> bytes:
+    """The file of an image of one channel, with *facts* as its attributes."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = kind
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = f"{study_uid}.{series}.{number}"
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.SpecificCharacterSet = "ISO_IR 192"
+    data.StudyInstanceUID, data.SeriesInstanceUID = study_uid, f"{study_uid}.{series}"
+    data.SeriesNumber, data.InstanceNumber = series, number
+    data.StudyDate, data.StudyTime = "20261103", "091500"
+    data.PatientName = data.PatientID = data.AccessionNumber = ""
+    data.Rows, data.Columns = pixels.shape[-2:]
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    for name, value in facts.items():
+        setattr(data, name, value)
     data.PixelData = pixels.tobytes()
     buffer = io.BytesIO()
     data.save_as(buffer, enforce_file_format=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +12,10 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from django.conf import settings
 from django.db import connection
 
-from tests.faults.test_bus_delivery import RESULT, WORK
-from tests.faults.test_wal_full import Cluster, called, copied, free_port, reachable, until
+from tests.faults.test_bus_delivery import RESULT
+from tests.faults.test_wal_full import Cluster, called, copied, intakes, until
 from yigong.platform.bus.mllp import Framer, frame
 from yigong.platform.bus.tests.ground import message
 from yigong.portal import postgres
@@ -84,21 +81,8 @@ def intake(cluster: Cluster, tmp_path: Path) -> Iterator[Intake]:
     key = called()
     copied(cluster)
     connection.close()
-    web, mllp = free_port(), free_port()
-    commands = [["listen", "--mllp", f"127.0.0.1:{mllp}", "--only-journal"], ["serve", "--bind", f"127.0.0.1:{web}"]]
-    facts = {**os.environ, "DATABASE_URL": cluster.url, "YIGONG_DEBUG": "1", "YIGONG_LOCAL": str(tmp_path / "local")}
-    facts["YIGONG_CACHE"] = str(Path(settings.LOCAL) / "cache")
-    with (tmp_path / "log").open("wb") as log:
-        servers = [
-            subprocess.Popen([sys.executable, "-c", WORK, *c], env=facts, stdout=log, stderr=log) for c in commands
-        ]
-    try:
-        until(lambda: reachable(mllp) and reachable(web), 180, "the servers do not come up")
+    with intakes(cluster, tmp_path) as (mllp, web):
         yield Intake(key, web, mllp)
-    finally:
-        for server in servers:
-            server.terminate()
-            server.wait(60)
 
 
 @pytest.mark.feature("C13", "C17")

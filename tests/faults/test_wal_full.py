@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -225,36 +226,45 @@ def called() -> str:
     return register.move_subscription(system(), asked.pk, "approve")[1]
 
 
+@contextlib.contextmanager
+def intakes(cluster: Cluster, place: Path) -> Iterator[tuple[int, int]]:
+    """The page server and the listener on the cluster; their ports, MLLP first, once both answer."""
+    mllp, web = free_port(), free_port()
+    commands = [["listen", "--mllp", f"127.0.0.1:{mllp}", "--only-journal"], ["serve", "--bind", f"127.0.0.1:{web}"]]
+    facts = {**os.environ, "DATABASE_URL": cluster.url, "YIGONG_DEBUG": "1", "YIGONG_LOCAL": str(place / "local")}
+    facts["YIGONG_CACHE"] = str(Path(settings.LOCAL) / "cache")
+    with (place / "log").open("wb") as log:
+        servers = [
+            subprocess.Popen([sys.executable, "-c", WORK, *c], env=facts, stdout=log, stderr=log) for c in commands
+        ]
+    try:
+        until(lambda: reachable(mllp) and reachable(web), 180, "the servers do not come up")
+        yield mllp, web
+    finally:
+        for server in servers:
+            server.terminate()
+            server.wait(PATIENCE_SECONDS)
+
+
 @pytest.fixture
 def senders(cluster: Cluster, tmp_path: Path) -> Iterator[list[Sender]]:
     """One over MLLP and one over HTTP, sending to servers of their own; the log has room only for what is sent meanwhile."""
     key = called()
     copied(cluster)
     connection.close()
-    mllp, web = free_port(), free_port()
-    commands = [["listen", "--mllp", f"127.0.0.1:{mllp}", "--only-journal"], ["serve", "--bind", f"127.0.0.1:{web}"]]
-    facts = {**os.environ, "DATABASE_URL": cluster.url, "YIGONG_DEBUG": "1", "YIGONG_LOCAL": str(tmp_path / "local")}
-    facts["YIGONG_CACHE"] = str(Path(settings.LOCAL) / "cache")
-    with (tmp_path / "log").open("wb") as log:
-        servers = [
-            subprocess.Popen([sys.executable, "-c", WORK, *c], env=facts, stdout=log, stderr=log) for c in commands
-        ]
     stopped = threading.Event()
-    url = f"http://127.0.0.1:{web}/bus/v1/intake"
-    found = [Sender(over_mllp(mllp), stopped), Sender(over_http(url, key), stopped)]
-    try:
-        until(lambda: reachable(mllp) and reachable(web), 180, "the servers do not come up")
-        for sender in found:
-            sender.start()
-        yield found
-    finally:
-        stopped.set()
-        for sender in found:
-            if sender.ident:
-                sender.join(PATIENCE_SECONDS)
-        for server in servers:
-            server.terminate()
-            server.wait(PATIENCE_SECONDS)
+    with intakes(cluster, tmp_path) as (mllp, web):
+        url = f"http://127.0.0.1:{web}/bus/v1/intake"
+        found = [Sender(over_mllp(mllp), stopped), Sender(over_http(url, key), stopped)]
+        try:
+            for sender in found:
+                sender.start()
+            yield found
+        finally:
+            stopped.set()
+            for sender in found:
+                if sender.ident:
+                    sender.join(PATIENCE_SECONDS)
 
 
 @pytest.mark.feature("C13", "C17")
