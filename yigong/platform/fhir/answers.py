@@ -113,6 +113,11 @@ def _of_entry(found: Mapping[str, Any], entry: object) -> Mapping[str, Any]:
     return {**found, "details": details, "diagnostics": said, "expression": places}
 
 
+def is_lenient(request: HttpRequest) -> bool:
+    """Whether the client lets parameters be passed over that are not served."""
+    return "handling=lenient" in request.headers.get("Prefer", "")
+
+
 def json_answer(value: Any, status: int = 200) -> HttpResponse:
     """Any resource that was made here."""
     return HttpResponse(written(value), status=status, content_type=JSON_TYPE)

@@ -8,11 +8,11 @@ from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
 
 from yigong.kit.errors import Refused
 from yigong.platform.fhir import exporting
-from yigong.platform.fhir.answers import issue, json_answer, outcome
+from yigong.platform.fhir.answers import is_lenient, issue, json_answer, outcome
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.models import ExportState
 from yigong.platform.fhir.search.asked import only
-from yigong.platform.fhir.views import fhir, is_lenient, query_pairs
+from yigong.platform.fhir.views import fhir, query_pairs
 from yigong.security.api import audit
 
 

@@ -10,14 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from yigong.kit.errors import Refused
 from yigong.platform.empi import api as empi
 from yigong.platform.fhir import acts, db, identifiers, patients, reading, validating
-from yigong.platform.fhir.answers import JSON_TYPE, bundle, entry, issue, json_answer, outcome
+from yigong.platform.fhir.answers import JSON_TYPE, bundle, entry, is_lenient, issue, json_answer, outcome
 from yigong.platform.fhir.bodies import JSON
 from yigong.platform.fhir.callers import Caller, visible
 from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.search.asked import only, whole
 from yigong.platform.fhir.searching import address, note_reading
-from yigong.platform.fhir.views import body_of, fhir, is_lenient, query_pairs
+from yigong.platform.fhir.views import body_of, fhir, query_pairs
 from yigong.security.api import audit
 
 MATCH_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"

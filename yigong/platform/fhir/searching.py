@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from yigong.kit.errors import Refused
 from yigong.platform.fhir import reading
-from yigong.platform.fhir.answers import JSON_TYPE, bundle, entry, history_entry, issue, outcome
+from yigong.platform.fhir.answers import JSON_TYPE, bundle, entry, history_entry, is_lenient, issue, outcome
 from yigong.platform.fhir.bodies import instant, written
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.definitions.api import Parameter
@@ -28,7 +28,7 @@ Pairs = Sequence[tuple[str, str]]
 
 def search_answer(request: HttpRequest, caller: Caller, kind: str, pairs: Pairs, patient: str = "") -> HttpResponse:
     """A searchset."""
-    asked = asking.read(kind, pairs, lenient="handling=lenient" in request.headers.get("Prefer", ""))
+    asked = asking.read(kind, pairs, lenient=is_lenient(request))
     if patient:
         asked.clauses.append(_in_compartment(kind, patient))
     found = search(caller, asked)
@@ -99,9 +99,11 @@ def history_answer(request: HttpRequest, caller: Caller, kind: str = "", fhir_id
     """A Bundle of versions, newest first."""
     if kind:
         caller.scopes.must(kind, "r")
-    lenient = "handling=lenient" in request.headers.get("Prefer", "")
     asking.only(
-        "_history", [(n, str(v)) for n, v in request.GET.items()], ("_count", "_since", "_before"), lenient=lenient
+        "_history",
+        [(n, str(v)) for n, v in request.GET.items()],
+        ("_count", "_since", "_before"),
+        lenient=is_lenient(request),
     )
     count = min(whole("_count", request.GET.get("_count", "50")), 1000)
     since = _moment(request.GET.get("_since"))

@@ -144,11 +144,6 @@ def query_pairs(request: HttpRequest) -> list[tuple[str, str]]:
         raise Refused("fhir.parameter_value", name="?", value=text[:60]) from error
 
 
-def is_lenient(request: HttpRequest) -> bool:
-    """Whether the client lets parameters be passed over that are not served."""
-    return "handling=lenient" in request.headers.get("Prefer", "")
-
-
 def if_match(request: HttpRequest) -> int | None:
     """The version that the change was made to. Raises Refused fhir.parameter_value."""
     given = request.headers.get("If-Match", "")

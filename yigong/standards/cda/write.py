@@ -248,7 +248,8 @@ class _Writer:
 
     def _unit_field(self, key: Key) -> str:
         """The field in which a data set keeps the unit of this quantity; empty where it keeps none."""
-        element = UNITS.get(self.fields[key].element_id)
+        if (element := UNITS.get(self.fields[key].element_id)) is None:
+            return ""
         return next(
             (name for (data_set, name), f in self.fields.items() if data_set == key[0] and f.element_id == element), ""
         )
