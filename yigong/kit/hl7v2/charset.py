@@ -5,30 +5,39 @@ from __future__ import annotations
 import codecs
 from typing import NamedTuple
 
+#: a name of MSH-18 (HL7 table 0211, and how it is met), without spaces and strokes -> the codec
 DECLARED = {
-    "UNICODE UTF-8": "utf-8",
-    "UTF-8": "utf-8",
-    "UTF8": "utf-8",
-    "UNICODE": "utf-8",
-    "GB 18030-2000": "gb18030",
-    "GB18030": "gb18030",
-    "GB 18030": "gb18030",
-    "GBK": "gb18030",
-    "GB2312": "gb18030",
-    "8859/1": "latin-1",
-    "ASCII": "ascii",
-    "": "ascii",
-}
+    "": "ascii", "ASCII": "ascii", "USASCII": "ascii", "ISOIR6": "ascii",
+    "UNICODEUTF8": "utf-8", "UTF8": "utf-8", "UNICODE": "utf-8",
+    "GB180302000": "gb18030", "GB180302005": "gb18030", "GB180302022": "gb18030", "GB18030": "gb18030",
+    "GBK": "gb18030", "CP936": "gb18030", "GB2312": "gb18030", "GB23121980": "gb18030", "BIG5": "big5",
+    "8859/1": "latin-1", "ISO88591": "latin-1", "ISOIR100": "latin-1",
+} | {f"8859/{n}": f"iso8859_{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9, 15)}  # fmt: skip
+#: how an answer names what it is written in
+NAMES = {"utf-8": "UNICODE UTF-8", "gb18030": "GB 18030-2000", "big5": "BIG-5", "ascii": "ASCII", "latin-1": "8859/1",
+         "utf-16": "UNICODE UTF-16"}  # fmt: skip
+BETWEEN = str.maketrans("", "", " -_")
+
+
+def named(declared: str) -> str | None:
+    """The codec of a name in MSH-18; None for a name that nobody can read by."""
+    return DECLARED.get(declared.upper().translate(BETWEEN))
+
+
+def name_of(charset: str) -> str:
+    """The name of table 0211 for a codec."""
+    return NAMES.get(charset) or f"8859/{charset.rpartition('_')[2]}"
 
 
 class Decoded(NamedTuple):
-    """Text, the charset that read it, and whether the declaration was wrong or signs were lost."""
+    """Text, the charset that read it; whether the declaration was wrong, signs were lost, the declared name means nothing."""
 
     text: str
     charset: str
     declared: str
     wrong: bool = False
     lossy: bool = False
+    unknown: bool = False
 
 
 def declared_charset(data: bytes) -> str:
@@ -47,12 +56,13 @@ def decode(data: bytes) -> Decoded:
         return Decoded(data.decode("utf-16", "replace"), "utf-16", "")
     data = data.removeprefix(codecs.BOM_UTF8)
     declared = declared_charset(data)
-    named = DECLARED.get(declared, "ascii")
-    for charset in dict.fromkeys((named, "utf-8", "gb18030")):
+    meant = named(declared)
+    for charset in dict.fromkeys((meant or "ascii", "utf-8", "gb18030")):
         try:
             text = data.decode(charset)
         except UnicodeDecodeError:
             continue
-        wrong = bool(declared) and charset != named
-        return Decoded(text, "utf-8" if charset == "ascii" else charset, declared, wrong)
-    return Decoded(data.decode("gb18030", "replace"), "gb18030", declared, wrong=True, lossy=True)
+        wrong = bool(declared) and charset != meant
+        return Decoded(text, "utf-8" if charset == "ascii" else charset, declared, wrong, unknown=meant is None)
+    text = data.decode("gb18030", "replace")
+    return Decoded(text, "gb18030", declared, wrong=True, lossy=True, unknown=meant is None)

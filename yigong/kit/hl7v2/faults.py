@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from yigong.kit.hl7v2.charset import Decoded
 from yigong.kit.hl7v2.parse import NULL, Message
 
 #: codes of HL7 table 0357
-SEQUENCE, MISSING, TYPE, VERSION = "100", "101", "200", "203"
-VERSIONS = re.compile(r"2\.[1-9](\.\d)?\Z")
+SEQUENCE, MISSING, DATA, VALUE, TYPE, PROCESSING, VERSION = "100", "101", "102", "103", "200", "202", "203"
+#: HL7 table 0104, as far as this parser reads it
+VERSIONS = frozenset(["2.1", "2.2", "2.3", "2.3.1", "2.3.2", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2", "2.9", "2.9.1"])
+PROCESSINGS = frozenset("PTD")  # HL7 table 0103
 CODE = re.compile(r"[A-Z][A-Z0-9]{2}\Z")
 ORDERS = frozenset(("ORM", "OML", "OMG", "OMI", "OMP", "RDE"))
 MERGES = frozenset(("A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"))
@@ -25,11 +29,20 @@ class Fault(NamedTuple):
     zh: str
     en: str
     rejects: bool = False  # AR: not taken in at all
+    warns: bool = False  # taken in and used all the same
+    rule: str = ""  # of the finding that it leaves with the message
+    sequence: int = 1  # of the segment among those of its name
+
+    @property
+    def spot(self) -> str:
+        """Where, as people write it: ``PID-7``, ``OBX[3]-5``."""
+        which = f"[{self.sequence}]" if self.sequence > 1 else ""
+        return f"{self.segment}{which}-{self.field}" if self.field else self.segment
 
     @property
     def place(self) -> str:
         """Where, as ERR-2 writes it: segment, sequence, field, repetition, component; trailing parts left out."""
-        parts = [self.segment, "1", *([str(self.field)] if self.field else [])]
+        parts = [self.segment, str(self.sequence), *([str(self.field)] if self.field else [])]
         return "^".join([*parts, *(["1", str(self.component)] if self.component else [])])
 
     @property
@@ -43,22 +56,70 @@ def faults_of(message: Message) -> list[Fault]:
     return [*_head(message)] or [f for f in (_patient(message), _subject(message)) if f is not None]
 
 
-def _head(message: Message) -> list[Fault]:
-    found = []
-    version, code = message.get("MSH-12"), message.get("MSH-9")
-    if version and not VERSIONS.match(version):
+def faults_of_charset(decoded: Decoded) -> list[Fault]:
+    """A name in MSH-18 that nobody can read by keeps the message out; one that is only wrong, or signs that are lost, are said."""
+    said = decoded.declared[:30]
+    if decoded.unknown:
         zh, en = (
-            f"不支持的版本“{version[:20]}”，请使用 2.3 至 2.8",
-            f"version “{version[:20]}” is not supported, use 2.3 to 2.8",
+            f"MSH-18 声明的字符集“{said}”无法识别，请使用 UNICODE UTF-8 或 GB 18030-2000 后重发",
+            f"MSH-18 names the charset “{said}”, which is not known; send again as UNICODE UTF-8 or GB 18030-2000",
         )
-        found.append(Fault("MSH", 12, 1, VERSION, zh, en, rejects=True))
+        return [Fault("MSH", 18, 0, VALUE, zh, en, rejects=True)]
+    if decoded.lossy:
+        zh, en = (
+            "有字符不属于任何可识别的字符集，已用替代符代替，原件完整保存；请核对 MSH-18 与实际编码",
+            "some signs belong to no charset that is known and were replaced, the original is kept whole; compare MSH-18 with the bytes",
+        )
+        return [Fault("MSH", 18, 0, DATA, zh, en, warns=True)]
+    if decoded.wrong:
+        zh, en = (
+            f"MSH-18 声明 {said}，内容却不是，已按 {decoded.charset} 读取；请改正声明",
+            f"MSH-18 says {said} but the bytes are not, they were read as {decoded.charset}; mend the declaration",
+        )
+        return [Fault("MSH", 18, 0, VALUE, zh, en, warns=True)]
+    return []
+
+
+def _head(message: Message) -> list[Fault]:
+    return [f for f in (_control(message), *_way(message), _kind(message)) if f is not None]
+
+
+def _control(message: Message) -> Fault | None:
+    if message.get("MSH-10").strip():
+        return None
+    zh, en = (
+        "没有消息控制号（MSH-10 为空），应答无法对应；请给每条消息唯一的控制号后重发",
+        "MSH-10 is empty, so no answer can name the message: give each message a control id of its own and send again",
+    )
+    return Fault("MSH", 10, 0, MISSING, zh, en, rejects=True)
+
+
+def _way(message: Message) -> Iterator[Fault]:
+    """Processing id and version: what is unknown is rejected (HL7 2.5.1, 2.9.2.2), what is empty is taken as usual."""
+    processing, version = message.get("MSH-11").strip(), message.get("MSH-12").strip()
+    if processing and processing.upper() not in PROCESSINGS:
+        zh, en = (
+            f"处理标识“{processing[:10]}”无效（MSH-11），应为 P、T 或 D",
+            f"MSH-11: “{processing[:10]}” is no processing id, use P, T or D",
+        )
+        yield Fault("MSH", 11, 1, PROCESSING, zh, en, rejects=True)
+    if version and version not in VERSIONS:
+        zh, en = (
+            f"不支持的版本“{version[:20]}”，请使用 2.1 至 2.9",
+            f"version “{version[:20]}” is not supported, use 2.1 to 2.9",
+        )
+        yield Fault("MSH", 12, 1, VERSION, zh, en, rejects=True)
+
+
+def _kind(message: Message) -> Fault | None:
+    code = message.get("MSH-9")
     if not code.strip():
         zh, en = "没有消息类型（MSH-9 为空），请补全后重发", "MSH-9 is empty: name the type of message and send again"
-        found.append(Fault("MSH", 9, 0, MISSING, zh, en, rejects=True))
-    elif not CODE.match(code):
+        return Fault("MSH", 9, 0, MISSING, zh, en, rejects=True)
+    if not CODE.match(code):
         zh, en = f"消息类型“{code[:20]}”不是三位代码", f"the message type “{code[:20]}” is no code of three signs"
-        found.append(Fault("MSH", 9, 1, TYPE, zh, en, rejects=True))
-    return found
+        return Fault("MSH", 9, 1, TYPE, zh, en, rejects=True)
+    return None
 
 
 def _patient(message: Message) -> Fault | None:

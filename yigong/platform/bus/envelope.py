@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from yigong.kit.clock import today
+from yigong.kit.hl7v2 import charset as charsets
 from yigong.kit.hl7v2.charset import decode
-from yigong.kit.hl7v2.faults import Fault, faults_of
+from yigong.kit.hl7v2.faults import PROCESSINGS, VERSIONS, Fault, faults_of, faults_of_charset
 from yigong.kit.hl7v2.parse import Message, NotHl7, Segment, Separators
+from yigong.kit.hl7v2.remarks import remarks_of
 from yigong.kit.hl7v2.write import escape
 
 ORDERS = {"OBR": (3, 2), "ORC": (3, 2)}
@@ -26,10 +29,14 @@ NUMBERS = {
 MOST_KEYS = 24
 PART = "\x1f"  # stands between keys on their way into the journal
 #: codes of the HL7 table 0357
-NOT_READABLE, INTERNAL, TOO_LARGE = "100", "207", "102"
+NOT_READABLE, INTERNAL, TOO_LARGE, EMPTY = "100", "207", "102", "empty"
+CODES = {EMPTY: NOT_READABLE}  # of what the table has no code of its own for
+UNREADABLE = "unreadable"  # the kind under which what is no HL7 is kept
+MOST_ERRORS = 10  # of one answer
 SAID = {
     NOT_READABLE: "不是 HL7 v2 消息：开头没有可读的 MSH 段 / not HL7 v2: no readable MSH segment",
     INTERNAL: "平台暂时不能保存，请稍后重发 / the message could not be stored, send it again later",
+    EMPTY: "收到空帧：VT 与 FS 之间没有消息 / an empty frame: there is no message between VT and FS",
     TOO_LARGE: "消息超过大小上限，连接关闭 / the message is larger than allowed, the connection is closed",
 }
 
@@ -48,12 +55,24 @@ class Envelope(NamedTuple):
     order_no: str
     partition_key: str
     header: Segment | None = None  # of HL7 v2
-    faults: tuple[Fault, ...] = ()  # what keeps it from being used
+    faults: tuple[Fault, ...] = ()  # what keeps it from being used, and what it should say otherwise
     keys: tuple[str, ...] = ()  # business numbers as "kind:value"
 
     def rows(self) -> tuple[bytes | str, ...]:
         """The facts without header, faults and keys, in order."""
         return self[: self._fields.index("header")]  # type: ignore[return-value]
+
+    @property
+    def word(self) -> str:
+        """The answer of HL7: AR for what is not taken in, AE for what cannot be used, else AA."""
+        if any(fault.rejects for fault in self.faults):
+            return "AR"
+        return "AA" if all(fault.warns for fault in self.faults) else "AE"
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it is kept only to be looked for."""
+        return self.kind == UNREADABLE or any(fault.rejects for fault in self.faults)
 
     def numbers(self) -> tuple[str, ...]:
         """The business numbers; where none were gathered, patient and order."""
@@ -74,25 +93,53 @@ def business_number_of(keys: Iterable[str]) -> str:
     return next((known[kind] for kind in ("order", "visit", "document") if known.get(kind)), "")
 
 
-class Unsupported(NotHl7):
-    """A message that is not taken in, with its head for the answer."""
+def refusal(refused: Envelope) -> dict[str, str]:
+    """Why a message was not taken in, as the journal keeps it."""
+    faults = [f for f in refused.faults if f.rejects]
+    if not faults:
+        zh, _, en = SAID[NOT_READABLE].partition(" / ")
+        return {"code": "refused", "zh": zh, "en": en}
+    return {"code": "refused", "zh": "；".join(f.zh for f in faults), "en": "; ".join(f.en for f in faults)}
 
-    def __init__(self, header: Segment, faults: Sequence[Fault]) -> None:
-        super().__init__(faults[0].en)
-        self.header, self.faults = header, tuple(faults)
+
+class Unsupported(NotHl7):
+    """A message that is not taken in, with what is known of it for the answer and the journal."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        super().__init__(envelope.faults[0].en)
+        self.envelope, self.header, self.faults = envelope, envelope.header, envelope.faults
 
 
 def open_envelope(raw: bytes) -> Envelope:
-    """Read head and business keys. Raises NotHl7."""
+    """Read head and business keys. Raises NotHl7, and Unsupported for what is HL7 but must not be taken in."""
+    found = read_envelope(raw)
+    if found.is_refused:
+        raise Unsupported(found)
+    return found
+
+
+def unreadable(raw: bytes) -> Envelope:
+    """What is no HL7, as the journal keeps it."""
+    digest = hashlib.sha256(raw).hexdigest()
+    return Envelope(raw, digest, "", "", UNREADABLE, "", "", "", "", digest)
+
+
+def _faults(message: Message, decoded: charsets.Decoded) -> tuple[Fault, ...]:
+    """What keeps the message out; where nothing does, what keeps it from being used and what it should say otherwise."""
+    found = [*faults_of_charset(decoded), *faults_of(message)]
+    rejecting = tuple(fault for fault in found if fault.rejects)
+    return rejecting or (*found, *remarks_of(message, today()))
+
+
+def read_envelope(raw: bytes) -> Envelope:
+    """The same for every message with a readable head, also one that is not taken in. Raises NotHl7."""
     if b"\x00" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise NotHl7("nul")
     decoded = decode(raw)
     message = Message(decoded.text, decoded.charset)
     header = Segment(message.lines[0], message.separators, decoded.charset)
     kind = "^".join(part for part in (header.value(9), header.value(9, 2)) if part)
-    faults = tuple(faults_of(message))
-    if any(fault.rejects for fault in faults):
-        raise Unsupported(header, faults)
+    faults = _faults(message, decoded)
     org_code = header.value(4).strip().upper()
     local_id, order_no = _patient(message), _order(message)
     sender = f"{header.value(3)}^{header.value(4)}"
@@ -136,24 +183,52 @@ def acknowledgement(
 ) -> bytes:
     """The answer to a message, in the sender's own signs and charset; *code* is AA, AE or AR, *error* of table 0357.
 
-    Each of *faults* is an ERR with its place, code and sentence.
+    Each of *faults* is an ERR with its place, code and sentence, at most MOST_ERRORS of them. What the sender says of
+    charset, version and processing is repeated only where it means something.
     """
     signs = header.separators if header else Separators()
     field, component = signs.field, signs.component
     raw = header.raw if header else (lambda _number: "")
     moment = at.strftime("%Y%m%d%H%M%S.%f")
     event = header.value(9, 2) if header else ""
-    control = raw(10)
+    charset = header.charset if header else "utf-8"
+    said = [("", CODES.get(error, error), "E", SAID[error])] if error else _said(faults)
     head = [
         "MSH", "".join(signs[1:]), raw(5), raw(6), raw(3), raw(4), moment[:18] + at.strftime("%z"), "",
-        component.join(part for part in ("ACK", event) if part), f"A{moment.replace('.', '')}", raw(11) or "P", raw(12) or "2.4",
-        "", "", "", "", "", raw(18),
+        component.join(part for part in ("ACK", event) if part), f"A{moment.replace('.', '')}",
+        _known(header, 11, PROCESSINGS) or "P", _known(header, 12, VERSIONS) or "2.5",
+        "", "", "", "", "", _charset(raw(18), charset, speaks=bool(said)),
     ]  # fmt: skip
-    lines = [field.join(head).rstrip(field), field.join(("MSA", code, control))]
-    said = [("", error, SAID[error])] if error else [(f.place, f.code, f.words) for f in faults]
-    for nth, (place, number, sentence) in enumerate(said):
-        words = escape(sentence, signs)
+    lines = [field.join(head).rstrip(field), field.join(("MSA", code, raw(10)))]
+    for nth, (place, number, severity, sentence) in enumerate(said):
+        words = escape(_readable(sentence, charset), signs)
         lines[1] += "" if nth else field + words
-        lines.append(field.join(("ERR", "", place.replace("^", component), number, "E", "", "", "", words)))
-    charset = header.charset if header else "utf-8"
+        lines.append(field.join(("ERR", "", place.replace("^", component), number, severity, "", "", "", words)))
     return ("\r".join(lines) + "\r").encode(charset, "replace")
+
+
+def _said(faults: Sequence[Fault]) -> list[tuple[str, str, str, str]]:
+    """Place, code, severity (table 0516) and sentence of each; how many more where there are too many."""
+    said = [(f.place, f.code, "W" if f.warns else "E", f.words) for f in faults[:MOST_ERRORS]]
+    more = len(faults) - MOST_ERRORS
+    return [*said, ("", "0", "I", f"另有 {more} 处 / {more} more")] if more > 0 else said
+
+
+def _known(header: Segment | None, number: int, known: frozenset[str]) -> str:
+    """A field of the head as it was sent where its value is one of *known*."""
+    return header.raw(number) if header and header.value(number).strip().upper() in known else ""
+
+
+def _charset(declared: str, charset: str, *, speaks: bool) -> str:
+    """The name of what the answer is written in: the sender's own where it is right; none for an answer without words that need one."""
+    meant = charsets.named(declared.split("~", 1)[0])
+    if meant == charset or (meant == "ascii" and not speaks):
+        return declared
+    return charsets.name_of(charset)
+
+
+def _readable(sentence: str, charset: str) -> str:
+    """Both languages, and the second alone where the charset has no Chinese."""
+    if charset in ("utf-8", "gb18030", "utf-16", "big5"):
+        return sentence
+    return sentence.rpartition(" / ")[2]

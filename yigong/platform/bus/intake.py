@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import get_language
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import system
@@ -19,7 +20,7 @@ from yigong.kit.hl7v2.parse import NotHl7
 from yigong.platform.bus import services
 from yigong.platform.bus.content import HL7V2, Content
 from yigong.platform.bus.domain import SERVING, Bucket, Priority, SubscriptionState
-from yigong.platform.bus.envelope import Envelope, open_envelope
+from yigong.platform.bus.envelope import Envelope, read_envelope, refusal
 from yigong.platform.bus.journal import accept, journalled
 from yigong.platform.bus.models import Endpoint, Service, Subscription
 from yigong.platform.bus.register import digest
@@ -42,7 +43,8 @@ class Call:
 def take(call: Call) -> int:
     """Keep the message of a call durably; its id in the journal. Called again with the same message it is the same id.
 
-    Raises Refused bus.no_key, bus.not_subscribed, bus.not_serving, bus.over_quota (``seconds`` to wait), bus.empty.
+    Raises Refused bus.no_key, bus.not_subscribed, bus.not_serving, bus.over_quota (``seconds`` to wait), bus.empty, and
+    bus.not_taken for HL7 v2 of a charset, version or type that nobody reads; it is kept with the reason.
     """
     if not call.body.strip():
         raise Refused("bus.empty")
@@ -50,12 +52,15 @@ def take(call: Call) -> int:
         caller = _caller(call)
         endpoint = _endpoint(caller.service)
         sent = _envelope(call, caller)
-        if known := journalled(endpoint.pk, sent):
-            return known
-        _spend(caller, now())
-        accept(endpoint.pk, [sent])
         kept = journalled(endpoint.pk, sent)
+        if kept is None:
+            _spend(caller, now())
+            accept(endpoint.pk, [sent])
+            kept = journalled(endpoint.pk, sent)
     assert kept is not None
+    if sent.is_refused:
+        because = refusal(sent)["en" if get_language() == "en" else "zh"]
+        raise Refused("bus.not_taken", because=because)
     return kept
 
 
@@ -107,11 +112,12 @@ def _envelope(call: Call, caller: Subscription) -> Envelope:
     kind, about = _clean(call.kind)[:40] or caller.service.code[:40], _clean(call.about)[:80]
     if content.form == HL7V2:
         try:
-            opened = open_envelope(call.body)
+            opened = read_envelope(call.body)
         except NotHl7:
             pass
-        else:
-            return opened._replace(sender=sender, control_id=control[:200], org_code=caller.org_code)
+        else:  # the call names the message, MSH-10 need not
+            faults = tuple(f for f in opened.faults if f.spot != "MSH-10")
+            return opened._replace(sender=sender, control_id=control[:200], org_code=caller.org_code, faults=faults)
     key = f"{caller.org_code}|{about}" if about else hashed
     return Envelope(call.body, hashed, sender, control[:200], kind, "utf-8", caller.org_code, about, "", key[:200])
 

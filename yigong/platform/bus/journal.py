@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import psycopg
 from django.db import connection, transaction
+from psycopg.types.json import Jsonb
 
 from yigong.kit.clock import now
 from yigong.platform.bus.content import Content
-from yigong.platform.bus.envelope import PART, Envelope, keyed
+from yigong.platform.bus.envelope import PART, Envelope, keyed, refusal
 from yigong.platform.bus.models import Endpoint
 
 COLUMNS = "raw, sha256, sender, control_id, kind, charset, org_code, local_id, order_no, partition_key"
@@ -25,12 +26,19 @@ from unnest(%b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::tex
             %b::text[], %b::text[], %b::text[]) as sent ({COLUMNS}, keys)
 on conflict on constraint bus_message_once do nothing
 """
+#: what is not taken in is there to be looked for: nobody carries it on, no way is decided for it
+REFUSED = """
+update bus_message set state = 'processed', outcome = 'refused', done_at = %(now)s, routed_at = %(now)s, error = %(error)s
+where endpoint_id = %(endpoint)s and sender = %(sender)s and control_id = %(control)s and sha256 = %(hash)s
+    and state = 'received'
+"""
 
 
 def accept(endpoint_id: int, envelopes: Sequence[Envelope]) -> int:
     """Keep messages durably; how many of them are new. When it returns, all of them are on the disk.
 
-    A message that came before (same endpoint, sender, control id and content) is kept once. Raises DatabaseError, and
+    A message that came before (same endpoint, sender, control id and content) is kept once; one that is not taken in is
+    kept with the reason and goes nowhere. Raises DatabaseError, and
     then none of them may be acknowledged.
     """
     if not envelopes:
@@ -44,7 +52,13 @@ def accept(endpoint_id: int, envelopes: Sequence[Envelope]) -> int:
         with psycopg.Cursor(connection.connection) as cursor:
             cursor.execute("set local synchronous_commit to on")
             cursor.execute(INSERT, [endpoint_id, moment, moment, moment, *columns])
-            return cursor.rowcount
+            count = cursor.rowcount
+            for refused in (e for e in envelopes if e.is_refused):
+                cursor.execute(REFUSED, {
+                    "now": moment, "error": Jsonb(refusal(refused)), "endpoint": endpoint_id,
+                    "sender": refused.sender, "control": refused.control_id, "hash": refused.sha256,
+                })  # fmt: skip
+            return count
 
 
 def _numbers(endpoint_id: int, envelopes: Sequence[Envelope]) -> list[str]:

@@ -24,17 +24,12 @@ from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
 from yigong.kit.hl7v2.parse import NotHl7, Segment, Separators
 from yigong.platform.bus import services, worker
-from yigong.platform.bus.envelope import Envelope, open_envelope
+from yigong.platform.bus.envelope import Envelope, Unsupported, open_envelope
 from yigong.platform.bus.journal import accept
 from yigong.platform.bus.models import KafkaReader, Message, MessageState, Offset
 
 log = logging.getLogger("yigong.bus")
 BATCH = 500
-UNREADABLE = {
-    "code": "not_hl7",
-    "zh": "不是 HL7 v2 消息：开头没有可读的 MSH 段；原文已保存，请来源方改正后重发",
-    "en": "not HL7 v2: no readable MSH segment; kept as it came, the sender has to mend and send it again",
-}
 Place = tuple[str, int]  # topic, partition
 
 
@@ -120,11 +115,11 @@ class Reader:
             raise Moved
         opened = [_opened(place, r) for r in records]
         accept(self.endpoint_id, opened)
-        broken = [e.control_id for e in opened if e.kind == "unreadable"]
-        if broken:
-            Message.objects.filter(
-                endpoint_id=self.endpoint_id, kind="unreadable", control_id__in=broken, state=MessageState.RECEIVED
-            ).update(state=MessageState.DEAD, error=UNREADABLE)
+        refused = [e.sha256 for e in opened if e.is_refused]
+        if refused:  # nobody waits for an answer here: they are put before a person
+            Message.objects.filter(endpoint_id=self.endpoint_id, sha256__in=refused, outcome="refused").update(
+                state=MessageState.DEAD
+            )
         offset.next = records[-1].offset() + 1
         offset.save(update_fields=["next"])
 
@@ -145,6 +140,8 @@ def _opened(place: Place, record: Any) -> Envelope:
     raw = record.value() or b""
     try:
         return open_envelope(raw)
+    except Unsupported as refused:
+        return refused.envelope
     except NotHl7:
         name = f"{place[0]}/{place[1]}/{record.offset()}"
         digest = hashlib.sha256(raw).hexdigest()

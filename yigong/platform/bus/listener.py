@@ -22,7 +22,7 @@ from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
 from yigong.kit.hl7v2.parse import NotHl7
 from yigong.platform.bus import envelope, journal, services, worker
-from yigong.platform.bus.envelope import Envelope, Unsupported
+from yigong.platform.bus.envelope import Envelope
 from yigong.platform.bus.mllp import LIMIT, Framer, TooLarge, frame
 
 log = logging.getLogger("yigong.bus")
@@ -30,6 +30,7 @@ READ = 256 * 1024
 GATHER_SECONDS = 0.002
 DATABASE_SECONDS = 2.0  # until a message is refused because the database gives no connection: it is away then
 MOST = 2000  # messages of one transaction
+MOST_EMPTY = 20  # frames of nothing in a row, until the connection is closed
 
 
 class Gatherer:
@@ -130,7 +131,7 @@ class Listener:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         framer, clock = Framer(self.limit), asyncio.get_running_loop().time
-        began = clock()
+        began, empty = clock(), 0
         while not self.stopping:
             left = began + self.message_seconds - clock()
             patience = max(0.0, min(self.slow_seconds, left)) if framer.waiting else self.idle_seconds
@@ -145,35 +146,48 @@ class Listener:
                 return
             if contents or not waited:
                 began = clock()
+            empty = 0 if any(contents) else empty + len(contents)
             if contents:
-                await _send(writer, await self.answers(contents), self.slow_seconds)
+                await _send(writer, await self.answers(_bounded(contents)), self.slow_seconds)
+            if empty >= MOST_EMPTY:
+                return
 
     async def answers(self, contents: Sequence[bytes]) -> list[bytes]:
-        """The acknowledgements of these messages, in their order, after those that are HL7 are kept."""
+        """The acknowledgements of these messages, in their order, after all of them are kept."""
         opened = [_opened(content) for content in contents]
-        good = [e for e in opened if isinstance(e, Envelope)]
-        kept = await self.gatherer.keep(good) if good else True
+        some = [e for e in opened if e is not None]
+        kept = await self.gatherer.keep(some) if some else True
         at = now()
         return [_answer(e, kept, at) for e in opened]
 
 
-def _opened(content: bytes) -> Envelope | NotHl7:
+def _bounded(contents: Sequence[bytes]) -> Sequence[bytes]:
+    """What is answered: frames of nothing at most MOST_EMPTY times, so that three bytes cannot ask for hundreds without end."""
+    if contents.count(b"") <= MOST_EMPTY:
+        return contents
+    messages = [content for content in contents if content]
+    return [*messages, *[b""] * MOST_EMPTY]
+
+
+def _opened(content: bytes) -> Envelope | None:
+    """What the journal keeps of a frame; None for one of nothing."""
+    if not content:
+        return None
     try:
-        return envelope.open_envelope(content)
-    except NotHl7 as error:
-        return error
+        return envelope.read_envelope(content)
+    except NotHl7:
+        return envelope.unreadable(content)
 
 
-def _answer(opened: Envelope | NotHl7, kept: bool, at: datetime) -> bytes:
+def _answer(opened: Envelope | None, kept: bool, at: datetime) -> bytes:
     """AA once it is kept; AE with its faults where it is kept but cannot be used; AR where it is not taken in."""
-    match opened:
-        case Unsupported():
-            return envelope.acknowledgement(opened.header, "AR", at, faults=opened.faults)
-        case NotHl7():
-            return envelope.acknowledgement(None, "AR", at, error=envelope.NOT_READABLE)
-    if not kept:
+    if opened is None:
+        return envelope.acknowledgement(None, "AR", at, error=envelope.EMPTY)
+    if opened.kind == envelope.UNREADABLE:
+        return envelope.acknowledgement(None, "AR", at, error=envelope.NOT_READABLE)
+    if not kept and not opened.is_refused:
         return envelope.acknowledgement(opened.header, "AE", at, error=envelope.INTERNAL)
-    return envelope.acknowledgement(opened.header, "AE" if opened.faults else "AA", at, faults=opened.faults)
+    return envelope.acknowledgement(opened.header, opened.word, at, faults=opened.faults)
 
 
 async def _send(writer: asyncio.StreamWriter, answers: Sequence[bytes], seconds: float = 30.0) -> None:

@@ -35,7 +35,7 @@ class Framer:
         return self._size > 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The messages that these bytes complete. Raises TooLarge."""
+        """The messages that these bytes complete, empty ones for frames of nothing. Raises TooLarge."""
         pieces = data.split(END)
         if len(pieces) == 1:
             self._keep(data)
@@ -43,7 +43,7 @@ class Framer:
         pieces[0] = b"".join((*self._kept, pieces[0]))
         self._kept, self._size = [], 0
         self._keep(pieces.pop())
-        return [content for piece in pieces if (content := self._content(piece))]
+        return [content for piece in pieces if (content := self._content(piece)) or START in piece]
 
     def _keep(self, data: bytes) -> None:
         if not self._size:

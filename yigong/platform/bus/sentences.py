@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 SENTENCES: dict[str, object] = {
     "no_such_message": _("没有这条消息，或不在您的数据范围内。"),
     "bus.endpoint_closed": _("端点 %(endpoint)s 已关闭：请先开放再启动接收。"),
+    "bus.not_taken": _("消息没有接收：%(because)s。"),
     "bus.kafka_refused": _("Kafka 拒绝了读取：%(reason)s。请核对地址、主题和权限。"),
     "bus.kafka_reading": _("读取 Kafka 时出错：%(reason)s。读取进程会自行重试；请检查服务器地址、网络和主题权限。"),
     "bus.kafka_away": _("Kafka %(address)s 没有应答：%(reason)s。事件留在发件箱，恢复后自动补发；请检查服务器和网络。"),

@@ -32,7 +32,7 @@ AWAY_SECONDS = 30  # until a sender whose message could not be stored may try ag
 #: refusal of a call -> status
 STATUS = {
     "bus.no_key": 401, "bus.not_subscribed": 403, "bus.not_serving": 503, "bus.endpoint_closed": 503,
-    "bus.over_quota": 429, "bus.empty": 400, "bus.too_large": 413,
+    "bus.over_quota": 429, "bus.empty": 400, "bus.not_taken": 422, "bus.too_large": 413,
 }  # fmt: skip
 
 

@@ -8,12 +8,13 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.platform.bus.api import Inbound, Outcome
 from yigong.platform.exchange import pipeline
-from yigong.platform.exchange.batch import Batch
+from yigong.platform.exchange.batch import Batch, StandardBatch
 from yigong.platform.exchange.models import Feed, FeedState, Job, Quarantined
 from yigong.platform.exchange.readers import hl7v2 as reader
 from yigong.platform.exchange.selectors import today_start
 
 FEED = "服务总线 HL7 v2"
+SHOWN = 8  # places named in an outcome
 
 
 def hl7v2(ctx: Ctx, messages: Sequence[Inbound]) -> list[Outcome]:
@@ -23,12 +24,14 @@ def hl7v2(ctx: Ctx, messages: Sequence[Inbound]) -> list[Outcome]:
     """
     job = _job_of_today()
     paths = {_path(m): m for m in messages}
-    totals = pipeline.carry_all(ctx, job.pk, _batches(messages), None)
+    batches = _batches(messages)
+    totals = pipeline.carry_all(ctx, job.pk, batches, None)
+    noted = _noted(batches)
     _note(job, totals)
     waiting: dict[str, list[Quarantined]] = {}
     for row in Quarantined.objects.filter(job=job, raw__path__in=list(paths)):
         waiting.setdefault(row.raw["path"], []).append(row)
-    return [_outcome(m, waiting.get(path, [])) for path, m in paths.items()]
+    return [_outcome(m, waiting.get(path, []), noted.get(path, ())) for path, m in paths.items()]
 
 
 def _path(message: Inbound) -> str:
@@ -40,13 +43,29 @@ def _batches(messages: Sequence[Inbound]) -> list[Batch]:
     return list(reader.taken(given))
 
 
-def _outcome(message: Inbound, waiting: Sequence[Quarantined]) -> Outcome:
+def _noted(batches: Sequence[Batch]) -> dict[str, tuple[str, ...]]:
+    """The places of each message where a value was not as it should be; never the value."""
+    found: dict[str, dict[str, None]] = {}
+    for document in (d for b in batches if isinstance(b, StandardBatch) for d in b.documents):
+        places = (str(f["field"]) for f in document.findings if f["severity"] in ("warning", "error") and f["field"])
+        found.setdefault(document.original_path, {}).update(dict.fromkeys(places))
+    return {path: tuple(places) for path, places in found.items()}
+
+
+def _outcome(message: Inbound, waiting: Sequence[Quarantined], noted: Sequence[str]) -> Outcome:
     if waiting:
         why = (waiting[0].reasons or [{}])[0]
         return Outcome("waiting", str(why.get("zh", "")), str(why.get("en", "")))
     if message.kind not in reader.USED:
         zh, en = f"{message.kind} 不生成记录，原件已保存", f"{message.kind} makes no records, the original is kept"
         return Outcome("kept", zh, en)
+    if noted:
+        said = "、".join(noted[:SHOWN]), ", ".join(noted[:SHOWN]), len(noted)
+        return Outcome(
+            "loaded",
+            f"有 {said[2]} 处与标准不符（{said[0]}），详见原件的质量提示；请通知发送方更正",
+            f"{said[2]} places are not as the standard has them ({said[1]}); see the findings of the original, tell the sender",
+        )
     return Outcome("loaded")
 
 

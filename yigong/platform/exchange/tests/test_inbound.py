@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -47,6 +50,40 @@ def test_journalled_messages_become_records_and_say_what_became_of_them() -> Non
     assert records.model("laboratory_test_record").objects.count() == 1
     assert Quarantined.objects.count() == 1 and Job.objects.filter(kind="bus").count() == 1
     assert Job.objects.get(kind="bus").balances
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("C13", "C21")
+@pytest.mark.parametrize(
+    ("born", "sex", "value", "places", "sex_code"),
+    [
+        ("19800230", "F", "5.6", ["PID-7"], "2"), ("20990101", "M", "5.6", ["PID-7"], "1"), ("19800101", "女", "5.6", ["PID-8"], "2"),
+        ("19800101", "Q", "5.6", ["PID-8"], ""), ("19800101", "F", "abc", ["OBX-5"], "2"), ("19800101", "1", "<0.01", [], "1"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_is_told_to_the_operator(
+    born: str, sex: str, value: str, places: list[str], sex_code: str
+) -> None:
+    """The row goes in, the original bears a finding with place and sentence, and the journal names the places without the value."""
+    lab.hospital()
+    endpoint = bus.save_endpoint(system(), "mllp")
+    pid = PID.replace("19600101|M", f"{born}|{sex}")
+    text = HEAD.format(org=lab.HOSPITAL, kind="ORU^R01", control="1") + pid + RESULT.replace("5.6", value)
+    bus.accept(endpoint.pk, [bus.open_envelope(text.encode())])
+    assert bus.process() == 1
+    kept, row = Message.objects.get(), records.model("laboratory_test_record").objects.get()
+    assert kept.outcome == "loaded" and (row.laboratory_test_quantitative_result or row.laboratory_test_report_result)
+    assert str(row.laboratory_test_report_result or "") == ("" if value == "5.6" else value)
+    with connection.cursor() as cursor:
+        cursor.execute("select findings from records_document")
+        findings = [f for (found,) in cursor.fetchall() for f in json.loads(found)]
+        cursor.execute("select sex_code from empi_registration")
+        assert (cursor.fetchone()[0] or "") == sex_code
+    assert [
+        f["field"] for f in findings if f["rule"] in ("date_impossible", "code_unknown", "number_impossible")
+    ] == places
+    said = (kept.error or {}).get("zh", "")
+    assert all(place in said for place in places) and bool(said) == bool(places) and born not in said
 
 
 @pytest.mark.django_db

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from yigong.kit.clock import today
 from yigong.kit.errors import Refused
 from yigong.kit.hl7v2.charset import Decoded, decode
 from yigong.kit.hl7v2.parse import Message, NotHl7
+from yigong.kit.hl7v2.remarks import remarks_of
 from yigong.platform.exchange.batch import DocumentFacts, MergeFacts
 from yigong.platform.exchange.readers.gather import Gathered, Source, id_type
 from yigong.platform.exchange.readers.hl7v2 import appointments, carrying, imaging, orders, stays, texts, vaccinations
@@ -25,6 +28,8 @@ RESULTS = frozenset({"ORU^R01"})
 STAYS = frozenset(f"ADT^{event}" for event in (*stays.ADMITS, stays.WITHDRAWS))
 PERSONS = frozenset(f"ADT^{event}" for event in stays.PERSONAL)
 MERGES = frozenset(f"ADT^{event}" for event in stays.MERGES)
+#: what is wrong with single values; a head that is not quite right says nothing of the content
+REMARKED = frozenset({"date_impossible", "code_unknown", "number_impossible"})
 LEADING = STAYS | PERSONS | MERGES
 
 
@@ -39,7 +44,7 @@ def take(data: bytes, source: Source, gatherings: Gatherings) -> None:
     except NotHl7:
         raise Refused("hl7_broken") from None
     troubles: list[Trouble] = []
-    person, visit = person_of(message, troubles), visit_of(message, troubles)
+    person, visit = person_of(message), visit_of(message, troubles)
     source.org_code = source.org_code or message.get("MSH-4").strip().upper()
     if person is None or not person.local_id:
         raise Refused("hl7_person_missing")
@@ -151,9 +156,10 @@ def _facts(
 
 
 def _findings(message: Message, decoded: Decoded, troubles: list[Trouble]) -> list[dict[str, Any]]:
+    remarks = [Trouble(r.rule, r.spot, r.zh, r.en) for r in remarks_of(message, today()) if r.rule in REMARKED]
     found = [
         {"rule": t.rule, "field": t.place, "severity": "warning", "zh": t.zh, "en": t.en}
-        for t in dict.fromkeys(troubles)
+        for t in dict.fromkeys((*troubles, *_others(remarks, troubles)))
     ]
     if message.kind not in USED:
         found.insert(0, finding("hl7_type_unused", "MSH-9", "info", kind=message.kind))
@@ -162,6 +168,12 @@ def _findings(message: Message, decoded: Decoded, troubles: list[Trouble]) -> li
     elif decoded.wrong:
         found.append(finding("hl7_charset_wrong", "MSH-18", declared=decoded.declared, charset=decoded.charset))
     return found
+
+
+def _others(remarks: list[Trouble], troubles: list[Trouble]) -> list[Trouble]:
+    """Remarks on places where reading met no trouble of the same kind."""
+    met = {(t.rule, t.place) for t in troubles}
+    return [r for r in remarks if (r.rule, re.sub(r"\[\d+\]", "", r.place)) not in met]
 
 
 def _registration(message: Message, person: Person, source: Source, sent: datetime | None) -> dict[str, Any]:

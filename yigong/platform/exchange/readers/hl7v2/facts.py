@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from yigong.kit.clock import today
 from yigong.kit.hl7v2.parse import NULL, Message, Segment
-from yigong.kit.moments import NotAMoment, day, is_blank, moment
+from yigong.kit.hl7v2.remarks import birth_of, sex_of
+from yigong.kit.moments import NotAMoment, is_blank, moment
 
-SEX = {"M": "1", "F": "2", "U": "0", "O": "9", "A": "9", "N": "9", "1": "1", "2": "2", "0": "0", "9": "9"}
 #: type of an identifier in PID-3 -> how well it serves as the institution's own patient number
 LOCAL = {"PI": 0, "MR": 1, "MRN": 1, "PT": 2, "PN": 2, "EHRID": 3, "": 4, "VN": 5, "AN": 6}
 IDENTITY = {"NI", "NNCHN", "NNCN", "ID", "SFZ", "IDCARD", "NN", "CZ"}
@@ -90,8 +91,8 @@ def at(text: str, place: str, troubles: list[Trouble]) -> datetime | None:
         return None
 
 
-def person_of(message: Message, troubles: list[Trouble]) -> Person | None:
-    """The person of the first PID; None where the message names none."""
+def person_of(message: Message) -> Person | None:
+    """The person of the first PID; None where the message names none. What is wrong with it is among the remarks."""
     pid = message.first("PID")
     if pid is None:
         return None
@@ -102,8 +103,8 @@ def person_of(message: Message, troubles: list[Trouble]) -> Person | None:
     person = Person(
         local_id=min(own, key=lambda known: known[0])[1] if own else next((n for _, n in typed), ""),
         full_name=name_of(pid, 5),
-        sex_code=SEX.get(_said(pid.value(8)).upper()[:1], ""),
-        born_on=_day(pid.value(7), troubles),
+        sex_code=sex_of(pid.value(8))[0],
+        born_on=birth_of(pid.value(7), today()),
         id_no=next((n for kind, n in typed if kind in IDENTITY), "") or _identity(_said(pid.value(19))),
         phone=_phone(pid, 13) or _phone(pid, 14),
         address=_address(pid, 11),
@@ -151,20 +152,6 @@ def _address(segment: Segment, number: int) -> str:
     parts = segment.components(number)
     said = [_said(part(parts, n)) for n in (4, 3, 9, 2, 1)]
     return ("" if any(CHINESE.search(part) for part in said) else " ").join(part for part in said if part)
-
-
-def _day(text: str, troubles: list[Trouble]) -> date | None:
-    if is_blank(text) or text == NULL:
-        return None
-    try:
-        return day(text)
-    except NotAMoment:
-        if at(text, "PID-7", troubles) is None:
-            return None
-        troubles.append(
-            Trouble("date_impossible", "PID-7", "PID-7 的出生日期不完整", "PID-7: the date of birth is incomplete")
-        )
-        return None
 
 
 def visit_of(message: Message, troubles: list[Trouble]) -> Visit:
