@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from yigong.portal.env import env
 
+PORTS = (15_000, 32_000)  # below those that clients are given (net.ipv4.ip_local_port_range)
 POM = Path(__file__).with_name("kafka") / "pom.xml"
 PROPERTIES = """\
 process.roles=broker,controller
@@ -63,6 +65,10 @@ class Broker:
             time.sleep(0.1)
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+        for _ in range(100):  # its ports are free only when it is gone
+            if not _runs(self.pid):
+                return
+            time.sleep(0.05)
 
 
 def start(place: Path, *, port: int = 0) -> Broker:
@@ -134,9 +140,16 @@ def _runs(pid: int) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    """A port outside the range from which clients get theirs.
+
+    A client that calls a port of that range while nobody listens there may be given the very port and be connected with
+    itself; another program's connection may take it while the broker is away.
+    """
+    while True:
+        port = random.randrange(*PORTS)  # noqa: S311 - no secret
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def main(words: list[str]) -> int:

@@ -12,7 +12,26 @@ from yigong.kit.hl7v2.parse import NULL, Message
 #: codes of HL7 table 0357
 SEQUENCE, MISSING, DATA, VALUE, TYPE, PROCESSING, VERSION = "100", "101", "102", "103", "200", "202", "203"
 #: HL7 table 0104, as far as this parser reads it
-VERSIONS = frozenset(["2.1", "2.2", "2.3", "2.3.1", "2.3.2", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2", "2.9", "2.9.1"])
+VERSIONS = frozenset(
+    [
+        "2.1",
+        "2.2",
+        "2.3",
+        "2.3.1",
+        "2.3.2",
+        "2.4",
+        "2.5",
+        "2.5.1",
+        "2.6",
+        "2.7",
+        "2.7.1",
+        "2.8",
+        "2.8.1",
+        "2.8.2",
+        "2.9",
+        "2.9.1",
+    ]
+)
 PROCESSINGS = frozenset("PTD")  # HL7 table 0103
 CODE = re.compile(r"[A-Z][A-Z0-9]{2}\Z")
 ORDERS = frozenset(("ORM", "OML", "OMG", "OMI", "OMP", "RDE"))

@@ -45,11 +45,25 @@ def perform(
             ctx = access.actor(application)
             found = work_of(spec.key, spec.action, spec.verb)(ctx, application, request)
     except Refused as refused:
-        with translation.override("zh-hans"):
-            said = sentence(refused)[:400]
+        said, english = both(refused)
         kind = "AR" if refused.code.startswith("xml_") or refused.code in REJECTED else "AE"
-        found = Answer(kind, said, refused.code, facts={"query_id": head.message_id, "response_code": "NF", "total": 0})
+        found = Answer(
+            kind,
+            said,
+            refused.code,
+            facts={"query_id": head.message_id, "response_code": "NF", "total": 0},
+            detail_en=english,
+        )
     return found, replies.write(spec, head, found, own_id(), now())
+
+
+def both(refused: Refused) -> tuple[str, str]:
+    """The sentence of a refusal in Chinese, as callers read it, and in English."""
+    with translation.override("zh-hans"):
+        zh = sentence(refused)[:400]
+    facts = {name: getattr(value, "english", value) for name, value in refused.facts.items()}
+    with translation.override("en"):
+        return zh, sentence(Refused(refused.code, **facts))[:400]
 
 
 class _TakenBack(Exception):  # noqa: N818 - reads as a sentence

@@ -34,4 +34,4 @@ def _one(sent: Inbound, application: Application | None) -> Outcome:
     carrying.note(application, spec, head, found, sent.message_id, reply)
     if found.accepted:
         return Outcome("answered" if spec.reads_only else "loaded")
-    return Outcome("refused", found.detail, found.code)
+    return Outcome("refused", found.detail, found.detail_en or found.code)

@@ -37,6 +37,19 @@ class Head:
     newer: bool
 
 
+class FieldName(str):
+    """The Chinese name of a field, and the declared one for sentences in English."""
+
+    __slots__ = ("english",)
+    english: str
+
+    def __new__(cls, zh: str, english: str) -> FieldName:
+        """Both names."""
+        found = super().__new__(cls, zh)
+        found.english = english
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request as its service reads it."""
@@ -95,9 +108,20 @@ class Request:
             raise Refused("v3.too_long", field=self.words(name), place=self.place(name), limit=most, size=len(text))
         return text
 
-    def words(self, name: str) -> str:
-        """The Chinese name of a field."""
-        return next((f.name_zh for f in self.spec.request if f.name == name), name)
+    def words(self, name: str) -> FieldName:
+        """The name of a field."""
+        return FieldName(next((f.name_zh for f in self.spec.request if f.name == name), name), name)
+
+    def all_words(self, names: Sequence[str]) -> FieldName:
+        """The names of several fields."""
+        return FieldName("、".join(self.words(n) for n in names), ", ".join(names))
+
+    def strange_root(self, name: str) -> str:
+        """The root of an identifier at the place of a field when it is that of no field declared there; else empty."""
+        path = next((tidy(f.xpath) for f in self.spec.request if f.name == name), "")
+        known = {mark for f in self.spec.request if tidy(f.xpath) == path for mark in paths.MARKS.get(f.name, ())}
+        said = paths.marks(self.tree, path) if path and known else ()
+        return next((mark for mark in said if mark not in known), "")
 
     def place(self, name: str) -> str:
         """Where a field stands in the message."""

@@ -66,6 +66,12 @@ def all_at(node: Element, path: str) -> list[Element]:
     return list(_walk([node], steps(path)))
 
 
+def marks(node: Element, path: str) -> list[str]:
+    """The roots of the identifiers that a path leads to and that say something."""
+    *way, leaf = steps(path)
+    return [mark for place in _walk([node], tuple(way)) if _leaf(place, leaf) and (mark := _mark(place))]
+
+
 def read(
     node: Element, path: str, name: str = "", *, shared: bool = False, label: str = "", number: int | None = None
 ) -> str:

@@ -35,6 +35,8 @@ class Answer:
     code: str = ""  # of the refusal
     form: str = ""  # of a reply in the regional writing
     facts: Mapping[str, object] = field(default_factory=dict)
+    detail_en: str = ""
+    remarks: Sequence[tuple[str, str]] = ()  # what was carried out all the same: (Chinese, English)
     rows: Rows = ()  # under the form's names; for the newer edition under the declared names of the fields
 
     @property
@@ -135,11 +137,22 @@ def _acknowledge(root: etree._Element, edition: str, head: Head, answer: Answer)
     said = etree.SubElement(root, "acknowledgement", typeCode=answer.type_code)
     target = etree.SubElement(said, "targetMessage")
     etree.SubElement(target, "id", root=MESSAGE_ROOT[edition], extension=head.message_id)
-    text = etree.SubElement(etree.SubElement(said, "acknowledgementDetail"), "text")
+    _detail(said, edition, answer.detail)
+    if answer.detail_en:
+        _detail(said, edition, answer.detail_en, "E", "en")
+    for zh, en in answer.remarks:
+        _detail(said, edition, zh, "W", "zh")
+        _detail(said, edition, en, "W", "en")
+
+
+def _detail(around: etree._Element, edition: str, words: str, kind: str = "", language: str = "") -> None:
+    """The first is written as the evaluation's samples have it; those that follow say their language, and E or W."""
+    detail = etree.SubElement(around, "acknowledgementDetail", {"typeCode": kind} if kind else {})
+    text = etree.SubElement(detail, "text", {"language": language} if language else {})
     if edition == "newer":
-        text.set("value", answer.detail)
+        text.set("value", words)
     else:
-        text.text = answer.detail
+        text.text = words
 
 
 # ---- the newer edition: content at the declared paths of the response ----

@@ -21,11 +21,18 @@ SENTENCES: dict[str, object] = {
     "v3.not_in_codes": _("“%(field)s”的代码 %(value)s 不在值域内（%(allowed)s），位置 %(place)s。"),
     "v3.too_long": _("“%(field)s”有 %(size)s 个字符，超过 %(limit)s 个，位置 %(place)s。"),
     "v3.bad_id_no": _("“%(field)s”不是有效的身份证号码（18 位及校验码），位置 %(place)s。请核对证件。"),
+    "v3.other_root": _(
+        "“%(field)s”的标识根 %(root)s 不对，应为 %(wanted)s，位置 %(place)s。请改正 root 后再发送；其他证件请在身份证件类别中写明。"
+    ),
+    "v3.no_birth": _("“%(field)s”的值 %(value)s 早于 1850 年或晚于今天，位置 %(place)s。请核对出生日期。"),
     "v3.other_institution": _("消息以机构 %(org_code)s 的名义发送，接入应用 %(application)s 没有代表该机构的权限。"),
     "v3.known": _("“%(field)s”%(value)s 已经注册，不能重复注册；要修改请用更新服务。"),
     "v3.unknown": _("“%(field)s”%(value)s 没有注册，请先注册。"),
     "v3.nothing_found": _("没有查到符合条件的记录。"),
     "v3.no_criterion": _("查询没有给出任何条件，请至少给出一项：%(fields)s。"),
+    "v3.bad_quantity": _(
+        "“initialQuantity”的值 %(value)s 不是正整数，位置 %(place)s。请填写一次要返回的条数，或去掉该元素。"
+    ),
     "v3.same_person": _("两个标识相同，不能与自身合并。"),
     "v3.not_permitted": _("有 %(count)s 份档案，但本机构与该居民没有诊疗或管理关系，不能调阅。"),
     "v3.no_document": _("没有编号为 %(number)s 的文档，或不在调阅范围内。"),

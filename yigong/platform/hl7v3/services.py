@@ -6,8 +6,6 @@ import hashlib
 import time
 from dataclasses import dataclass
 
-from django.utils import translation
-
 from yigong.kit.clock import now
 from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
@@ -15,7 +13,6 @@ from yigong.platform.bus import api as bus
 from yigong.platform.hl7v3 import access, carrying, declared, message, replies, soap
 from yigong.platform.hl7v3.models import Application, Call
 from yigong.platform.hl7v3.replies import UNKNOWN, Answer
-from yigong.web.http import sentence
 
 KIND = "hl7v3"
 #: the kind under which messages are kept that no service carries out
@@ -52,8 +49,7 @@ def fault(version: str, refused: Refused) -> Answered:
 
 def said(refused: Refused) -> str:
     """The sentence of a refusal in Chinese, as callers read it."""
-    with translation.override("zh-hans"):
-        return sentence(refused)[:400]
+    return carrying.both(refused)[0]
 
 
 def answer(application: Application, action: str, data: bytes, *, service: str = "") -> str:
@@ -74,7 +70,8 @@ def answer(application: Application, action: str, data: bytes, *, service: str =
         return reply
     call = _last_call(message_id)
     if call is None or (before is not None and call.pk == before.pk):
-        return _write(spec, carrying.head_of(data), Answer("AE", said(Refused("v3.fault")), "v3.fault"))
+        zh, en = carrying.both(Refused("v3.fault"))
+        return _write(spec, carrying.head_of(data), Answer("AE", zh, "v3.fault", detail_en=en))
     reply = call.reply
     if call.type_code != "AA" or spec.reads_only:  # personal data of a query are not kept twice
         Call.objects.filter(pk=call.pk).update(reply="")
@@ -105,7 +102,8 @@ def _turned_away(
 ) -> str:
     """An AR: the message is not for this service or this caller; it is journalled all the same."""
     message_id = _journal_unserved(application, data) if data.strip() else None
-    found = Answer("AR", said(refused), refused.code)
+    zh, en = carrying.both(refused)
+    found = Answer("AR", zh, refused.code, detail_en=en)
     head = carrying.head_of(data)
     carrying.note(application, spec, head, found, message_id, "", took=_ms(started))
     return _write(spec, head, found)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from hl7apy import parser
 
 from yigong.kit import clock
@@ -52,6 +53,8 @@ def port(transactional_db: None) -> Iterator[int]:
     yield number
     loop.call_soon_threadsafe(stop.set)
     thread.join(20)
+    connection.close()
+    connection.close_pool()  # with what the listener's thread gave back
 
 
 def connected(port: int) -> socket.socket:

@@ -98,15 +98,23 @@ def type_code(reply: etree._Element) -> str:
 
 
 def detail(reply: etree._Element) -> str:
-    """The sentence of any reply."""
-    texts = [*reply.iter(f"{{{V3}}}acknowledgementDetail"), *reply.iter(f"{{{V3}}}Detail")]
-    return "".join(t for e in texts for t in (*e.itertext(), *(c.get("value", "") for c in e))).strip()
+    """The sentence of any reply: the first, in Chinese."""
+    found = [*reply.iter(f"{{{V3}}}acknowledgementDetail"), *reply.iter(f"{{{V3}}}Detail")]
+    said = [e for e in found if e.get("typeCode") is None]
+    return "".join(t for e in said for t in (*e.itertext(), *(c.get("value", "") for c in e))).strip()
+
+
+def details(reply: etree._Element) -> list[tuple[str, str, str]]:
+    """(E or W, language, sentence) of the details after the first."""
+    found = [e for e in reply.iter(f"{{{V3}}}acknowledgementDetail") if e.get("typeCode")]
+    texts = [(e.get("typeCode", ""), e[0]) for e in found]
+    return [(kind, t.get("language", ""), t.get("value") or t.text or "") for kind, t in texts]
 
 
 def person(local_id: str = "P1", *, name: str = "王秀兰", id_no: str = "", message_id: str = "M1", **more: str) -> str:
     """A registration (or, by *root*, an update) of a person in the regional writing."""
     root, sex, born = more.get("root", "PRPA_IN201311UV02"), more.get("sex", "2"), more.get("born", "19560312")
-    number = f'<id root="2.16.156.10011.1.3" extension="{id_no}"/>' if id_no else ""
+    number = f'<id root="{more.get("id_root", "2.16.156.10011.1.3")}" extension="{id_no}"/>' if id_no else ""
     org = more.get("org", HOSPITAL)
     return f"""<{root} xmlns="{V3}" ITSVersion="XML_1.0">
 <id root="2.16.156.10011.0" extension="{message_id}"/><creationTime value="20260301080000"/>
@@ -118,6 +126,6 @@ def person(local_id: str = "P1", *, name: str = "王秀兰", id_no: str = "", me
 <effectiveTime value="20260301080000"/><patientPerson>{number}<name use="L">{name}</name>
 <telecom value="{more.get("phone", "")}" use="H"/>
 <administrativeGenderCode code="{sex}" codeSystem="2.16.156.10011.2.3.3.4"/><birthTime value="{born}"/>
-<addr use="PUB"><streetAddressLine partType="SAL">青禾县柳溪镇柳溪村 3 组</streetAddressLine></addr>
+<addr use="PUB"><streetAddressLine partType="SAL">{more.get("address", "青禾县柳溪镇柳溪村 3 组")}</streetAddressLine></addr>
 </patientPerson><providerOrganization classCode="ORG" determinerCode="INSTANCE"><id root="2.16.156.10011.1.5" extension="{org}"/>
 </providerOrganization></patient></subject1></registrationRequest></subject></controlActProcess></{root}>"""

@@ -100,7 +100,7 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     """Departments of the caller's institutions and institutions of the county, by number or name."""
     code, name = request.get("DeptCode"), request.get("DeptName")
     if not code and not name:
-        raise Refused("v3.no_criterion", fields="、".join((request.words("DeptCode"), request.words("DeptName"))))
+        raise Refused("v3.no_criterion", fields=request.all_words(("DeptCode", "DeptName")))
     code = application.aliases.get(code, code)
     rows = [
         _institution(i)
@@ -110,8 +110,9 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     rows += [_department(d) for d in registry.find_departments(ctx.orgs, code=code, name=name)]
     if not rows:
         raise Refused("v3.nothing_found")
-    facts = {"total": len(rows), "response_code": "OK", "query_id": request.head.message_id}
-    return Answer("AA", f"查询成功，共 {len(rows)} 个", form="organizations", facts=facts, rows=rows[:50])
+    shown = rows[: common.quantity(request, 50)]
+    facts = {"response_code": "OK", "query_id": request.head.message_id, **common.counts(len(rows), len(shown))}
+    return Answer("AA", f"查询成功，共 {len(rows)} 个", form="organizations", facts=facts, rows=shown)
 
 
 def _institution(i: registry.Institution) -> dict[str, Any]:

@@ -301,10 +301,8 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
         n for n in asked if n not in ("AdmTypeCode", "AdmTypeName", "ServiceOrganCode", "GenderCode", "GenderName")
     ]
     if not narrow:
-        names = [
-            request.words(f.name) for f in request.spec.request if f.name in (*kind.numbers, "PatientID", "IDCardNo")
-        ]
-        raise Refused("v3.no_criterion", fields="、".join(names))
+        names = [f.name for f in request.spec.request if f.name in (*kind.numbers, "PatientID", "IDCardNo")]
+        raise Refused("v3.no_criterion", fields=request.all_words(names))
     rows = _rows(ctx, application, request, kind, asked)
     audit(ctx, "hl7v3.call", kind.name, request.spec.key, after={"found": len(rows)})
     if not rows:

@@ -68,7 +68,7 @@ def facts_of(request: Request) -> dict[str, Any]:
         "local_id": request.fit("PatientID", 60),
         "full_name": request.fit("PatientName", 50),
         "sex_code": request.coded("GenderCode", *common.SEXES),
-        "born_on": request.day("BirthTime"),
+        "born_on": common.checked_birth(request),
         "id_type_code": request.get("IDCategoryCode") or ("01" if request.get("IDCardNo") else ""),
         "id_no": common.checked_id_no(request),
         "phone": request.fit("TelPhone", 20),
@@ -84,7 +84,8 @@ def facts_of(request: Request) -> dict[str, Any]:
 
 def _done(request: Request, found: Identity, detail: str) -> Answer:
     row = {"platform_id": opaque_id(found.person_id), "full_name": request.get("PatientName")}
-    return Answer("AA", detail, form="registered", facts=common.operator(request), rows=[row])
+    remarks = common.contradictions(request)
+    return Answer("AA", detail, form="registered", facts=common.operator(request), rows=[row], remarks=remarks)
 
 
 def merge(ctx: Ctx, application: Application, request: Request) -> Answer:
@@ -110,35 +111,31 @@ def _must_know(ctx: Ctx, application: Application, request: Request, name: str) 
 
 
 def query(ctx: Ctx, application: Application, request: Request) -> Answer:
-    """Persons by number, or by name with sex and birth. Raises Refused v3.no_criterion; nothing found is an AE with NF."""
+    """Persons by number, or by name with sex and birth. Raises Refused v3.no_criterion; nothing found is an AE with NF, as the samples have it."""
     criteria = ("PatientID", "IDCardNo", "PatientName")
     if not any(request.get(n) for n in criteria):
-        raise Refused("v3.no_criterion", fields="、".join(request.words(n) for n in criteria))
-    found = _found(ctx, application, request)
-    audit(ctx, "hl7v3.call", "person_query", request.spec.key, after={"found": len(found)})
-    facts = {"query_id": request.get("QueryID") or request.head.message_id, "total": len(found)}
+        raise Refused("v3.no_criterion", fields=request.all_words(criteria))
+    most = common.quantity(request, LIMIT)
+    found, total = _found(ctx, application, request, most)
+    audit(ctx, "hl7v3.call", "person_query", request.spec.key, after={"found": total})
     if not found:
         raise Refused("v3.nothing_found")
-    rows = [_row(ctx, application, request, identity) for identity in found[:LIMIT]]
-    return Answer(
-        "AA", f"查询成功，共 {len(found)} 人", form="person", facts={**facts, "response_code": "OK"}, rows=rows
-    )
+    rows = [_row(ctx, application, request, identity) for identity in found]
+    query_id = request.get("QueryID") or request.head.message_id
+    facts = {"query_id": query_id, "response_code": "OK", **common.counts(total, len(rows))}
+    return Answer("AA", f"查询成功，共 {total} 人", form="person", facts=facts, rows=rows)
 
 
-def _found(ctx: Ctx, application: Application, request: Request) -> list[Identity]:
+def _found(ctx: Ctx, application: Application, request: Request, most: int) -> tuple[list[Identity], int]:
+    """At most so many persons, and how many there are."""
     if local_id := request.get("PatientID"):
         one = common.mine(ctx, application, local_id)
-        return [one] if one else []
+        return ([one], 1) if one else ([], 0)
     if id_no := request.get("IDCardNo"):
-        return common.by_numbers(ctx, id_no=id_no)
+        known = common.by_numbers(ctx, id_no=id_no)
+        return known[:most], len(known)
     sex, born = request.get("GenderCode"), request.day("BirthTime")
-    hits = empi.search(ctx, request.get("PatientName"), size=LIMIT).rows
-    fit = [
-        h
-        for h in hits
-        if h.full_name == request.get("PatientName") and sex in ("", h.sex_code) and born in (None, h.born_on)
-    ]
-    return [Identity(empi.registrations(ctx, h.person_id)[0].id, h.person_id) for h in fit]
+    return common.by_name(ctx, request.get("PatientName"), sex=sex, born=born, most=most)
 
 
 def _row(ctx: Ctx, application: Application, request: Request, identity: Identity) -> dict[str, Any]:

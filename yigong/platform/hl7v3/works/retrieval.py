@@ -59,7 +59,7 @@ def persons_of(ctx: Ctx, application: Application, request: Request, *, everywhe
     numbers = {"id_no": request.get("IDCardNo"), "health_card_no": request.get("HealthCardCode")}
     if not request.get("PatientID") and not any(numbers.values()):
         names = ("PatientID", "IDCardNo", "HealthCardCode")
-        raise Refused("v3.no_criterion", fields="、".join(request.words(n) for n in names if request.place(n)))
+        raise Refused("v3.no_criterion", fields=request.all_words([n for n in names if request.place(n)]))
     own = common.mine(ctx, application, request.get("PatientID")) if request.get("PatientID") else None
     return [own] if own else common.by_numbers(ctx, **numbers, everywhere=everywhere)
 

@@ -63,7 +63,7 @@ def facts_of(request: Request, org_code: str) -> dict[str, Any]:
         "id_no": common.checked_id_no(request),
         "full_name": request.fit("ProviderName", 50),
         "sex_code": request.coded("GenderCode", *common.SEXES),
-        "born_on": request.day("BirthTime"),
+        "born_on": common.checked_birth(request),
         "org_code": org_code,
         "department": request.fit("DeptName", 50),
         "department_code": request.fit("DeptCode", 50),
@@ -78,7 +78,7 @@ def facts_of(request: Request, org_code: str) -> dict[str, Any]:
 
 def _done(request: Request, row: Staff, detail: str) -> Answer:
     facts = {**common.operator(request), "trigger": TRIGGERS[request.spec.verb]}
-    return Answer("AA", detail, form="provider", facts=facts, rows=[_row(row)])
+    return Answer("AA", detail, form="provider", facts=facts, rows=[_row(row)], remarks=common.contradictions(request))
 
 
 TRIGGERS = {"add": "PRPM_TE301011UV01", "update": "PRPM_TE303011UV01"}
@@ -88,7 +88,7 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     """Staff of the caller's institutions by number, else by name. Raises Refused v3.no_criterion, v3.nothing_found."""
     names = ("IDCardNo", "ProviderWorkNo", "ProviderName")
     if not any(request.get(n) for n in names):
-        raise Refused("v3.no_criterion", fields="、".join(request.words(n) for n in names))
+        raise Refused("v3.no_criterion", fields=request.all_words(names))
     rows = _found(ctx, request) if request.get("IDCardNo") or request.get("ProviderWorkNo") else []
     if not rows and request.get("ProviderWorkNo") and not request.get("IDCardNo"):
         rows = registry.find_staff(
@@ -98,8 +98,9 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
         rows = registry.find_staff(ctx, full_name=request.get("ProviderName"), sex_code=request.get("GenderCode"))
     if not rows:
         raise Refused("v3.nothing_found")
-    facts = {"total": len(rows), "response_code": "OK", "query_id": request.head.message_id}
-    return Answer("AA", f"查询成功，共 {len(rows)} 人", form="providers", facts=facts, rows=[_row(r) for r in rows])
+    shown = rows[: common.quantity(request, len(rows))]
+    facts = {"response_code": "OK", "query_id": request.head.message_id, **common.counts(len(rows), len(shown))}
+    return Answer("AA", f"查询成功，共 {len(rows)} 人", form="providers", facts=facts, rows=[_row(r) for r in shown])
 
 
 def _row(row: Staff) -> dict[str, Any]:
