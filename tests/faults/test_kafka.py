@@ -109,7 +109,7 @@ def test_events_wait_while_the_broker_is_away(tmp_path: Path, settings: Any, mon
         # a broker that answers later than the sender waits has kept the event all the same, and gets it again
         found = _read(running.address, "away.walk", 1)
         assert {dict(m.headers())["event-id"] for m in found} == {str(OutboxEvent.objects.get().pk).encode()}
-        assert {m.value() for m in found} == {json.dumps({"case_id": 1, "step": 1}).encode()}
+        assert all(json.loads(m.value()) == {"case_id": 1, "step": 1} for m in found)
     finally:
         running.stop()
         forwarding._producer.cache_clear()
