@@ -3,7 +3,8 @@
 ``make bench-senders``; SECONDS (10) is how long each number of senders sends. Every sender has one message under
 way and sends the next when it is answered, so each answer waits for the disk. MLLP is ``yigong listen`` on kept connections, HTTP
 ``POST /bus/v1/…`` of one subscriber, SOAP the registration of a person by EHR-PL-01, which is carried out before it is answered; both on a connection for each call, as the page server wants it.
-Every message is another one, of patients of the sender's own. An answer that is not the good one counts as an error. Ours only:
+Every message is another one, of patients of the sender's own. An answer that is not the good one counts as an error, and at the end
+every acknowledged message must be in the journal. Ours only:
 the peer for MLLP stands in ``bench-hl7v2``. Closes with one line of JSON.
 """
 
@@ -73,6 +74,7 @@ Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Send = Callable[[int, int, int], Awaitable[str]]
 RUN = secrets.token_hex(3)
 _links: dict[int, Link] = {}
+acknowledged = 0
 
 
 async def over_mllp(port: int, sender: int, n: int) -> str:
@@ -99,7 +101,7 @@ def over_http(key: str) -> Send:
     """Calls of the bus with the key of one subscriber."""
 
     async def send(port: int, sender: int, n: int) -> str:
-        head = f"POST /bus/v1/intake HTTP/1.1\r\nAuthorization: Bearer {key}\r\nIdempotency-Key: {sender}-{n}-{RUN}\r\n"
+        head = f"POST /bus/v1/intake HTTP/1.1\r\nAuthorization: Bearer {key}\r\nIdempotency-Key: H{sender}-{n}-{RUN}\r\n"
         head += f"X-Partition-Key: P{sender}-{n % 50}\r\nContent-Type: application/json\r\n"
         status, said = await _http(port, head, json.dumps({"sender": sender, "n": n, "x": "y" * 1000}).encode())
         return "" if status == 202 else f"{status} {said[:200]!r}"
@@ -114,7 +116,7 @@ def over_soap(secret: str) -> Send:
     async def send(port: int, sender: int, n: int) -> str:
         name = FAMILY[(sender + n) % 20] + GIVEN[n % 22] + GIVEN[(n // 22 + sender) % 22]
         born = f"{1930 + (sender * 7 + n) % 90}{1 + n % 12:02}{1 + (sender + n // 12) % 28:02}"
-        number = f"{sender}-{n}-{RUN}"
+        number = f"S{sender}-{n}-{RUN}"
         message = PERSON.format(n=number, name=name, phone=f"139{sender:02}{n:06}", born=born)
         head = f"POST /ws/EHR-PL-01 HTTP/1.1\r\nContent-Type: {soap.MEDIA['1.2']}\r\n"
         status, said = await _http(port, head, soap.call("1.2", "EHR-PL-01", message, "bench", secret))
@@ -133,6 +135,13 @@ async def _one(send: Send, port: int, sender: int, until: float, tally: Tally, f
             said = repr(error)
         tally.errors.append(said) if said else tally.spent.append(time.perf_counter() - began)
         n += 1
+        count(said)
+
+
+def count(said: str) -> None:
+    """One more acknowledged message, where nothing else was answered."""
+    global acknowledged
+    acknowledged += not said
 
 
 async def _together(send: Send, port: int, senders: int, seconds: float, first: int) -> Tally:
@@ -221,6 +230,11 @@ def main() -> int:
         figures = measured("mllp", over_mllp, mllp)
         figures |= measured("http", over_http(known["key"]), web)
         figures |= measured("soap", over_soap(known["secret"]), web)
+        with psycopg.connect(os.environ["DATABASE_URL"]) as db:
+            kept = db.execute("select count(distinct control_id) from bus_message").fetchone()
+    print(f"acknowledged {acknowledged:,}, kept {kept[0] if kept else 0:,}")
+    if not kept or kept[0] < acknowledged:
+        return 1
     print(json.dumps({"name": "senders", "ratios": {}, "figures": {k: round(v, 1) for k, v in figures.items()}}))
     return 0
 
