@@ -101,7 +101,9 @@ def over_http(key: str) -> Send:
     """Calls of the bus with the key of one subscriber."""
 
     async def send(port: int, sender: int, n: int) -> str:
-        head = f"POST /bus/v1/intake HTTP/1.1\r\nAuthorization: Bearer {key}\r\nIdempotency-Key: H{sender}-{n}-{RUN}\r\n"
+        head = (
+            f"POST /bus/v1/intake HTTP/1.1\r\nAuthorization: Bearer {key}\r\nIdempotency-Key: H{sender}-{n}-{RUN}\r\n"
+        )
         head += f"X-Partition-Key: P{sender}-{n % 50}\r\nContent-Type: application/json\r\n"
         status, said = await _http(port, head, json.dumps({"sender": sender, "n": n, "x": "y" * 1000}).encode())
         return "" if status == 202 else f"{status} {said[:200]!r}"
