@@ -54,7 +54,7 @@ def _contents(drafts: Sequence[Draft], org_code: str) -> None:
                     elsewhere.append((url[7:], draft.registration_id, draft.org_code or org_code))
     if elsewhere:
         ids, people, _ = zip(*elsewhere, strict=True)
-        sql = """update fhir_resource r set registration_id = n.person
+        sql = """update fhir_resource r set registration_id = n.person, written = default
             from unnest(%(ids)s::text[], %(people)s::bigint[]) n(id, person)
             where r.type = 'Binary' and r.fhir_id = n.id and r.registration_id is null and r.org_code = any(%(orgs)s)"""
         db.do(sql, {"ids": list(ids), "people": list(people), "orgs": [o for _, _, o in elsewhere]})

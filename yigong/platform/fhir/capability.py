@@ -29,6 +29,7 @@ OPERATIONS = {
         ("ihe-pix", "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"),
         ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
     ),
+    "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
 }
 _URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 

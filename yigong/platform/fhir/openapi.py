@@ -73,10 +73,9 @@ def _operations() -> dict[str, Any]:
         "/Patient/{id}/{type}": {"get": _operation("compartment", [_id(), _type(), *_query("_count")])},
         "/Patient/$match": {"post": _operation("match", body=_FREE)},
         "/Patient/$ihe-pix": {"get": _operation("PIXm", _query("sourceIdentifier", "targetSystem"))},
-        "/$export": {"get": _operation("bulk export", [*_query("_type", "_since"), _header("Prefer")])},
-        "/Patient/$export": {
-            "get": _operation("bulk export of persons", [*_query("_type", "_since"), _header("Prefer")])
-        },
+        "/$export": _export("bulk export", []),
+        "/Patient/$export": _export("bulk export of persons", _query("patient")),
+        "/Group/{id}/$export": _export("bulk export of the members of a group", [_id(), *_query("patient")]),
         "/export/{key}": {
             "get": _operation("state of an export", [_path("key")]),
             "delete": _operation("end an export", [_path("key")]),
@@ -90,6 +89,13 @@ def _operations() -> dict[str, Any]:
             )
         },
     }
+
+
+def _export(summary: str, besides: list[Any]) -> dict[str, Any]:
+    """Both ways to ask for an export."""
+    asked = [*besides, *_query("_type", "_since", "_outputFormat"), _header("Prefer")]
+    named = [p for p in asked if p["in"] != "query"]
+    return {"get": _operation(summary, asked), "post": _operation(f"{summary} by Parameters", named, body=_FREE)}
 
 
 def _operation(

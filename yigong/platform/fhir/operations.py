@@ -95,9 +95,7 @@ def everything(request: HttpRequest, caller: Caller, fhir_id: str) -> HttpRespon
     """All resources of a person that the caller may see, with what they refer to; from every registration of the person."""
     caller.scopes.must("Patient", "r")
     patient = reading.read(caller, "Patient", acts.good_id(fhir_id))
-    given = only(
-        "$everything", _asked_of(request), ("_since", "_type", "_count", "_after"), lenient=is_lenient(request)
-    )
+    given = only("$everything", asked_of(request), ("_since", "_type", "_count", "_after"), lenient=is_lenient(request))
     count = min(whole("_count", given.get("_count", "200")), 1000)
     after = whole("_after", given.get("_after", "0"))
     kinds = [k for k in given.get("_type", "").split(",") if k]
@@ -126,14 +124,21 @@ def everything(request: HttpRequest, caller: Caller, fhir_id: str) -> HttpRespon
     return HttpResponse(bundle("searchset", entries, links=links, total=total), content_type=JSON_TYPE)
 
 
-def _asked_of(request: HttpRequest) -> list[tuple[str, str]]:
+def asked_of(request: HttpRequest) -> list[tuple[str, str]]:
     """The parameters of the address, and with POST those of the Parameters in the body."""
     pairs = query_pairs(request)
     if request.method == "POST" and request.body:
-        pairs += [(str(p.get("name")), str(_value([p], str(p.get("name"))))) for p in _parameters(request)]
+        pairs += [_pair(p) for p in _parameters(request)]
     elif request.method not in ("GET", "HEAD", "POST"):
         raise Refused("fhir.method", method=request.method)
     return pairs
+
+
+def _pair(parameter: dict[str, Any]) -> tuple[str, str]:
+    """A parameter of a body as it would stand in the address."""
+    name = str(parameter.get("name"))
+    value = _value([parameter], name)
+    return name, str(value.get("reference", "") if isinstance(value, dict) else value)
 
 
 def _of_person(
@@ -234,10 +239,7 @@ def _scored(caller: Caller, patient: reading.Stored, probability: float, grade: 
 def ihe_pix(request: HttpRequest, caller: Caller) -> HttpResponse:
     """ITI-83: the identifiers by which other systems know the same person."""
     caller.scopes.must("Patient", "s")
-    if request.method == "POST":
-        pairs = [(str(p.get("name")), str(_value([p], str(p.get("name"))))) for p in _parameters(request)]
-    else:
-        pairs = query_pairs(request)
+    pairs = [_pair(p) for p in _parameters(request)] if request.method == "POST" else query_pairs(request)
     given = dict(pairs)
     system, value = identifiers.split(given.get("sourceIdentifier", ""))
     found = identifiers.identities(caller, system, value)

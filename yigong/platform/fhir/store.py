@@ -113,7 +113,7 @@ def _move(drafts: Sequence[Draft]) -> None:
         columns = ("id bigint", "version integer", "registration bigint", "others bigint[]")
         db.do(
             f"""with n as ({_rows("moved", columns)}), changed as (update fhir_resource r
-                    set registration_id = n.registration, others = n.others from n where r.id = n.id)
+                    set registration_id = n.registration, others = n.others, written = default from n where r.id = n.id)
                 insert into fhir_pending (resource_id, version) select id, version from n""",
             {"moved": _json(moved)},
         )
@@ -269,7 +269,7 @@ def _statement(with_changes: bool) -> str:
     if with_changes:
         parts.append(f"""changed as (update fhir_resource r set version = n.version, last_updated = %(at)s,
             deleted = n.deleted, registration_id = coalesce(n.registration, r.registration_id),
-            others = n.others, body = n.body, hash = n.hash, org_code = n.org
+            others = n.others, body = n.body, hash = n.hash, org_code = n.org, written = default
             from ({_rows("changed", _COLUMNS)}) n where r.id = n.id)""")
     for name, columns in TABLES.items():
         every = ("resource_id", *columns)

@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern] = [
     path("Patient/$ihe-pix", operations.ihe_pix, name="pix"),
     path("$export", bulk_views.start, name="export"),
     path("Patient/$export", bulk_views.start, {"level": "patient"}, name="patient-export"),
+    re_path(rf"^Group/{ID}/\$export$", bulk_views.start, {"level": "group"}, name="group-export"),
     path("export/<str:key>", bulk_views.state, name="export-state"),
     path("export/<str:key>/<str:kind>.ndjson", bulk_views.file, name="export-file"),
     path("_history", views.system_history, name="system-history"),
