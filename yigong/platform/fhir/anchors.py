@@ -86,6 +86,13 @@ def registrations(fhir_ids: Iterable[str]) -> dict[str, int]:
     return dict(db.rows(sql, {"ids": ids}))
 
 
+def in_compartments(registrations: str) -> str:
+    """True for resources about the persons behind bound registrations: by whichever registration, and where they stand beside others."""
+    theirs = f"""array(select g.id from empi_registration g where g.person_id in
+        (select a.person_id from empi_registration a where a.id = any({registrations}::bigint[])))"""
+    return f"(r.registration_id = any({theirs}) or r.others && {theirs})"
+
+
 def documents_of(binaries: Sequence[Draft], location: int, org_code: str) -> None:
     """Content that comes after its document belongs to the person of the document; *location* is the parameter that names it."""
     sql = """select u.uri, min(r.registration_id) from fhir_uri u join fhir_resource r on r.id = u.resource_id

@@ -23,6 +23,7 @@ from django.db.models import Q
 
 from yigong.kit.clock import now
 from yigong.platform.fhir import access, exporting
+from yigong.platform.fhir.anchors import in_compartments
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.exporting import GONE, folder
 from yigong.platform.fhir.models import Export, ExportState
@@ -196,13 +197,6 @@ def _conditions(compiler: Compiler, export: Export, view: View, kind: str) -> li
     elif export.level != "system":
         where.append("r.registration_id is not null")
     return where
-
-
-def in_compartments(registrations: str) -> str:
-    """True for resources about the persons behind bound registrations: of whichever registration, and where they stand beside others."""
-    theirs = f"""select g.id from empi_registration g where g.person_id in
-        (select a.person_id from empi_registration a where a.id = any({registrations}))"""
-    return f"(r.registration_id in ({theirs}) or r.others && array({theirs}))"
 
 
 def _since(compiler: Compiler, export: Export, view: View) -> str:

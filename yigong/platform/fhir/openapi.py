@@ -68,7 +68,8 @@ def _operations() -> dict[str, Any]:
     return {
         "/{type}/$validate": {"post": _operation("validate", [_type()], body=_FREE)},
         "/Patient/{id}/$everything": {
-            "get": _operation("everything", [_id(), *_query("_count", "_since", "_type", "_after")])
+            "get": _operation("everything", [_id(), *_query("start", "end", "_count", "_since", "_type", "_after")]),
+            "post": _operation("everything by Parameters", [_id()], body=_FREE),
         },
         "/Patient/{id}/{type}": {"get": _operation("compartment", [_id(), _type(), *_query("_count")])},
         "/Patient/$match": {"post": _operation("match", body=_FREE)},

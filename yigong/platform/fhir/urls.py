@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from yigong.platform.fhir import bulk_views, oauth, operations, views
+from yigong.platform.fhir import bulk_views, everything, oauth, operations, views
 
 app_name = "fhir"
 TYPE = r"(?P<kind>[A-Z][A-Za-z]+)"
@@ -15,7 +15,7 @@ urlpatterns: list[URLPattern] = [
     path("auth/token", oauth.token, name="token"),
     re_path(rf"^{TYPE}/\$validate$", operations.validate, name="validate"),
     re_path(rf"^{TYPE}/{ID}/\$validate$", operations.validate, name="validate-stored"),
-    re_path(rf"^Patient/{ID}/\$everything$", operations.everything, name="everything"),
+    re_path(rf"^Patient/{ID}/\$everything$", everything.everything, name="everything"),
     path("Patient/$match", operations.match, name="match"),
     path("Patient/$ihe-pix", operations.ihe_pix, name="pix"),
     path("$export", bulk_views.start, name="export"),
