@@ -45,6 +45,7 @@ STATUS = {
     "fhir.condition_many": (412, "multiple-matches"),
     "fhir.page_gone": (410, "expired"),
     "fhir.patch": (422, "processing"),
+    "fhir.patch_operation": (422, "processing"),
     "fhir.media": (415, "not-supported"),
     "fhir.format": (406, "not-supported"),
     "fhir.method": (405, "not-supported"),

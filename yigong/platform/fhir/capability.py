@@ -58,7 +58,7 @@ def capability(base: str) -> dict[str, Any]:
         "implementation": {"description": "县域医共体信息平台 FHIR R4 资源服务", "url": base.rstrip("/")},
         "fhirVersion": definitions().version,
         "format": ["application/fhir+json", "json", "application/fhir+xml", "xml"],
-        "patchFormat": ["application/json-patch+json"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
         "rest": [
             {
                 "mode": "server",

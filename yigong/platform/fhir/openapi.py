@@ -49,12 +49,7 @@ def _interactions() -> dict[str, Any]:
         "/{type}/{id}": {
             "get": _operation("read", [_type(), _id(), *_query("_summary", "_elements")]),
             "put": _operation("update", [_type(), _id(), _header("If-Match")], body=_FREE),
-            "patch": _operation(
-                "patch",
-                [_type(), _id()],
-                body={"type": "array", "items": _patch()},
-                media="application/json-patch+json",
-            ),
+            "patch": _patched([_type(), _id(), _header("If-Match")]),
             "delete": _operation("delete", [_type(), _id()]),
         },
         "/{type}/{id}/_history": {"get": _operation("history", [_type(), _id(), *_query("_count", "_since")])},
@@ -138,6 +133,15 @@ def _type() -> dict[str, Any]:
         "required": True,
         "schema": {"type": "string", "enum": list(definitions().resources)},
     }
+
+
+def _patched(parameters: list[Any]) -> dict[str, Any]:
+    """Both forms of a patch."""
+    found = _operation(
+        "patch", parameters, body={"type": "array", "items": _patch()}, media="application/json-patch+json"
+    )
+    found["requestBody"]["content"][MEDIA] = {"schema": _FREE}
+    return found
 
 
 def _patch() -> dict[str, Any]:

@@ -264,9 +264,15 @@ def instance(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> H
 
 
 def _patch_in(request: HttpRequest) -> Any:
-    if request.content_type != PATCH_TYPE:
-        raise Refused("fhir.patch_media", type=str(request.content_type)[:80] or "—")
-    return patch_of(raw_body(request))
+    """A JSON Patch as a list, or the Parameters of a FHIRPath Patch. Raises Refused fhir.patch_media, fhir.patch."""
+    if request.content_type == PATCH_TYPE:
+        return patch_of(raw_body(request))
+    try:
+        return body_of(request)
+    except Refused as refused:
+        if refused.code not in ("fhir.media", "fhir.no_type"):
+            raise
+        raise Refused("fhir.patch_media", type=str(request.content_type)[:80] or "—") from refused
 
 
 def patch_of(raw: bytes) -> Any:
