@@ -78,11 +78,15 @@ class Carried(models.Model):
     version = models.IntegerField()
     outcome = models.TextField()
     data_set = models.TextField(default="")
+    key = models.TextField(default="", db_default="")  # of the row, or the number of the matter
     reasons = models.JSONField(default=list)
     at = models.DateTimeField()
 
     class Meta:
         db_table = "fhir_carried"
+        indexes = [
+            models.Index(fields=["key"], name="fhir_carried_order", condition=models.Q(data_set="inpatient_order"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.resource_id} {self.outcome}"

@@ -47,6 +47,7 @@ class Draft:
     body: bytes = b""
     number: int = 0
     registration_id: int | None = None
+    registered_as: int | None = None  # until now
     others: list[int] | None = None
     outcome: str = "created"  # created updated unchanged deleted absent
 
@@ -78,8 +79,9 @@ def save(caller: Caller, drafts: Sequence[Draft], *, publishing: bool = False) -
         binaries = [d for d in living if d.kind == "Binary"]
         documents_of(binaries, parameter_number("DocumentReference.location"), caller.ctx.org_code)
     _write(caller, [d for d in drafts if d.outcome in ("created", "updated", "deleted")], sink)
-    if arrived := [d.fhir_id for d in living if d.kind == "Patient" and d.outcome == "created"]:
-        adopt(arrived, caller.base)
+    patients = (d for d in living if d.kind == "Patient")
+    if moved := [d.fhir_id for d in patients if d.outcome == "created" or d.registered_as != d.registration_id]:
+        adopt(moved, caller.base)
     return drafts
 
 
@@ -179,6 +181,7 @@ def _there(caller: Caller, draft: Draft, found: Sequence[Any], publishing: bool)
     if draft.if_match is not None and draft.if_match != version:
         raise Refused("fhir.version_conflict", type=draft.kind, id=draft.fhir_id, given=draft.if_match, present=version)
     draft.resource_id, draft.version, draft.number = resource_id, version, number
+    draft.registered_as = registration_id
     if draft.resource is None:
         draft.outcome = "absent" if deleted else "deleted"
         draft.registration_id = registration_id
