@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from yigong.platform.fhir import db, inpatient, telling
-from yigong.platform.fhir.indexing.values import parameter_number
+from yigong.platform.fhir.official import numbers
 
 INPATIENT = "inpatient_order"
 
@@ -45,7 +45,7 @@ def wake(encounters: Iterable[str], besides: Sequence[int]) -> None:
                     and r.origin = 'fhir' and not r.deleted and r.id <> all(%(besides)s)""",
             {
                 "targets": targets, "besides": list(besides), "types": list(inpatient.STATUSES),
-                "params": [parameter_number(f"{kind}.encounter") for kind in inpatient.STATUSES],
+                "params": [n for kind in inpatient.STATUSES for n in numbers(kind, "encounter")],
             },
         )  # fmt: skip
 

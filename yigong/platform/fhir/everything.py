@@ -12,8 +12,8 @@ from yigong.platform.fhir import acts, db, reading
 from yigong.platform.fhir.anchors import in_compartments
 from yigong.platform.fhir.answers import JSON_TYPE, bundle, entry, is_lenient
 from yigong.platform.fhir.callers import Caller
-from yigong.platform.fhir.indexing.values import moments, parameter_number
-from yigong.platform.fhir.official import definitions, supported
+from yigong.platform.fhir.indexing.values import moments
+from yigong.platform.fhir.official import definitions, numbers, supported
 from yigong.platform.fhir.operations import asked_of
 from yigong.platform.fhir.reading import Stored
 from yigong.platform.fhir.search.asked import only, whole
@@ -107,7 +107,7 @@ def _care_dates() -> tuple[int, ...]:
     """Numbers of the parameters that tell when care was given, of all types of a patient's compartment."""
     kinds = [k for k in definitions().patient_compartment if k in definitions().parameters]
     named = ((k, p) for k in kinds for p in supported(k) if p.type == "date" and p.code[0] != "_")
-    return tuple(sorted(parameter_number(f"{k}.{p.code}") for k, p in named if p.code not in ASIDE))
+    return tuple(sorted({number for k, p in named if p.code not in ASIDE for number in numbers(k, p.code)}))
 
 
 def _span(name: str, text: str) -> tuple[int, int]:
