@@ -8,6 +8,9 @@ app_name = "fhir"
 TYPE = r"(?P<kind>[A-Z][A-Za-z]+)"
 ID = r"(?P<fhir_id>[^/$_][^/$]*)"
 urlpatterns: list[URLPattern] = [
+    # asked most, and no other address looks like them
+    re_path(rf"^{TYPE}/{ID}$", views.instance, name="instance"),
+    re_path(rf"^{TYPE}$", views.type_level, name="type"),
     path("", views.system_level, name="system"),
     path("openapi.json", views.openapi_document, name="openapi"),
     path("metadata", views.metadata, name="metadata"),
@@ -24,11 +27,9 @@ urlpatterns: list[URLPattern] = [
     path("export/<str:key>", bulk_views.state, name="export-state"),
     path("export/<str:key>/<str:kind>.ndjson", bulk_views.file, name="export-file"),
     path("_history", views.system_history, name="system-history"),
-    re_path(rf"^{TYPE}$", views.type_level, name="type"),
     re_path(rf"^{TYPE}/$", views.type_level),
     re_path(rf"^{TYPE}/_search$", views.type_search, name="search"),
     re_path(rf"^{TYPE}/_history$", views.type_history, name="type-history"),
-    re_path(rf"^{TYPE}/{ID}$", views.instance, name="instance"),
     re_path(rf"^{TYPE}/{ID}/_history$", views.instance_history, name="instance-history"),
     re_path(rf"^{TYPE}/{ID}/_history/(?P<number>[^/]+)$", views.instance_version, name="version"),
     re_path(
