@@ -54,6 +54,8 @@ STATUS = {
     "fhir.parameter_unknown": (400, "not-supported"),
     "fhir.reference_unresolved": (412, "not-found"),
     "fhir.export_kept": (404, "not-found"),
+    "fhir.code_unknown": (404, "not-found"),
+    "fhir.value_set": (422, "too-costly"),
     "fhir.identifier_unknown": (404, "not-found"),
     "empi.no_such_registration": (404, "not-found"),
     "fhir.too_large": (413, "too-long"),

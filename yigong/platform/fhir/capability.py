@@ -29,6 +29,14 @@ OPERATIONS = {
         ("ihe-pix", "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"),
         ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
     ),
+    "ValueSet": (
+        ("expand", "http://hl7.org/fhir/OperationDefinition/ValueSet-expand"),
+        ("validate-code", "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code"),
+    ),
+    "CodeSystem": (
+        ("lookup", "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup"),
+        ("validate-code", "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code"),
+    ),
     "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
 }
 _URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"

@@ -69,6 +69,14 @@ def _operations() -> dict[str, Any]:
         "/Patient/{id}/{type}": {"get": _operation("compartment", [_id(), _type(), *_query("_count")])},
         "/Patient/$match": {"post": _operation("match", body=_FREE)},
         "/Patient/$ihe-pix": {"get": _operation("PIXm", _query("sourceIdentifier", "targetSystem"))},
+        "/ValueSet/$expand": {"get": _operation("codes of a value set", _query("url", "filter", "offset", "count"))},
+        "/ValueSet/{id}/$expand": {"get": _operation("its codes", [_id(), *_query("filter", "offset", "count")])},
+        "/ValueSet/$validate-code": {"get": _operation("is a code in it", _query("url", "code", "system", "display"))},
+        "/CodeSystem/$validate-code": {"get": _operation("is a code of it", _query("url", "code", "display"))},
+        "/ValueSet/{id}/$validate-code": {
+            "get": _operation("is a code in it", [_id(), *_query("code", "system", "display")])
+        },
+        "/CodeSystem/$lookup": {"get": _operation("what a code means", _query("system", "code"))},
         "/$export": _export("bulk export", []),
         "/Patient/$export": _export("bulk export of persons", _query("patient")),
         "/Group/{id}/$export": _export("bulk export of the members of a group", [_id(), *_query("patient")]),

@@ -54,6 +54,8 @@ SENTENCES: dict[str, object] = {
     "fhir.channel": ("订阅只支持 rest-hook，且 endpoint 须为 http(s) 地址。", "Only rest-hook subscriptions with an http(s) endpoint are served."),
     "fhir.criteria": ("订阅条件 {criteria} 不是可用的检索。", "The criteria {criteria} are no search that can be answered."),
     "fhir.export_kept": ("导出 {key} 不存在或属于其他应用。", "There is no export {key}, or it belongs to another application."),
+    "fhir.code_unknown": ("代码系统 {system} 中没有代码 {given}。", "The code system {system} has no code {given}."),
+    "fhir.value_set": ("值集 {url} 由筛选条件或过深的嵌套定义，平台不能展开。请逐一列出代码。", "The value set {url} is defined by a filter or nested too deeply and cannot be expanded; list its codes."),
     "fhir.too_large": ("请求体过大。大批量请用 yigong fhir import。", "The body is too large. Use yigong fhir import for bulk."),
     "fhir.no_such_application": ("没有这个应用。", "There is no such application."),
     "fhir.key_wrong": ("公钥须为 JWKS 格式，含 kty 与 kid。", "The public key must be a JWKS with kty and kid."),

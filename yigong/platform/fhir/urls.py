@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from yigong.platform.fhir import bulk_views, everything, oauth, operations, views
+from yigong.platform.fhir import bulk_views, everything, oauth, operations, terminology, views
 
 app_name = "fhir"
 TYPE = r"(?P<kind>[A-Z][A-Za-z]+)"
@@ -21,6 +21,13 @@ urlpatterns: list[URLPattern] = [
     re_path(rf"^Patient/{ID}/\$everything$", everything.everything, name="everything"),
     path("Patient/$match", operations.match, name="match"),
     path("Patient/$ihe-pix", operations.ihe_pix, name="pix"),
+    path("ValueSet/$expand", terminology.expand, name="expand"),
+    re_path(rf"^ValueSet/{ID}/\$expand$", terminology.expand, name="expand-stored"),
+    re_path(r"^(?P<kind>ValueSet|CodeSystem)/\$validate-code$", terminology.validate_code, name="validate-code"),
+    re_path(
+        rf"^(?P<kind>ValueSet|CodeSystem)/{ID}/\$validate-code$", terminology.validate_code, name="validate-code-stored"
+    ),
+    path("CodeSystem/$lookup", terminology.lookup, name="lookup"),
     path("$export", bulk_views.start, name="export"),
     path("Patient/$export", bulk_views.start, {"level": "patient"}, name="patient-export"),
     re_path(rf"^Group/{ID}/\$export$", bulk_views.start, {"level": "group"}, name="group-export"),

@@ -17,6 +17,7 @@ from django.utils.http import parse_http_date
 from yigong.kit.clock import now
 from yigong.platform.fhir import acts, db, export_work, exporting
 from yigong.platform.fhir.models import Export, Resource
+from yigong.platform.fhir.search.compiling import Compiler
 from yigong.platform.fhir.tests import desk
 from yigong.platform.fhir.tests.desk import Api, observation
 
@@ -251,3 +252,24 @@ def test_an_export_whose_worker_died_is_written_by_the_next(api: Api) -> None:
         assert held_by_another is not None and export_work.step() == 0
     assert export_work.step() == 1
     assert [f["type"] for f in api.get(place)["output"]] == ["Patient"]
+
+
+@pytest.mark.feature("C15")
+@pytest.mark.django_db
+def test_what_came_since_is_found_by_indexes() -> None:
+    """Neither the moment nor the order of commits is looked for in all rows of a type."""
+    rows = """insert into fhir_resource (type, fhir_id, version, last_updated, deleted, org_code, source_system, origin, body, hash)
+        select 'Observation', %(name)s || n, 1, '2020-01-01', false, '', '', 'fhir', repeat('x', 200), 0 from generate_series(1, 20000) n"""
+    with transaction.atomic():
+        db.do(rows, {"name": "a"})
+    with connection.cursor() as cursor:
+        cursor.execute("select brin_summarize_new_values('fhir_resource_written')")
+        cursor.execute("analyze fhir_resource")
+    export = Export(since=now(), pk=0)
+    Export.objects.create(key="k", application=desk.application(), request_url="", level="system", scopes="", asked_at=now(),
+                          transaction_time=now() + timedelta(hours=1), snapshot="9000000000:9000000000:")  # fmt: skip
+    compiler = Compiler(desk.caller())
+    held = export_work._since(compiler, export, export_work.View(None, "9000000000:9900000000:", now()))  # type: ignore[arg-type]
+    plan = db.rows(f"explain select 1 from fhir_resource r where r.type = 'Observation' and {held}", compiler.params)
+    text = "\n".join(row[0] for row in plan)
+    assert "fhir_resource_written" in text and "fhir_resource_updated" in text and "Seq Scan" not in text, text
