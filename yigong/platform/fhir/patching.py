@@ -272,6 +272,15 @@ class _Target:
         return found
 
 
+def _single(names: Sequence[str]) -> None:
+    if len(names) != 1:
+        zh, en = (
+            f"path 选取了 {len(names)} 个元素，须恰为 1 个",
+            f"the path selects {len(names)} elements where one is needed",
+        )
+        raise Wrong(zh, en)
+
+
 def present(holder: Mapping[str, Any], element: Element) -> str:
     """Under which name an element is there, itself or only what extends it; empty: it is not."""
     return next((n for n in element.json_names if n in holder or f"_{n}" in holder), "")
