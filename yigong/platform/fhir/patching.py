@@ -149,10 +149,9 @@ class _Target:
 
     def nodes(self, path: str) -> list[str]:
         """Where the elements lie that a path selects, as ``Patient.name[0]``; the resource itself is its type."""
+        computed = _compiled(path)
         try:
-            found = _compiled(path)(self.resource, {})
-        except Wrong:
-            raise
+            found = computed(self.resource, {})
         except Exception as error:
             raise Wrong(*INVALID) from error
         return list(dict.fromkeys(self._name_of(node) for node in found))
@@ -171,11 +170,7 @@ class _Target:
         names = self.nodes(path)
         if not names and absent:
             return None
-        if len(names) != 1:
-            raise Wrong(
-                f"path 选取了 {len(names)} 个元素，须恰为 1 个",
-                f"the path selects {len(names)} elements where one is needed",
-            )
+        _single(names)
         if "." not in names[0]:
             raise Wrong("不能替换或删除整个资源", "the resource itself can be neither replaced nor deleted")
         return self._place(names[0])
@@ -204,11 +199,7 @@ class _Target:
     def inside(self, path: str) -> tuple[JSON, str]:
         """The object that a path selects, with its type; for a primitive what extends it."""
         names = self.nodes(path)
-        if len(names) != 1:
-            raise Wrong(
-                f"path 选取了 {len(names)} 个元素，须恰为 1 个",
-                f"the path selects {len(names)} elements where one is needed",
-            )
+        _single(names)
         if "." not in names[0]:
             return self.resource, names[0]
         place, kind = list(self._along(names[0]))[-1]
@@ -273,12 +264,8 @@ class _Target:
 
 
 def _single(names: Sequence[str]) -> None:
-    if len(names) != 1:
-        zh, en = (
-            f"path 选取了 {len(names)} 个元素，须恰为 1 个",
-            f"the path selects {len(names)} elements where one is needed",
-        )
-        raise Wrong(zh, en)
+    if (many := len(names)) != 1:
+        raise Wrong(f"path 选取了 {many} 个元素，须恰为 1 个", f"the path selects {many} elements, not one")
 
 
 def present(holder: Mapping[str, Any], element: Element) -> str:
