@@ -23,13 +23,13 @@ SOON = 30_000
 
 def result(control: str, test: str, code: str) -> bytes:
     """A result as a laboratory sends it; *code* is the abnormal flag that the receiver has to understand."""
-    head = f"MSH|^~\\&|JLIS|QH000202-3|YG|QH|20261101080000||ORU^R01|{control}|P|2.4||||||UNICODE UTF-8"
+    head = f"MSH|^~\\&|JLIS|QH000305-0|YG|QH|20261101080000||ORU^R01|{control}|P|2.4||||||UNICODE UTF-8"
     return "\r".join(
         (
             head,
             f"PID|||J{control}||测试^患",
             f"OBR|1|{control}|{control}|{test}",
-            f"OBX|1|NM|{test}||5.1|mmol/L|||{code}",
+            f"OBX|1|NM|{test}||5.1|mmol/L||{code}",
             "",
         )
     ).encode()
@@ -83,7 +83,7 @@ def register(operator: Visitor, code: str, address: str, test: str) -> None:
     page.select_option("#id_aim_1", f"endpoint:{code}")
     page.select_option("select[name=steps_1-op] >> nth=0", "hl7v2.codes")
     page.fill("input[name=steps_1-path] >> nth=0", "OBX-8")
-    page.fill("input[name=steps_1-value] >> nth=0", "H=↑, L=↓")
+    page.fill("input[name=steps_1-value] >> nth=0", "H=↑, L=↓, *=refuse")
     page.click("main form button.p")
     page.wait_for_url(f"**/routes/{code}/")
     page.click(".yg-tools >> text=开始使用")
@@ -116,7 +116,7 @@ def test_a_message_that_fails_is_found_mended_and_arrives(visit: Visit, intake: 
         expect(page.locator("#delivery")).to_contain_text("HH")
         expect(page.locator("#delivery")).to_contain_text("请补充对照后重新投递")
         page.click("text=修改路由与转换")
-        page.fill("input[name=steps_1-value] >> nth=0", "H=↑, L=↓, HH=↑↑")
+        page.fill("input[name=steps_1-value] >> nth=0", "H=↑, L=↓, HH=↑↑, *=refuse")
         page.click("main form button.p")
         page.wait_for_load_state()
         if page.locator("text=差异").count():  # the differences with recorded messages are seen before they hold
