@@ -123,7 +123,7 @@ def test_a_message_that_fails_is_found_mended_and_arrives(visit: Visit, intake: 
             page.click("main form button.p")
         operator.open(f"{BASE}deliveries/?state=dead&q=A{intake}")
         page.locator("#list tbody tr").first.click()
-        page.click("#delivery >> text=重新投递")
+        page.locator("#delivery button", has_text="重新投递").click()
         expect(page.locator("#delivery")).to_contain_text("已送达", timeout=SOON)
         assert "↑↑".encode() in receiver.got[-1]
         assert operator.faults == []

@@ -7,6 +7,7 @@ SENTENCES: dict[str, object] = {
     "bus.endpoint_closed": _("端点 %(endpoint)s 已关闭：请先开放再启动接收。"),
     "bus.kafka_refused": _("Kafka 拒绝了读取：%(reason)s。请核对地址、主题和权限。"),
     "bus.kafka_reading": _("读取 Kafka 时出错：%(reason)s。读取进程会自行重试；请检查服务器地址、网络和主题权限。"),
+    "bus.kafka_no_topic": _("主题 %(topic)s 还没有建立：有了第一条消息就自动开始读取；请核对主题名称。"),
     "bus.kafka_away": _("Kafka %(address)s 没有应答：%(reason)s。事件留在发件箱，恢复后自动补发；请检查服务器和网络。"),
     "bus.no_kafka_reader": _("没有这个 Kafka 读取端点，请刷新页面。"),
     "outbox.kafka_away": _("Kafka 没有接收事件：%(reason)s。事件留在发件箱，恢复后按原次序补发；请检查服务器和网络。"),
