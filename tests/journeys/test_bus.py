@@ -178,11 +178,11 @@ def test_a_tripped_endpoint_is_seen_and_closed_by_hand(visit: Visit, intake: int
     page.click("text=解除熔断，立即投递")
     expect(page.locator(".yg-tools")).to_contain_text("未熔断")
     for _ in range(60):
-        if len(again.got) == 8:
+        if len({*receiver.got, *again.got}) == 8:  # a socket that is being closed takes one more
             break
         page.wait_for_timeout(250)
     again.close()
-    assert len(again.got) == 8
+    assert len({*receiver.got, *again.got}) == 8
     assert operator.faults == []
 
 

@@ -39,7 +39,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "address": settings.KAFKA, "prefix": settings.KAFKA_PREFIX, "held": waiting, "since": since, "relay": relay,
         "trouble": _trouble(relay.error, relay.reason), "mended": bool(relay.sent_at and relay.failed_at and relay.sent_at > relay.failed_at),
         "may_pause": ctx.may("bus.pause_kafka"), "may_resume": ctx.may("bus.resume_kafka"), "readers": kafka_status.readers(ctx),
-        "stalled": bool(since) and now() - since > STALLED, "tabs": lists.tabs("kafka", ctx),
+        "stalled": since is not None and now() - since > STALLED, "tabs": lists.tabs("kafka", ctx),
     }  # fmt: skip
     return page(request, "bus/kafka.html", context)
 

@@ -11,7 +11,7 @@ from yigong.kit.errors import Refused
 from yigong.web.http import sentence
 
 #: what receivers answer and what the network says, as it is kept beside a sending
-ANSWERS = {
+ANSWERS: dict[str, object] = {
     "ConnectError": _("连接不上"), "ConnectionRefusedError": _("对方没有开机或没有监听"), "ConnectionResetError": _("连接被对方中断"),
     "ConnectionAbortedError": _("应答不属于这条消息"), "ConnectTimeout": _("连接超时"), "ReadTimeout": _("已送出，超时没有应答"),
     "WriteTimeout": _("发送超时"), "TimeoutError": _("超时没有应答"), "RemoteProtocolError": _("应答不完整"), "ReadError": _("应答中途中断"),
@@ -21,11 +21,11 @@ ANSWERS = {
     "AR": _("AR 对方拒收"), "CR": _("CR 对方拒收"),
 }  # fmt: skip
 #: HL7 v2: message structure, and trigger events of admissions (HL7 v2.5, table 0003)
-STRUCTURES = {
+STRUCTURES: dict[str, object] = {
     "ORU": _("结果报告"), "ORM": _("申请单"), "OML": _("检验申请"), "OMG": _("检查申请"), "SIU": _("预约"), "MDM": _("文书"), "ORR": _("申请应答"),
     "ADT": _("患者与就诊"), "MFN": _("主数据"), "RDE": _("药品医嘱"), "BAR": _("账务"), "DFT": _("费用"), "VXU": _("接种"), "ACK": _("应答"),
 }  # fmt: skip
-ADMISSIONS = {
+ADMISSIONS: dict[str, object] = {
     "A01": _("入院"), "A02": _("转科"), "A03": _("出院"), "A04": _("门诊登记"), "A05": _("预登记"), "A08": _("信息更新"), "A11": _("取消入院"),
     "A13": _("取消出院"), "A28": _("建档"), "A31": _("档案更新"), "A40": _("患者合并"),
 }  # fmt: skip
