@@ -23,7 +23,7 @@ SOON = 30_000
 
 def result(control: str, test: str, code: str) -> bytes:
     """A result as a laboratory sends it; *code* is the abnormal flag that the receiver has to understand."""
-    head = f"MSH|^~\\&|JLIS|QH000305-0|YG|QH|20261101080000||ORU^R01|{control}|P|2.4||||||UNICODE UTF-8"
+    head = f"MSH|^~\\&|JLIS|QH000101-2|YG|QH|20261101080000||ORU^R01|{control}|P|2.4||||||UNICODE UTF-8"
     return "\r".join(
         (
             head,
