@@ -130,7 +130,7 @@ class BusList(ListPage):
 class MessageList(BusList):
     """Messages, the newest first."""
 
-    template = "bus/dead_messages.html"
+    above = "bus/_dead_messages.html"
     name, title, search = "bus-messages", _("服务总线消息"), _("患者号、申请单号、就诊号、文档号或消息号（完整）")
     columns = (
         State("state", _("状态"), STATES),
@@ -181,7 +181,7 @@ class MessageList(BusList):
 class DeliveryList(BusList):
     """Messages on their way to endpoints, the newest first."""
 
-    template = "bus/dead_deliveries.html"
+    above = "bus/_dead_deliveries.html"
     name, title, search = "bus-deliveries", _("消息投递"), _("患者号、申请单号、就诊号、文档号或消息号（完整）")
     columns = (
         State("state", _("状态"), words.DELIVERIES),
