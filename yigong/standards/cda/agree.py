@@ -11,12 +11,14 @@ from lxml import etree
 
 from yigong.kit import clock
 from yigong.kit.moments import NotAMoment, day
+from yigong.kit.xml import below
 from yigong.standards.cda.checks import Found, found
 from yigong.standards.cda.finder import Finder
 from yigong.standards.cda.header import moment_of
 
 STAY = "componentOf/encompassingEncounter/effectiveTime"
 PERSON = "recordTarget/patientRole/patient"
+DAY = timedelta(days=1)
 ID_NO = re.compile(r"\d{17}[\dXx]\Z")
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
@@ -41,28 +43,30 @@ def born_by(number: str) -> date | None:
         return None
 
 
-def _at(node: etree._Element | None) -> datetime | None:
-    return moment_of(node) if node is not None and len(node.get("value", "")) >= 8 else None
+def _at(find: Finder, node: etree._Element | None) -> datetime | None:
+    """The point in time that an element says to the day at least, worked out once."""
+    if node is None:
+        return None
+    if node not in find.moments:
+        find.moments[node] = moment_of(node) if len(node.get("value", "")) >= 8 else None
+    return find.moments[node]
 
 
 def _made(find: Finder) -> datetime | None:
     """When the document was made."""
-    if "made" not in find.kept:
-        find.kept["made"] = _at(find("effectiveTime"))
-    made: datetime | None = find.kept["made"]
-    return made
+    return _at(find, find("effectiveTime"))
 
 
 def _part(node: etree._Element | None, tag: str) -> etree._Element | None:
     """The first part of a name."""
-    return next(node.iterchildren(tag), None) if node is not None else None
+    return next(iter(below([node], tag)), None) if node is not None else None
 
 
 def _discharge(find: Finder) -> Iterator[Found]:
     node = find(STAY)
     if node is None:
         return
-    low, high = _at(_part(node, "low")), _at(_part(node, "high"))
+    low, high = _at(find, _part(node, "low")), _at(find, _part(node, "high"))
     if low and high and high.date() < low.date():
         at = _part(node, "high")
         yield found("discharge_before_admission", at, value=high.date().isoformat(), more=low.date())  # type: ignore[arg-type]
@@ -71,16 +75,14 @@ def _discharge(find: Finder) -> Iterator[Found]:
 def _future(find: Finder) -> Iterator[Found]:
     node = find("effectiveTime")
     at = _made(find)
-    if node is not None and at and at > clock.now() + timedelta(days=1):
+    if node is not None and at and at > clock.now() + DAY:
         yield found("document_in_future", node, value=at.date().isoformat())
 
 
 def _born(find: Finder) -> tuple[etree._Element | None, date | None]:
     node = find(f"{PERSON}/birthTime")
-    if "born" not in find.kept:
-        at = _at(node)
-        find.kept["born"] = at.date() if at else None
-    return node, find.kept["born"]
+    at = _at(find, node)
+    return node, at.date() if at else None
 
 
 def _birth(find: Finder) -> Iterator[Found]:
@@ -100,7 +102,7 @@ def _age(find: Finder) -> Iterator[Found]:
         born = born_by(number)
     visit = find(STAY)
     low = _part(visit, "low")
-    on = _at(low) or _at(visit) or _at(find("author/time")) or _made(find)
+    on = _at(find, low) or _at(find, visit) or _at(find, find("author/time")) or _made(find)
     for node in ages:
         years = node.get("value", "")
         if born and on and years.isdigit() and node.get("unit", "岁") in ("岁", "a", "Y"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from lxml import etree
 
+from yigong.kit.xml import below
 from yigong.standards.cda.checks import Found, found
 from yigong.standards.cda.finder import Finder
 from yigong.standards.cda.header import CODE, ROOT
@@ -124,12 +125,8 @@ RULES = [(rule, PLAIN[rule][0], _plain(*PLAIN[rule])) if rule in PLAIN else (rul
 
 def _signs(signer: etree._Element) -> bool:
     """Whether the person who signs has a name."""
-    return any(
-        value_of(name) is not None
-        for entity in signer.iterchildren("assignedEntity")
-        for person in entity.iterchildren("assignedPerson")
-        for name in person.iterchildren("name")
-    )
+    persons = below(below([signer], "assignedEntity"), "assignedPerson")
+    return any(value_of(name) is not None for name in below(persons, "name"))
 
 
 def _kind(find: Finder, declared: Any | None) -> Iterator[Found]:
