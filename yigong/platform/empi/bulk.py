@@ -72,5 +72,7 @@ def ids(table: str, count: int) -> list[int]:
     if not count:
         return []
     with connection.cursor() as cursor:
-        cursor.execute("select nextval(pg_get_serial_sequence(%s, 'id')) from generate_series(1, %s)", [table, count])
+        sql = """with of as materialized (select pg_get_serial_sequence(%s, 'id')::regclass as ids)
+            select nextval(of.ids) from of, generate_series(1, %s)"""
+        cursor.execute(sql, [table, count])
         return [row[0] for row in cursor.fetchall()]

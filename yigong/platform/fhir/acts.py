@@ -21,7 +21,7 @@ from yigong.security.api import audit_many
 Pairs = Sequence[tuple[str, str]]
 #: what the library of patches says of kinds of values, which is of no use to a client
 _PYTHON = re.compile(r" \(<class '\w+'>\)")
-_ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}$")
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 def kind_known(kind: str) -> None:
@@ -30,10 +30,10 @@ def kind_known(kind: str) -> None:
         raise Refused("fhir.type_unknown", type=kind)
 
 
-def good_id(fhir_id: str) -> str:
+def good_id(fhir_id: object) -> str:
     """The id. Raises Refused fhir.id_malformed."""
-    if not _ID.match(fhir_id):
-        raise Refused("fhir.id_malformed", id=fhir_id[:80])
+    if not isinstance(fhir_id, str) or not _ID.fullmatch(fhir_id):
+        raise Refused("fhir.id_malformed", id=str(fhir_id)[:80])
     return fhir_id
 
 

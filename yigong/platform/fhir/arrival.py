@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from yigong.platform.fhir import db, inpatient, telling
 from yigong.platform.fhir.bodies import JSON
-from yigong.platform.fhir.indexing.values import parameter_number
+from yigong.platform.fhir.official import numbers
 
 INPATIENT = "inpatient_order"
 
@@ -41,7 +41,7 @@ def wake(encounters: Iterable[str], besides: Sequence[int]) -> None:
                     and r.origin = 'fhir' and not r.deleted and r.id <> all(%(besides)s)""",
             {
                 "targets": targets, "besides": list(besides), "types": list(inpatient.STATUSES),
-                "params": [parameter_number(f"{kind}.encounter") for kind in inpatient.STATUSES],
+                "params": [n for kind in inpatient.STATUSES for n in numbers(kind, "encounter")],
             },
         )  # fmt: skip
 

@@ -75,15 +75,30 @@ def supported(kind: str) -> tuple[Parameter, ...]:
 
 
 @cache
+def numbers(kind: str, code: str) -> tuple[int, ...]:
+    """The numbers under which the values of a parameter stand in its index table."""
+    known = definitions().parameters.get(kind)
+    if known is None:  # of every type of resource
+        return (parameter_number(f"{kind}.{code}"),)
+    return tuple(parameter_number(f"{known[c].base}.{c}") for c in compiled(kind).places[code].codes)
+
+
+@cache
+def only(kind: str, code: str) -> str:
+    """The type of resource whose references alone are those of this parameter; empty for all that stand under its numbers."""
+    return compiled(kind).places[code].only if kind in definitions().parameters else ""
+
+
+@cache
 def compartment(kind: str) -> frozenset[int]:
     """Numbers of the parameters by which a resource of this type lies in a patient's compartment."""
     codes = set(definitions().patient_compartment.get(kind, ()))
     if "subject" in definitions().parameters[kind] or "patient" in definitions().parameters[kind]:
         codes |= {"subject", "patient"}
-    return frozenset(parameter_number(f"{kind}.{code}") for code in codes if code in compiled(kind).filled)
+    return frozenset(n for code in codes if code in compiled(kind).filled for n in numbers(kind, code))
 
 
 @cache
 def subjects(kind: str) -> frozenset[int]:
     """Numbers of the parameters that name the person a resource is about."""
-    return frozenset(parameter_number(f"{kind}.{c}") for c in ("patient", "subject") if c in compiled(kind).filled)
+    return frozenset(n for c in ("patient", "subject") if c in compiled(kind).filled for n in numbers(kind, c))

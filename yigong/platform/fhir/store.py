@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import orjson
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
@@ -50,18 +50,32 @@ class Draft:
     others: list[int] | None = None
     outcome: str = "created"  # created updated unchanged deleted absent
 
+    def afresh(self) -> None:
+        """Forget what came of it, but for the id."""
+        self.resource_id, self.version, self.moment, self.body, self.number = 0, 1, None, b"", 0
+        self.registration_id, self.others, self.outcome = None, None, "created"
+
     @property
     def etag(self) -> str:
         """The version as a weak entity tag."""
         return f'W/"{self.version}"'
 
 
-@transaction.atomic
 def save(caller: Caller, drafts: Sequence[Draft], *, publishing: bool = False) -> Sequence[Draft]:
     """Write all or nothing; each draft says afterwards what came of it.
 
     Raises Refused fhir.version_conflict, fhir.not_yours, fhir.published, fhir.unindexable, not_permitted.
     """
+    try:
+        return _save(caller, drafts, publishing)
+    except IntegrityError:  # another wrote one of these ids meanwhile: now it is there
+        for draft in drafts:
+            draft.afresh()
+        return _save(caller, drafts, publishing)
+
+
+@transaction.atomic
+def _save(caller: Caller, drafts: Sequence[Draft], publishing: bool) -> Sequence[Draft]:
     named = [d for d in drafts if d.fhir_id]
     _meet(caller, named, publishing)
     fresh = [d for d in drafts if not d.resource_id and d.outcome != "absent"]

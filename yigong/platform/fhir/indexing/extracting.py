@@ -20,6 +20,7 @@ from yigong.platform.fhir.indexing.expressions import (
     Where,
     paths,
 )
+from yigong.platform.fhir.indexing.shared_rows import Kept, kept_under
 from yigong.platform.fhir.indexing.values import WRITERS, Sink, parameter_number, system_number
 
 Extractor = Callable[[Mapping[str, Any], Sink], None]
@@ -30,12 +31,13 @@ INDENT = "    "
 
 @dataclass(slots=True)
 class Compiled:
-    """The function for a type, the parameters it fills, and those that could not be compiled with the reason."""
+    """The function for a type, the parameters it fills and where, and those that could not be compiled with the reason."""
 
     extract: Extractor
     filled: frozenset[str]
     left: Mapping[str, str]
     source: str
+    places: Mapping[str, Kept] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class _Writing:
     definitions: Definitions
     names: dict[str, Any]
     lines: list[str] = field(default_factory=list)
+    taken: dict[str, str] = field(default_factory=dict)  # member of the resource -> the variable that holds it
     count: int = 0
 
     def fresh(self) -> str:
@@ -60,21 +63,30 @@ def extractor(definitions: Definitions, base: str) -> Compiled:
     """The extractor of a type of resource. ``definitions`` is taken by identity."""
     writing = _Writing(definitions, {})
     filled, left = set(), {}
+    places = kept_under(definitions.parameters.get(base, {}))
     for code, parameter in definitions.parameters.get(base, {}).items():
         if code in ON_RESOURCE or parameter.type == "composite":
             continue
-        before = len(writing.lines)
+        before, taken = len(writing.lines), dict(writing.taken)
+        if places[code].codes != (code,):
+            continue
         try:
             for path in paths(parameter.expression):
                 _branch(writing, parameter, base, path)
             filled.add(code)
         except NotUnderstood as reason:
             del writing.lines[before:]
+            writing.taken = taken
             left[code] = str(reason)
+    for code, kept in places.items():
+        if missing := [c for c in kept.codes if c in left]:
+            left[code] = left[missing[0]]
+        elif filled.issuperset(kept.codes):
+            filled.add(code)
     source = "\n".join(["def extract(r, s):", *(writing.lines or [f"{INDENT}return"])])
     space = dict(writing.names)
     exec(compile(source, f"<search parameters of {base}>", "exec"), space)  # noqa: S102  - our own text
-    return Compiled(space["extract"], frozenset(filled), left, source)
+    return Compiled(space["extract"], frozenset(filled), left, source, places)
 
 
 def _branch(w: _Writing, parameter: Parameter, base: str, path: Path) -> None:
@@ -160,8 +172,7 @@ def _one_name(
     depth: int,
     part: str,
 ) -> None:
-    inner = w.fresh()
-    w.say(depth, f'{inner} = {var}.get("{json_name}")')
+    inner = _member(w, var, json_name, depth)
     w.say(depth, f"if {inner} is not None:")
     depth += 1
     if rest and isinstance(rest[0], At):
@@ -182,6 +193,17 @@ def _one_name(
         w.say(depth, f"for {item} in {inner}:")
     w.say(depth + 1, f"if {item} is not None:")
     _walk(w, p, item, code, rest, depth=depth + 2, part=place, element=element)
+
+
+def _member(w: _Writing, var: str, json_name: str, depth: int) -> str:
+    """The variable that holds a member; those of the resource itself are looked up once for all parameters."""
+    if var == "r" and json_name in w.taken:
+        return w.taken[json_name]
+    inner = w.fresh()
+    w.say(depth, f'{inner} = {var}.get("{json_name}")')
+    if var == "r" and depth == 1:
+        w.taken[json_name] = inner
+    return inner
 
 
 def _leaf(w: _Writing, p: Parameter, var: str, kind: str, depth: int, part: str, element: Element | None) -> None:

@@ -11,8 +11,8 @@ from yigong.kit.errors import Refused
 from yigong.platform.fhir.callers import Caller, visible
 from yigong.platform.fhir.definitions.api import Parameter
 from yigong.platform.fhir.indexing import values as form
-from yigong.platform.fhir.indexing.values import IDENTIFIER, OF_TYPE, parameter_number, system_number
-from yigong.platform.fhir.official import parameter
+from yigong.platform.fhir.indexing.values import IDENTIFIER, OF_TYPE, system_number
+from yigong.platform.fhir.official import numbers, only, parameter
 from yigong.platform.fhir.search.asked import AnyOf, Chain, Clause, Has, OnResource, Simple, clause, unescaped
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,24 +101,24 @@ class Compiler:
         return f"c{self.depth}"
 
     def _chain(self, clause: Chain, alias: str) -> str:
-        number = self.bind(parameter_number(f"{clause.parameter.base}.{clause.parameter.code}"))
+        under = self.under("f", clause.parameter)
         parts = []
         for kind, inner in zip(clause.kinds, clause.inner, strict=True):
             if not self.caller.scopes.of(kind, "s"):
                 continue
             other = self._alias()
             parts.append(f"""{alias}.id in (select f.resource_id from fhir_resource {other}
-                join fhir_reference f on f.target = {other}.type || '/' || {other}.fhir_id and f.param = {number}
+                join fhir_reference f on f.target = {other}.type || '/' || {other}.fhir_id and {under}
                 where {other}.type = {self.bind(kind)} and not {other}.deleted and {self.seen(other, kind)}
                 and {self.narrowing(kind, "s", other)} and {self.where(inner, other)})""")
         return self._any(parts) if parts else "false"
 
     def _has(self, clause: Has, alias: str) -> str:
         self.caller.scopes.must(clause.kind, "s")
-        number = self.bind(parameter_number(f"{clause.kind}.{clause.parameter.code}"))
+        under = self.under("f", clause.parameter, kind=clause.kind)
         other = self._alias()
         return f"""{alias}.type || '/' || {alias}.fhir_id in (select f.target from fhir_resource {other}
-            join fhir_reference f on f.resource_id = {other}.id and f.param = {number}
+            join fhir_reference f on f.resource_id = {other}.id and {under}
             where {other}.type = {self.bind(clause.kind)} and not {other}.deleted and {self.seen(other, clause.kind)}
             and {self.narrowing(clause.kind, "s", other)} and {self.where(clause.inner, other)})"""
 
@@ -129,26 +129,39 @@ class Compiler:
         table = {"number": "quantity"}.get(known.type, known.type)
         if known.type == "composite":
             return self._any(self._composite(known, v, alias) for v in clause.values)
-        number = parameter_number(f"{known.base}.{known.code}")
         if clause.modifier == "missing":
             wanted = clause.values[0]
             if wanted not in ("true", "false"):
                 raise Refused("fhir.parameter_value", name=f"{known.code}:missing", value=wanted[:60])
             no = "not " if wanted == "true" else ""
-            return f"{no}exists (select 1 from fhir_{table} i where i.resource_id = {alias}.id and i.param = {self.bind(number)})"
+            return f"{no}exists (select 1 from fhir_{table} i where i.resource_id = {alias}.id and {self.under('i', known)})"
         if clause.modifier == "not":
             held = self._any(self._token(known, v) for v in clause.values)
             return f"""not exists (select 1 from fhir_token i where i.resource_id = {alias}.id
-                and i.param = {self.bind(number)} and {held})"""
+                and {self.under("i", known)} and {held})"""
         if clause.modifier == "of-type":
-            return self._rows(alias, "token", number ^ OF_TYPE, (self._of_type(known, v) for v in clause.values))
+            return self._rows(
+                alias, "token", self.under("i", known, mark=OF_TYPE), (self._of_type(known, v) for v in clause.values)
+            )
         if clause.modifier == "identifier":
-            return self._rows(alias, "token", number ^ IDENTIFIER, (self._token(known, v) for v in clause.values))
-        return self._rows(alias, table, number, (self.value(known, v, clause.modifier) for v in clause.values))
+            return self._rows(
+                alias, "token", self.under("i", known, mark=IDENTIFIER), (self._token(known, v) for v in clause.values)
+            )
+        return self._rows(
+            alias, table, self.under("i", known), (self.value(known, v, clause.modifier) for v in clause.values)
+        )
 
-    def _rows(self, alias: str, table: str, number: int, conditions: Any) -> str:
+    def _rows(self, alias: str, table: str, under: str, conditions: Any) -> str:
         return f"""{alias}.id in (select i.resource_id from fhir_{table} i
-            where i.param = {self.bind(number)} and {self._any(conditions)})"""
+            where {under} and {self._any(conditions)})"""
+
+    def under(self, row: str, known: Parameter, *, kind: str = "", mark: int = 0) -> str:
+        """The condition that an index row holds a value of a parameter; *mark* asks for one of its further readings."""
+        kind = kind or known.base
+        found = [n ^ mark for n in numbers(kind, known.code)]
+        held = f"{row}.param = {self.bind(found[0])}" if len(found) == 1 else f"{row}.param = any({self.bind(found)})"
+        narrow = only(kind, known.code)
+        return f"{held} and {row}.target like {self.bind(f'%{narrow}/%')}" if narrow and not mark else held
 
     def value(self, known: Parameter, value: str, modifier: str = "") -> str:
         """The condition on a row of the index."""
@@ -297,7 +310,7 @@ class Compiler:
             name = f"p{number}"
             tables.append((name, part.type))
             held = self.value(part, text).replace("i.", f"{name}.")
-            conditions.append(f"{name}.param = {self.bind(parameter_number(f'{part.base}.{part.code}'))} and {held}")
+            conditions.append(f"{self.under(name, part)} and {held}")
         (a, first), (b, second) = tables
         if {first, second} <= {"token", "quantity"}:
             conditions.append(f"{a}.part = {b}.part")

@@ -15,9 +15,8 @@ from yigong.kit.clock import now
 from yigong.kit.errors import Refused
 from yigong.platform.fhir import db
 from yigong.platform.fhir.callers import Caller, visible
-from yigong.platform.fhir.indexing.values import parameter_number
 from yigong.platform.fhir.models import SearchPage
-from yigong.platform.fhir.official import definitions, parameter, supported
+from yigong.platform.fhir.official import definitions, numbers, only, parameter, supported
 from yigong.platform.fhir.reading import COLUMNS, Stored, stored
 from yigong.platform.fhir.search.asked import Asked, Include, read, weight
 from yigong.platform.fhir.search.compiling import Compiler
@@ -155,9 +154,8 @@ def _sort_key(compiler: Compiler, kind: str, code: str, down: bool) -> str:
     known = parameter(kind, code)
     assert known is not None  # was read before
     table = {"number": "quantity"}.get(known.type, known.type)
-    number = compiler.bind(parameter_number(f"{kind}.{code}"))
     value = SORTED[known.type][down]
-    return f"(select {value} from fhir_{table} i where i.resource_id = r.id and i.param = {number}) {way}"
+    return f"(select {value} from fhir_{table} i where i.resource_id = r.id and {compiler.under('i', known, kind=kind)}) {way}"
 
 
 def _keep(caller: Caller, asked: Asked, ids: list[int]) -> str:
@@ -224,18 +222,19 @@ def _included(caller: Caller, front: Sequence[Stored], wanted: Sequence[Include]
     found: list[Stored] = []
     for include in wanted:
         ids = [s.id for s in front if s.type == include.kind]
-        numbers = _numbers(include)
-        if ids and numbers:
+        under = _numbers(include)
+        if ids and under:
             scope = visible(caller, "r")
-            of_type = "and r.type = %(target)s" if include.target else ""
+            target = include.target or _only(include)
+            of_type = "and r.type = %(target)s" if target else ""
             sql = f"""select distinct on (r.id) {COLUMNS} from fhir_reference f
                 join fhir_resource r on r.type = split_part(f.target, '/', 1) and r.fhir_id = split_part(f.target, '/', 2)
                 where f.resource_id = any(%(ids)s) and f.param = any(%(numbers)s) and not r.deleted
                     and r.type = any(%(kinds)s) {of_type} and {scope.sql} limit {MOST_ALONG}"""
             params = {
                 "ids": ids,
-                "numbers": numbers,
-                "target": include.target,
+                "numbers": under,
+                "target": target,
                 "kinds": _readable(caller),
                 **scope.params,
             }
@@ -252,7 +251,8 @@ def _reverse(caller: Caller, front: Sequence[Stored], wanted: Sequence[Include])
         sql = f"""select distinct on (r.id) {COLUMNS} from fhir_reference f join fhir_resource r on r.id = f.resource_id
             where f.target = any(%(places)s) and f.param = any(%(numbers)s) and not r.deleted and {scope.sql}
             limit {MOST_ALONG}"""
-        params = {"places": [s.place for s in front], "numbers": _numbers(include), **scope.params}
+        places = [s.place for s in front if s.type == (_only(include) or s.type)]
+        params = {"places": places, "numbers": _numbers(include), **scope.params}
         found += [stored(row) for row in db.rows(sql, params, raw_text=True)]
     return [f for f in found if _allowed(caller, f)]
 
@@ -271,4 +271,8 @@ def _numbers(include: Include) -> list[int]:
     codes = (
         [p.code for p in supported(include.kind) if p.type == "reference"] if include.code == "*" else [include.code]
     )
-    return [parameter_number(f"{include.kind}.{code}") for code in codes]
+    return [n for code in codes for n in numbers(include.kind, code)]
+
+
+def _only(include: Include) -> str:
+    return "" if include.code == "*" else only(include.kind, include.code)
