@@ -18,6 +18,7 @@ from yigong.standards.cda.header import moment_of
 
 STAY = "componentOf/encompassingEncounter/effectiveTime"
 PERSON = "recordTarget/patientRole/patient"
+BIRTH, AGE, ID, SEX = f"{PERSON}/birthTime", f"{PERSON}/age", f"{PERSON}/id", f"{PERSON}/administrativeGenderCode"
 DAY = timedelta(days=1)
 ID_NO = re.compile(r"\d{17}[\dXx]\Z")
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -80,7 +81,7 @@ def _future(find: Finder) -> Iterator[Found]:
 
 
 def _born(find: Finder) -> tuple[etree._Element | None, date | None]:
-    node = find(f"{PERSON}/birthTime")
+    node = find(BIRTH)
     at = _at(find, node)
     return node, at.date() if at else None
 
@@ -94,7 +95,7 @@ def _birth(find: Finder) -> Iterator[Found]:
 
 def _age(find: Finder) -> Iterator[Found]:
     """An age in years against the birth date (or that of the identity number) on the day of the visit or document."""
-    ages = find.all(f"{PERSON}/age")
+    ages = find.all(AGE)
     if not ages:
         return
     born = _born(find)[1]
@@ -112,7 +113,7 @@ def _age(find: Finder) -> Iterator[Found]:
 
 
 def _id_no(find: Finder) -> tuple[etree._Element | None, str]:
-    node = find(f"{PERSON}/id")
+    node = find(ID)
     number = node.get("extension", "").strip() if node is not None else ""
     return (node, number) if ID_NO.match(number) else (None, "")
 
@@ -124,7 +125,7 @@ def _identity(find: Finder) -> Iterator[Found]:
     if not is_id_no(number):
         yield found("id_no_wrong", node)
         return
-    sex = find(f"{PERSON}/administrativeGenderCode")
+    sex = find(SEX)
     if sex is not None and sex.get("code") in ("1", "2") and int(number[16]) % 2 != int(sex.get("code", "")) % 2:
         yield found("sex_against_id_no", sex, value=sex.get("code", ""))
     birth, born = _born(find)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 
 from lxml import etree
@@ -18,9 +19,9 @@ class Finder:
     def __init__(self, root: etree._Element) -> None:
         self.root = root
         self.moments: dict[etree._Element, datetime | None] = {}  # what rules have worked out, for each other
-        self.known: dict[str, Nodes] = {}  # path -> what stands there
+        self.known: defaultdict[str, Nodes] = defaultdict(list)  # path -> what stands there
         for part in children(root):
-            self.known.setdefault(part.tag, []).append(part)  # type: ignore[arg-type]
+            self.known[part.tag].append(part)  # type: ignore[index]
 
     def know(self, found: dict[str, Nodes]) -> None:
         """Takes over what a walk has found at paths already."""

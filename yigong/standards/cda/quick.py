@@ -20,6 +20,7 @@ from yigong.standards.cda.values import value_of
 
 Nodes = list[etree._Element]
 BODY = "/ClinicalDocument/component/"
+KEPT = 1000  # joined branches of one branch
 
 
 def says(node: etree._Element) -> bool:
@@ -59,17 +60,22 @@ class Branch:
         return self
 
     def join(self, branches: list[Branch]) -> Branch | None:
-        """Several branches as one, made once."""
+        """Several branches as one, made once; a sender's inventions are not kept without end."""
         if len(branches) < 2:
             return branches[0] if branches else None
         key = tuple(branches)
-        if key not in self.joined:
-            self.joined[key] = _union(key)
-        return self.joined[key]
+        made = self.joined.get(key) or _union(key)
+        if len(self.joined) < KEPT:
+            self.joined[key] = made
+        return made
 
 
 def stock_of(root: etree._Element, top: Branch) -> Stock:
-    """What stands at each slot, found level by level; what is not declared is not entered."""
+    """What stands at each slot, found level by level; what is not declared is not entered.
+
+    Elements are sought, then sorted, then tested: each loop does one thing to all of them, which the processor does
+    quicker than all things to each.
+    """
     hits: defaultdict[int, Nodes] = defaultdict(list)
     standing: list[tuple[Branch, etree._Element]] = []
     queue: list[tuple[dict[str, Branch | Asks], Nodes]] = [(top.next, [root])]
@@ -78,16 +84,15 @@ def stock_of(root: etree._Element, top: Branch) -> Stock:
             branch = ways.get(node.tag)  # type: ignore[call-overload]
             if branch is None:
                 continue
-            parts = None
+            parts = children(node)
             if branch.__class__ is not Branch:
-                parts = children(node)
                 branch = branch(node, parts)  # type: ignore[operator]
                 if branch is None:
                     continue
             if branch.slots:
                 standing.append((branch, node))
-            if branch.next:
-                queue.append((branch.next, children(node) if parts is None else parts))
+            if parts and branch.next:
+                queue.append((branch.next, parts))
     for branch, node in standing:
         for slot in branch.slots:
             hits[slot].append(node)
