@@ -31,6 +31,8 @@ def says(node: etree._Element) -> bool:
 Way = tuple[tuple[Condition, ...], "Branch"]
 #: the branch whose conditions an element with these children answers
 Asks = Callable[[etree._Element, Nodes], "Branch | None"]
+#: the name of an element -> where it leads
+Leads = dict[str, "Branch | Asks"]
 #: branches of one element as one branch
 Joins = Callable[[list["Branch"]], "Branch | None"]
 
@@ -41,6 +43,7 @@ class Stock:
 
     hits: defaultdict[int, Nodes]  # slot -> the elements that stand there, in the order of the document
     doubts: list[tuple[Branch, etree._Element]]  # those that are not surely right
+    met: list[tuple[Leads, Nodes]]  # every element that was met: kept, for lxml makes what nobody holds once more
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +53,7 @@ class Branch:
     slots: tuple[int, ...] = ()
     right: Right | None = None  # None where nothing can be wrong
     ways: dict[str, list[Way]] = field(default_factory=dict)
-    next: dict[str, Branch | Asks] = field(default_factory=dict)
+    next: Leads = field(default_factory=dict)
     joined: dict[tuple[Branch, ...], Branch] = field(default_factory=dict)
 
     def settle(self) -> Branch:
@@ -78,7 +81,7 @@ def stock_of(root: etree._Element, top: Branch) -> Stock:
     """
     hits: defaultdict[int, Nodes] = defaultdict(list)
     standing: list[tuple[Branch, etree._Element]] = []
-    queue: list[tuple[dict[str, Branch | Asks], Nodes]] = [(top.next, [root])]
+    queue: list[tuple[Leads, Nodes]] = [(top.next, [root])]
     for ways, nodes in queue:
         for node in nodes:
             branch = ways.get(node.tag)  # type: ignore[call-overload]
@@ -96,7 +99,8 @@ def stock_of(root: etree._Element, top: Branch) -> Stock:
     for branch, node in standing:
         for slot in branch.slots:
             hits[slot].append(node)
-    return Stock(hits, [each for each in standing if each[0].right is not None and not each[0].right(each[1])])
+    doubts = [each for each in standing if each[0].right is not None and not each[0].right(each[1])]
+    return Stock(hits, doubts, queue)
 
 
 def _union(branches: tuple[Branch, ...]) -> Branch:

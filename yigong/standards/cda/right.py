@@ -24,6 +24,7 @@ Words = Callable[[str], bool]
 Kinds = frozenset[str] | None
 
 
+ANY_LENGTH = (0, 2**31)
 #: what a test depends on
 ASKED = attrgetter("type", "cda_type", "unit", "format", "value_set_id", "code_system_oid")
 
@@ -61,7 +62,7 @@ def _right(place: Any, codes: Any, kinds: Kinds) -> Right:
             return _said(lambda text: text.lower() in FLAGS, kinds)
         case "S2" | "S3" if place.value_set_id:
             return _code(place, codes, kinds)
-    return _texted(_length(place), kinds)
+    return _texted(_lengths(place), kinds)
 
 
 def _kinds(place: Any) -> frozenset[str]:
@@ -105,25 +106,25 @@ def _number(place: Any) -> Words:
     return lambda text: fits(text) is not None
 
 
-def _length(place: Any) -> Words | None:
-    """Whether words fit the format; None where none is declared."""
+def _lengths(place: Any) -> tuple[int, int]:
+    """How long words may be by the format."""
     form = format_of(place.format)
     if form is None or form.signs not in ("A", "AN", "N"):
-        return None
-    least, most = form.least if form.least and form.least > 1 else 0, form.most or 2**31
-    return lambda text: least <= len(text) <= most
+        return ANY_LENGTH
+    return form.least if form.least and form.least > 1 else 0, form.most or ANY_LENGTH[1]
 
 
-def _texted(fits: Words | None, kinds: Kinds) -> Right:
+def _texted(lengths: tuple[int, int], kinds: Kinds) -> Right:
     """Of the words in an attribute, or between the tags of an element without parts."""
-    if fits is None and kinds is None:
+    if lengths == ANY_LENGTH and kinds is None:
         return anything
+    least, most = lengths
 
     def right(node: etree._Element) -> bool:
         if kinds is not None and node.get(XSI_TYPE) not in kinds:
             return False
         text = node.get("value") or node.get("extension") or ("" if len(node) else node.text or "")
-        return (text := text.strip()) not in BLANK and (fits is None or fits(text))
+        return (text := text.strip()) not in BLANK and least <= len(text) <= most
 
     return right
 
