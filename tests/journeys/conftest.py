@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The demonstration county, loaded and served once for all processes of a test run."""
     if served := os.environ.get("YIGONG_JOURNEYS_URL"):  # the demonstration of this folder, already served
         logins = json.loads((env().local / "demo" / "logins.json").read_text("utf-8"))
-        yield Site(served, logins, {}, env().local)
+        yield Site(served, logins, {}, env().local, _outside())
         return
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
@@ -41,7 +41,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with _alone(shared):
         known = json.loads(note.read_text("utf-8")) if note.exists() else _build(shared)
         note.write_text(json.dumps({**known, "users": known["users"] + 1}), "utf-8")
-    yield Site(known["url"], known["logins"], known["facts"], Path(known["local"]))
+    own = {"DATABASE_URL": known["url_of_database"], "YIGONG_LOCAL": known["local"], "YIGONG_URL": known["url"]}
+    yield Site(known["url"], known["logins"], known["facts"], Path(known["local"]), {**_outside(), **own})
     with _alone(shared):
         known = json.loads(note.read_text("utf-8"))
         note.write_text(json.dumps({**known, "users": known["users"] - 1}), "utf-8")
@@ -66,8 +67,7 @@ def _build(folder: Path) -> dict[str, Any]:
         s.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{s.getsockname()[1]}"
     database = postgres.create_database(name)
-    outside = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    variables = {**outside, "DATABASE_URL": database, "YIGONG_LOCAL": str(local), "YIGONG_URL": url}
+    variables = {**_outside(), "DATABASE_URL": database, "YIGONG_LOCAL": str(local), "YIGONG_URL": url}
     loaded = subprocess.run(
         _command("demo", "--residents", str(RESIDENTS), "--once"), cwd=ROOT, env=variables, capture_output=True, text=True, check=False
     )  # fmt: skip
@@ -81,6 +81,7 @@ def _build(folder: Path) -> dict[str, Any]:
         "facts": json.loads(loaded.stdout.strip().splitlines()[-1]),
         "local": str(local),
         "database": name,
+        "url_of_database": database,
         "server": server.pid,
         "users": 0,
     }
@@ -90,6 +91,10 @@ def _build(folder: Path) -> dict[str, Any]:
         _end(known)
         raise
     return known
+
+
+def _outside() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
 
 
 def _command(name: str, *arguments: str) -> list[str]:
@@ -111,6 +116,26 @@ def _end(known: dict[str, Any]) -> None:
     os.kill(known["server"], signal.SIGTERM)
     with psycopg.connect(postgres.ensure(), autocommit=True) as db:
         db.execute(f'drop database if exists "{known["database"]}" with (force)')
+
+
+Helper = Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]
+
+
+@pytest.fixture
+def helper(site: Site, tmp_path: Path) -> Helper:
+    """Run another process of the installation for as long as a block lasts: ``with helper("bus", "work"):``."""
+
+    @contextmanager
+    def run(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+        with (tmp_path / f"{words[0]}.log").open("wb") as log:
+            process = subprocess.Popen(_command(*words), cwd=ROOT, env=site.variables, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +164,7 @@ def visit(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
             java_script_enabled=scripts,
             accept_downloads=True,
         )
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(int(os.environ.get("YIGONG_JOURNEYS_MS", "60000")))
         contexts.append(context)
         visitor = Visitor(context, site)
         visitors.append(visitor)

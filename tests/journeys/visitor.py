@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -27,6 +27,7 @@ class Site:
     logins: dict[str, str]  # login name -> password
     facts: dict[str, Any]  # the closing line of the demonstration
     local: Path
+    variables: dict[str, str] = field(default_factory=dict)  # the environment of its processes
 
 
 class Visitor:

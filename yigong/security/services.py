@@ -13,6 +13,9 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, Purpose, Reach
 from yigong.security.models import Audit, Grant, Membership, Role, User
 
+#: signs of a subject that are written down: a type of FHIR with the longest id has more
+SUBJECT = 80
+
 
 def audit(
     ctx: Ctx,
@@ -29,7 +32,7 @@ def audit(
         cursor.execute(
             _AUDIT,
             [
-                now(), *map(who(ctx).get, WHO), action, subject_kind, str(subject_id), registration_id,
+                now(), *map(who(ctx).get, WHO), action, subject_kind, str(subject_id)[:SUBJECT], registration_id,
                 _json(before), _json(after),
             ],
         )  # fmt: skip
@@ -44,7 +47,12 @@ def audit_many(ctx: Ctx, action: str, subject_kind: str, subjects: Iterable[tupl
     at, by = now(), who(ctx)
     Audit.objects.bulk_create(
         Audit(
-            at=at, action=action, subject_kind=subject_kind, subject_id=str(subject), registration_id=registration, **by
+            at=at,
+            action=action,
+            subject_kind=subject_kind,
+            subject_id=str(subject)[:SUBJECT],
+            registration_id=registration,
+            **by,
         )
         for subject, registration in subjects
     )

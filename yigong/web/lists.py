@@ -94,6 +94,7 @@ class ListPage:
     title: object = ""
     crumb: object = ""
     template: str = "web/list.html"
+    above: str = ""  # a template between filters and rows; it changes with them
     columns: Sequence[Column] = ()
     filters: Sequence[Filter] = ()
     search: object = ""  # the hint in the search field; empty: no search

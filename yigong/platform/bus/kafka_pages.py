@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +12,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.outbox import api as outbox
@@ -17,6 +20,9 @@ from yigong.platform.bus import kafka_status, lists
 from yigong.platform.bus.models import Endpoint
 from yigong.security.api import action
 from yigong.web.http import page, say, sentence
+
+STALLED = timedelta(minutes=1)  # an event that waits longer while nothing is wrong has no worker
+NO_TOPIC = re.compile(r"Subscribed topic not available: ([\w.-]+)")
 
 
 def _ctx(request: HttpRequest) -> Ctx:
@@ -33,7 +39,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "address": settings.KAFKA, "prefix": settings.KAFKA_PREFIX, "held": waiting, "since": since, "relay": relay,
         "trouble": _trouble(relay.error, relay.reason), "mended": bool(relay.sent_at and relay.failed_at and relay.sent_at > relay.failed_at),
         "may_pause": ctx.may("bus.pause_kafka"), "may_resume": ctx.may("bus.resume_kafka"), "readers": kafka_status.readers(ctx),
-        "tabs": lists.tabs("kafka", ctx),
+        "stalled": since is not None and now() - since > STALLED, "tabs": lists.tabs("kafka", ctx),
     }  # fmt: skip
     return page(request, "bus/kafka.html", context)
 
@@ -67,6 +73,10 @@ def _reader(row: Any, seen: kafka_status.BrokerSeen) -> dict[str, Any]:
 
 
 def _trouble(code: str, reason: str) -> str:
+    """Why, in words; a topic that is not there yet is no fault of the network."""
+    missing = NO_TOPIC.search(reason)
+    if missing:
+        return sentence(Refused("bus.kafka_no_topic", topic=missing[1]))
     return sentence(Refused(code, reason=reason or _("没有说明"))) if code else ""
 
 

@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from yigong.kit.ctx import Ctx
-from yigong.platform.bus import register_reads, selectors, words
+from yigong.platform.bus import register_reads, resending, selectors, words
 from yigong.platform.bus.domain import DeliveryState
 from yigong.platform.bus.envelope import business_number_of
 from yigong.platform.bus.models import Endpoint, MessageState, Process
+from yigong.platform.bus.told import answer_word, kind_word, told, why
 from yigong.security.api import audit
 from yigong.web.lists import Choice, Code, Column, Days, Inst, ListPage, Moment, Number, State, Text
 from yigong.web.parts import Tab
@@ -37,7 +38,11 @@ def tabs(here: str, ctx: Ctx, query: str = "") -> list[Tab]:
         "messages": pgettext_lazy("list", "消息"), "deliveries": _("投递"), "services": _("服务目录"), "endpoints": pgettext_lazy("list", "端点"),
         "routes": _("路由"), "runs": _("编排"), "kafka": _("Kafka 主题"),
     }  # fmt: skip
-    found = [Tab(word, reverse(f"bus:{name}"), None, name == here and not query) for name, word in named.items()]
+    count_of = {"endpoints": selectors.tripped_count(ctx) or None}
+    found = [
+        Tab(word, reverse(f"bus:{name}"), count_of.get(name), name == here and not query)
+        for name, word in named.items()
+    ]
     dead = reverse("bus:deliveries") + "?state=dead"
     count = selectors.deliveries(ctx, state=DeliveryState.DEAD).count()
     found.insert(2, Tab(_("投递死信"), dead, count, here == "deliveries" and query == "dead"))
@@ -72,6 +77,21 @@ class About(Column):
 
     def plain(self, row: object) -> str:
         return business_number_of(self.fact(row)) or "—"
+
+
+class Kind(Text):
+    """A type of message, and what it is about where the standard names it."""
+
+    def plain(self, row: object) -> str:
+        kind = super().plain(row)
+        return f"{kind} {kind_word(kind)}".strip()
+
+
+class Answer(Column):
+    """What the receiver answered, in words."""
+
+    def plain(self, row: object) -> str:
+        return answer_word(str(self.fact(row) or "")) or "—"
 
 
 class Maybe(Text):
@@ -110,10 +130,11 @@ class BusList(ListPage):
 class MessageList(BusList):
     """Messages, the newest first."""
 
+    above = "bus/_dead_messages.html"
     name, title, search = "bus-messages", _("服务总线消息"), _("患者号、申请单号、就诊号、文档号或消息号（完整）")
     columns = (
         State("state", _("状态"), STATES),
-        Text("kind", _("类型"), lead=True, order="kind"),
+        Kind("kind", _("类型"), lead=True, order="kind"),
         Inst("org_code", _("机构")),
         Own("control_id", _("消息号")),
         Masked("local_id", _("患者号")),
@@ -126,6 +147,7 @@ class MessageList(BusList):
         Choice("state", _("状态"), MessageState.choices),
         Choice("endpoint", _("端点"), lambda _c: [(c, c) for c in Endpoint.objects.values_list("code", flat=True)]),
         Choice("kind", _("类型"), lambda _c: [(k, k) for k in selectors.kinds()]),
+        Choice("ways", _("去向"), [("none", _("没有路由符合"))]),
         Days("days", _("接收日期")),
     )
     order = ("-id",)
@@ -146,19 +168,30 @@ class MessageList(BusList):
         """The lists of this module."""
         return tabs("messages", ctx, request.GET.get("state", ""))
 
+    def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
+        """Of dead letters, what they died of."""
+        if request.GET.get("state") != MessageState.DEAD or request.GET.get("q"):
+            return {}
+        return {
+            "causes": [(c, why(c["error"])) for c in selectors.dead_messages(ctx)],
+            "may_replay": ctx.may("bus.replay"),
+        }
+
 
 class DeliveryList(BusList):
     """Messages on their way to endpoints, the newest first."""
 
+    above = "bus/_dead_deliveries.html"
     name, title, search = "bus-deliveries", _("消息投递"), _("患者号、申请单号、就诊号、文档号或消息号（完整）")
     columns = (
         State("state", _("状态"), words.DELIVERIES),
-        Text("message.kind", _("类型"), lead=True, order="message__kind"),
+        Kind("message.kind", _("类型"), lead=True, order="message__kind"),
         Text("endpoint.name", _("端点"), order="endpoint__name"),
         Code("priority", _("优先级"), words.PRIORITY_WORDS),
         Inst("message.org_code", _("来源机构")),
         Masked("message.local_id", _("患者号")),
-        Maybe("answer", _("应答")),
+        About("message.keys", _("业务号")),
+        Answer("answer", _("应答")),
         Number("attempts", _("投递次数"), order="attempts"),
         Moment("created_at", _("排入"), order="created_at"),
         Retry("due_at", _("下次投递"), order="due_at"),
@@ -187,6 +220,13 @@ class DeliveryList(BusList):
     def tabs(self, request: HttpRequest, ctx: Ctx) -> Sequence[Tab]:
         """The lists of this module."""
         return tabs("deliveries", ctx, request.GET.get("state", ""))
+
+    def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
+        """Of dead letters, what they died of."""
+        if request.GET.get("state") != DeliveryState.DEAD or request.GET.get("q"):
+            return {}
+        causes = [(c, told(c.error), words.BREAKERS[c.breaker]) for c in resending.causes(ctx)]
+        return {"causes": causes, "may_replay": ctx.may("bus.replay")}
 
 
 class RouteList(BusList):

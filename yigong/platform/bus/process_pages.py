@@ -15,7 +15,8 @@ from yigong.kit.errors import Refused
 from yigong.platform.bus import register_reads, rehearsing, runs, selectors, words
 from yigong.platform.bus.models import Message, Process
 from yigong.platform.bus.process_form import Sheet
-from yigong.platform.bus.way_pages import told, written_help
+from yigong.platform.bus.told import told
+from yigong.platform.bus.way_pages import written_help
 from yigong.security.api import action, audit, opaque_id, revealed
 from yigong.web.http import page, say
 

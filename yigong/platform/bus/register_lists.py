@@ -107,7 +107,7 @@ class EndpointList(BusList):
         Choice("direction", _("方向"), [("in", _("收消息")), ("out", _("发消息"))]),
         Choice("kind", _("协议"), list(words.KINDS.items())),
     )
-    order = ("-direction", "name")
+    order = ("-tripped", "-direction", "name")
     empty_title = _("还没有端点")
     empty_reason = _("接收端点在第一条消息到来时登记；发送端点在此登记。")
 

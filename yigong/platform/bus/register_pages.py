@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.bus import gate, register, register_lists, register_reads, selectors, words
-from yigong.platform.bus import services as acts
 from yigong.platform.bus.domain import SERVICE, SUBSCRIPTION
 from yigong.platform.bus.forms import InwardForm, OutwardForm, ReasonForm, ServiceForm, SubscriptionForm
 from yigong.platform.bus.models import SENDS, Endpoint, Service, Subscription
 from yigong.platform.bus.senders import secret_name
+from yigong.platform.bus.told import answer_word
 from yigong.security.api import action
 from yigong.web.forms import Form
 from yigong.web.http import page, say, sentence
@@ -173,7 +173,7 @@ def endpoint(request: HttpRequest, endpoint_id: int) -> HttpResponse:
         "breaker": words.BREAKERS[held.breaker if held else ""], "kind": words.KINDS.get(found.kind, found.kind), "version": words.EDITIONS.get(found.version, found.version),
         "figures": register_reads.figures([found.pk]) if held else None, "sends": found.direction == SENDS,
         "waiting": theirs.filter(state__in=["waiting", "sending"]).count(), "dead": theirs.filter(state="dead").count(),
-        "latest": [(d, words.DELIVERIES[d.state]) for d in theirs.order_by("-pk")[:10]],
+        "latest": [(d, words.DELIVERIES[d.state], answer_word(d.answer)) for d in theirs.order_by("-pk")[:10]], "trouble": answer_word(held.trouble) if held else "",
         "may_manage": ctx.may("bus.manage"), "may_replay": ctx.may("bus.replay"), "secret": secret_name(found),
     }  # fmt: skip
     return page(request, "bus/endpoint.html", context)
@@ -227,15 +227,3 @@ def endpoint_reset(request: HttpRequest, endpoint_id: int) -> HttpResponse:
     """Close the breaker now."""
     gate.reset(_ctx(request), endpoint_id)
     return say(request, redirect("bus:endpoint", endpoint_id=endpoint_id), gettext("熔断已解除，等待的消息立即投递"))
-
-
-@require_POST
-@action("bus.replay")
-def endpoint_replay(request: HttpRequest, endpoint_id: int) -> HttpResponse:
-    """Every dead letter of an endpoint goes on its way again."""
-    count = acts.replay_all(_ctx(request), endpoint_id)
-    return say(
-        request,
-        redirect("bus:endpoint", endpoint_id=endpoint_id),
-        gettext("%(count)s 条死信已重新排入") % {"count": count},
-    )

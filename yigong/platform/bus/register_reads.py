@@ -30,7 +30,7 @@ and (%(state)s = '' or s.state = %(state)s) and (%(kind)s = '' or s.kind = %(kin
 #: figures of endpoints; what waits and what is dead stand in partial indexes, what was delivered in one by time
 ENDPOINTS = """
 select e.id, e.code, coalesce(nullif(e.name, ''), e.code) as name, e.kind, e.version, e.org_code, e.direction, e.state, e.address,
-    s.name as service, coalesce(g.breaker, '') as breaker, g.answered_at,
+    s.name as service, coalesce(g.breaker, '') as breaker, (g.breaker <> 'closed') is true as tripped, g.answered_at,
     (select count(*) from bus_delivery d where d.endpoint_id = e.id and d.state in ('waiting', 'sending')) as waiting,
     (select count(*) from bus_delivery d where d.endpoint_id = e.id and d.state = 'dead') as dead,
     case when e.direction = 'out'

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet
 
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx, Reach
@@ -19,7 +19,7 @@ from yigong.kit.hl7v2.parse import Message as Parsed
 from yigong.kit.hl7v2.parse import NotHl7
 from yigong.kit.xml import parse as parse_xml
 from yigong.platform.bus.content import HL7V2, JSON, XML, form_of
-from yigong.platform.bus.domain import DeliveryState
+from yigong.platform.bus.domain import OPEN_DELIVERIES, BreakerState, DeliveryState
 from yigong.platform.bus.envelope import business_number_of
 from yigong.platform.bus.models import Delivery, Endpoint, Message, MessageState, Run
 
@@ -44,8 +44,9 @@ ELEMENTS_SHOWN = 400
 
 
 def messages(
-    ctx: Ctx, *, endpoint: str = "", state: str = "", kind: str = "", days: tuple[date, date] | None = None, q: str = ""
-) -> QuerySet[Message]:
+    ctx: Ctx, *, endpoint: str = "", state: str = "", kind: str = "", days: tuple[date, date] | None = None, q: str = "",
+    ways: str = "",
+) -> QuerySet[Message]:  # fmt: skip
     """Messages in reach; *q* is a whole business number (patient, order, visit, document) or control id."""
     ctx.must("bus.view")
     found = Message.objects.select_related("endpoint").defer("raw")
@@ -55,7 +56,33 @@ def messages(
     found = found.filter(**{name: value for name, value in wanted.items() if value})
     if days:
         found = found.filter(received_at__gte=_midnight(days[0]), received_at__lt=_midnight(days[1], after=1))
+    if ways == "none":  # decided, and no route took it
+        nowhere = ~Exists(Delivery.objects.filter(message=OuterRef("pk"))) & ~Exists(
+            Run.objects.filter(message=OuterRef("pk"))
+        )
+        found = found.filter(nowhere, routed_at__isnull=False)
     return found.filter(pk__in=numbered(q)) if q else found
+
+
+CAUSES = 12
+
+
+def dead_messages(ctx: Ctx) -> list[dict[str, Any]]:
+    """What the dead messages in reach died of, the most frequent first: endpoint, code, count, since, error of the newest."""
+    dead = messages(ctx, state=MessageState.DEAD).order_by()
+    rows = list(
+        dead.values("endpoint_id", "endpoint__code", "error__code")
+        .annotate(count=Count("pk"), since=Min("received_at"), newest=Max("pk"))
+        .order_by("-count")[:CAUSES]
+    )
+    errors = dict(Message.objects.filter(pk__in=[r["newest"] for r in rows]).values_list("pk", "error"))
+    return [
+        {
+            "endpoint_id": r["endpoint_id"], "endpoint": r["endpoint__code"], "code": r["error__code"] or "", "count": r["count"],
+            "since": r["since"], "error": errors[r["newest"]],
+        }
+        for r in rows
+    ]  # fmt: skip
 
 
 #: two indexes read one after the other, whatever the planner thinks of an "or"
@@ -106,14 +133,31 @@ def delivery(ctx: Ctx, delivery_id: int) -> Delivery:
     return found
 
 
+def before(waiting: Delivery) -> int:
+    """How many elder ones of the same key have to leave before a delivery that waits."""
+    if waiting.state != DeliveryState.WAITING:
+        return 0
+    elder = Delivery.objects.filter(
+        endpoint_id=waiting.endpoint_id, partition_key=waiting.partition_key, pk__lt=waiting.pk
+    )
+    return elder.filter(state__in=OPEN_DELIVERIES).count()
+
+
 def senders(message_ids: Sequence[int]) -> dict[int, str]:
     """Message id -> who sent it."""
     return dict(Message.objects.filter(pk__in=message_ids).values_list("pk", "sender"))
 
 
 def dead_count(ctx: Ctx) -> int:
-    """How many messages and deliveries wait for a person."""
-    return messages(ctx, state=MessageState.DEAD).count() + deliveries(ctx, state=DeliveryState.DEAD).count()
+    """How much waits for a person: dead messages and deliveries, and endpoints that do not answer."""
+    dead = messages(ctx, state=MessageState.DEAD).count() + deliveries(ctx, state=DeliveryState.DEAD).count()
+    return dead + tripped_count(ctx)
+
+
+def tripped_count(ctx: Ctx) -> int:
+    """How many open endpoints are not being sent to because they do not answer."""
+    ctx.must("bus.view")
+    return Endpoint.objects.filter(state="open", gate__breaker__in=[BreakerState.OPEN, BreakerState.HALF_OPEN]).count()
 
 
 def kinds() -> list[str]:

@@ -7,11 +7,14 @@ SENTENCES: dict[str, object] = {
     "bus.endpoint_closed": _("端点 %(endpoint)s 已关闭：请先开放再启动接收。"),
     "bus.kafka_refused": _("Kafka 拒绝了读取：%(reason)s。请核对地址、主题和权限。"),
     "bus.kafka_reading": _("读取 Kafka 时出错：%(reason)s。读取进程会自行重试；请检查服务器地址、网络和主题权限。"),
+    "bus.kafka_no_topic": _("主题 %(topic)s 还没有建立：有了第一条消息就自动开始读取；请核对主题名称。"),
     "bus.kafka_away": _("Kafka %(address)s 没有应答：%(reason)s。事件留在发件箱，恢复后自动补发；请检查服务器和网络。"),
     "bus.no_kafka_reader": _("没有这个 Kafka 读取端点，请刷新页面。"),
     "outbox.kafka_away": _("Kafka 没有接收事件：%(reason)s。事件留在发件箱，恢复后按原次序补发；请检查服务器和网络。"),
     "outbox.kafka_partly": _("Kafka 只接收了部分事件：%(reason)s。其余留在发件箱，稍后按原次序补发。"),
     "bus.kafka_not_installed": _("没有安装 Kafka 客户端：请安装 yigong[kafka]。"),
+    "bus.none_dead": _("这些死信已由他人处理，没有可以重新投递的：请刷新页面。"),
+    "bus.no_such_resend": _("没有这次重新投递。"),
     "bus.not_replayable": _("只有死信和等待重试的消息可以重新处理。"),
     "bus.bad_path": _(
         "路径“%(path)s”写法不对：HL7 v2 如 PID-3.1，XML 如 //patient/id/@extension，JSON 如 $.subject.id。"
@@ -68,7 +71,7 @@ SENTENCES: dict[str, object] = {
     "bus.empty": _("请求没有内容。"),
     "bus.too_large": _("消息超过 %(limit)s 字节的上限。"),
     # what is kept beside a delivery or a step
-    "bus.away": _("对方没有应答（%(answer)s），稍后自动重试。"),
+    "bus.away": _("对方没有应答（%(answer)s），平台按间隔自动重试；端点熔断时先试探，通了再发。"),
     "bus.failed": _("对方暂时没有接受（%(answer)s），稍后自动重试。"),
     "bus.refused": _("对方拒绝（%(answer)s）：请与对方核对后重新投递或放弃。"),
     "bus.step_away": _("对方没有应答（%(answer)s）。"),
@@ -76,5 +79,7 @@ SENTENCES: dict[str, object] = {
     "bus.step_refused": _("对方拒绝了这一步（%(answer)s）。"),
     "bus.worker_died": _("投递进程中断，结果未知；已用同一幂等键重新投递。"),
     "bus.discarded": _("已放弃：%(reason)s"),
+    "bus.internal_at": _("平台处理这条消息时出错（%(kind)s），已记入日志：原件完好，请运维排除后重新处理。"),
+    "bus.no_handler": _("平台没有处理 %(format)s 格式消息的模块：请核对端点的协议。"),
     "bus.internal": _("平台内部错误，已记入日志：请联系运维。"),
 }

@@ -10,7 +10,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.bus import selectors
-from yigong.platform.bus.domain import DELIVERY, DeliveryState, Side
+from yigong.platform.bus.domain import DELIVERY, Side
 from yigong.platform.bus.models import Delivery, Endpoint, EndpointState, Message, MessageState
 from yigong.security.api import audit
 
@@ -63,7 +63,7 @@ def move_delivery(ctx: Ctx, delivery_id: int, verb: str, *, reason: str = "") ->
     row.state = DELIVERY.move(row.state, verb, side=Side.PERSON, given={"reason": reason}).target
     row.due_at = now()
     if verb == "replay":
-        row.failures, row.error = 0, None
+        row.failures = 0  # what it died of stays beside it until it has arrived
     if verb == "discard":
         row.error = {"code": "bus.discarded", "facts": {"reason": reason}}
     row.save()
@@ -75,15 +75,27 @@ def move_delivery(ctx: Ctx, delivery_id: int, verb: str, *, reason: str = "") ->
 
 
 @transaction.atomic
-def replay_all(ctx: Ctx, endpoint_id: int) -> int:
-    """Send every dead delivery of an endpoint on its way again, in order; how many."""
+def replay_dead(ctx: Ctx, endpoint_id: int, code: str) -> int:
+    """Process again the messages of an endpoint that died of one thing; how many. Raises Refused bus.none_dead."""
     ctx.must("bus.replay")
-    dead = selectors.deliveries(ctx, state=DeliveryState.DEAD).filter(endpoint_id=endpoint_id)
-    count = Delivery.objects.filter(pk__in=dead.values("pk")).update(
-        state=DeliveryState.WAITING, failures=0, error=None, due_at=now()
+    dead = selectors.messages(ctx, state=MessageState.DEAD).filter(endpoint_id=endpoint_id).order_by()
+    dead = dead.filter(error__code=code) if code else dead.filter(error=None)
+    count = Message.objects.filter(pk__in=dead.values("pk"), state=MessageState.DEAD).update(
+        state=MessageState.RECEIVED, attempts=0, due_at=now(), done_at=None
     )
-    audit(ctx, "bus.replay", "bus_endpoint", endpoint_id, after={"replayed": count})
+    if not count:
+        raise Refused("bus.none_dead")
+    audit(ctx, "bus.replay", "bus_endpoint", endpoint_id, after={"processed_again": count, "code": code})
     return count
+
+
+@transaction.atomic
+def reroute(ctx: Ctx, message_id: int) -> None:
+    """Ask the routes as they are now; ways that the message has already taken are not taken twice. Raises Refused no_such_message."""
+    ctx.must("bus.replay")
+    found = selectors.message(ctx, message_id)
+    Message.objects.filter(pk=found.pk).update(routed_at=None)
+    audit(ctx, "bus.replay", "bus_message", message_id, after={"rerouted": True})
 
 
 def backoff(attempts: int) -> timedelta:

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from yigong.platform.bus import dead_pages as dead
 from yigong.platform.bus import kafka_pages as kafka
 from yigong.platform.bus import process_pages as processes
 from yigong.platform.bus import register_pages as register
@@ -23,7 +24,8 @@ urlpatterns: list[URLPattern] = [
     path("endpoints/<int:endpoint_id>/", register.endpoint, name="endpoint"),
     path("endpoints/<int:endpoint_id>/edit/", register.endpoint_edit, name="endpoint-edit"),
     path("endpoints/<int:endpoint_id>/reset/", register.endpoint_reset, name="endpoint-reset"),
-    path("endpoints/<int:endpoint_id>/replay/", register.endpoint_replay, name="endpoint-replay"),
+    path("endpoints/<int:endpoint_id>/replay/", dead.resend, name="endpoint-replay"),
+    path("endpoints/<int:endpoint_id>/process/", dead.process_again, name="endpoint-process"),
     path("routes/", ways.route_list, name="routes"),
     path("routes/new/", ways.route_edit, name="route-new"),
     path("routes/<slug:code>/", ways.route, name="route"),
@@ -32,6 +34,8 @@ urlpatterns: list[URLPattern] = [
     path("routes/<slug:code>/golden/<int:golden_id>/", ways.golden_unpin, name="golden-unpin"),
     path("routes/<slug:code>/<slug:verb>/", ways.route_move, name="route-move"),
     path("deliveries/", ways.deliveries, name="deliveries"),
+    path("resends/<int:resend_id>/", dead.resent, name="resent"),
+    path("resends/<int:resend_id>/recall/", dead.recall, name="recall"),
     path("deliveries/<opaque:delivery_id>/", ways.delivery, name="delivery"),
     path("deliveries/<opaque:delivery_id>/<slug:verb>/", ways.delivery_move, name="delivery-move"),
     path("runs/", ways.run_list, name="runs"),
@@ -45,5 +49,6 @@ urlpatterns: list[URLPattern] = [
     path("kafka/resume/", kafka.resume, name="kafka-resume"),
     path("<opaque:message_id>/", views.message, name="message"),
     path("<opaque:message_id>/replay/", views.replay, name="replay"),
+    path("<opaque:message_id>/reroute/", views.reroute, name="reroute"),
     path("<opaque:message_id>/reveal/", views.reveal, name="reveal"),
 ]

@@ -8,7 +8,6 @@ from django.contrib import messages as notes
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -16,14 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from yigong.kit.ctx import Ctx, Purpose
 from yigong.kit.errors import Refused
-from yigong.platform.bus import intake, selectors, services, words
+from yigong.platform.bus import intake, selectors, services, told, words
 from yigong.platform.bus.forms import RevealForm
 from yigong.platform.bus.intake import Call
 from yigong.platform.bus.lists import OUTCOMES, STATES, MessageList
 from yigong.platform.bus.models import Message, MessageState
 from yigong.platform.bus.register_pages import form_page
 from yigong.security.api import action, audit, opaque_id, public
-from yigong.web.http import page, sentence
+from yigong.web.http import page, say, sentence
 
 messages = action("bus.view")(MessageList().view)
 #: purposes that include reading persons in a message; figures of the supervision do not
@@ -46,7 +45,6 @@ def message(request: HttpRequest, message_id: int) -> HttpResponse:
 
 
 def _facts(ctx: Ctx, found: Message, *, reveal: bool = False) -> dict[str, Any]:
-    error = found.error or {}
     tone, word = STATES[MessageState(found.state)]
     return {
         "message": found,
@@ -55,11 +53,21 @@ def _facts(ctx: Ctx, found: Message, *, reveal: bool = False) -> dict[str, Any]:
         "own_number": selectors.own_number(found),
         "outcome": OUTCOMES.get(found.outcome, found.outcome),
         "patient": found.local_id if reveal else selectors.masked(found.local_id),
-        "numbers": [number for number in found.keys if not number.startswith("patient:")],
-        "why": error.get("en" if get_language() == "en" else "zh", ""),
+        "numbers": [
+            (words.NUMBER_KINDS.get(kind, kind), number)
+            for kind, _sep, number in (key.partition(":") for key in found.keys)
+            if kind != "patient"
+        ],
+        "why": told.why(found.error),
+        "kind_word": told.kind_word(found.kind),
         "segments": selectors.payload(bytes(found.raw), reveal=reveal),
         "revealed": reveal,
-        "ways": [(d, words.DELIVERIES[d.state]) for d in selectors.deliveries(ctx, message_id=found.pk).order_by("pk")],
+        "ways": [
+            (d, words.DELIVERIES[d.state], told.answer_word(d.answer))
+            for d in selectors.deliveries(ctx, message_id=found.pk).order_by("pk")
+        ],
+        "runs": [(r, words.RUNS[r.state]) for r in found.runs.select_related("process").order_by("pk")],
+        "may_reroute": ctx.may("bus.replay") and found.routed_at is not None,
         "may_replay": ctx.may("bus.replay") and found.state in (MessageState.DEAD, MessageState.FAILED),
         "may_reveal": ctx.may("bus.reveal") and ctx.purpose in PURPOSES and not reveal,
     }
@@ -72,6 +80,14 @@ def replay(request: HttpRequest, message_id: int) -> HttpResponse:
     services.replay(request.ctx, message_id)  # type: ignore[attr-defined]
     notes.success(request, _("已重新排入处理"))
     return redirect("bus:message", message_id=message_id)
+
+
+@require_POST
+@action("bus.replay")
+def reroute(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Ask the routes as they are now."""
+    services.reroute(request.ctx, message_id)  # type: ignore[attr-defined]
+    return say(request, redirect("bus:message", message_id=message_id), _("已按现行路由重新分派；已走过的去向不重复"))
 
 
 @never_cache

@@ -17,11 +17,12 @@ from yigong.kit.expression import FUNCTIONS
 from yigong.platform.bus import golden, lists, register_reads, routes, runs, selectors, shadow, steps, words
 from yigong.platform.bus import services as acts
 from yigong.platform.bus.conditions import FACTS
-from yigong.platform.bus.domain import DELIVERY, ROUTE, RUN
+from yigong.platform.bus.domain import DELIVERY, OPEN_DELIVERIES, ROUTE, RUN
 from yigong.platform.bus.forms import RouteForm
 from yigong.platform.bus.models import Route, Run
 from yigong.platform.bus.register_pages import asked_reason, form_page
 from yigong.platform.bus.steps_field import said_in_rows
+from yigong.platform.bus.told import answer_word, kind_word, told
 from yigong.security.api import action, audit, revealed
 from yigong.web.http import page, say, sentence
 
@@ -32,19 +33,6 @@ run_list = action("bus.view")(lists.RunList().view)
 
 def _ctx(request: HttpRequest) -> Ctx:
     return request.ctx  # type: ignore[attr-defined,no-any-return]
-
-
-def told(error: dict[str, Any] | None) -> str:
-    """What was kept beside a delivery or step, in words."""
-    if not error:
-        return ""
-    facts = dict(error.get("facts", {}))
-    if "in_step" in facts:
-        why = told({"code": error["code"], "facts": {k: v for k, v in facts.items() if k != "in_step"}})
-        return sentence(Refused("bus.in_step", number=facts["in_step"], name=facts.get("name", ""), why=why))
-    if error.get("code") == "bus.bad_condition" and get_language() == "en":
-        error = {**error, "facts": {**error["facts"], "why": error["facts"].get("why_en", "")}}
-    return sentence(Refused(str(error["code"]), **error.get("facts", {})))
 
 
 # ---- routes ----
@@ -212,12 +200,13 @@ def delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
     body = found.body if found.body is not None else found.message.raw
     context = {
         "delivery": found, "business": selectors.business_number(found.message), "state": words.DELIVERIES[found.state], "why": told(found.error),
-        "priority": words.PRIORITY_WORDS[found.priority], "patient": selectors.masked(found.message.local_id),
-        "sendings": [(a, words.RESULTS.get(a.result, words.RESULTS[""])) for a in found.sendings.order_by("-number")[:50]],
-        "segments": selectors.payload(bytes(body)), "changed": found.body is not None,
-        "buttons": words.buttons(DELIVERY, found.state, ctx, "bus.replay"),
+        "priority": words.PRIORITY_WORDS[found.priority], "patient": selectors.masked(found.message.local_id), "open": found.state in OPEN_DELIVERIES,
+        "sendings": [(a, words.RESULTS.get(a.result, words.RESULTS[""]), answer_word(a.answer)) for a in found.sendings.order_by("-number")[:50]],
+        "segments": selectors.payload(bytes(body)), "changed": found.body is not None, "before": selectors.before(found), "kind_word": kind_word(found.message.kind),
+        "breaker": words.BREAKERS[found.endpoint.gate.breaker], "tripped": found.endpoint.gate.breaker != "closed",
+        "buttons": words.buttons(DELIVERY, found.state, ctx, "bus.replay"), "may_manage": ctx.may("bus.manage"),
     }  # fmt: skip
-    return page(request, "bus/delivery.html", context)
+    return page(request, "bus/delivery.html", context, part="bus/_delivery.html")
 
 
 @action("bus.replay")
@@ -231,7 +220,9 @@ def delivery_move(request: HttpRequest, delivery_id: int, verb: str) -> HttpResp
     if isinstance(asked, HttpResponse):
         return asked
     acts.move_delivery(_ctx(request), found.pk, verb, reason=asked)
-    return say(request, redirect(back), f"{words.VERBS.get(verb, verb)}")
+    inverse = next((m.inverse for m in DELIVERY.moves if m.verb == verb and m.source == found.state), "")
+    undo = reverse("bus:delivery-move", args=[found.pk, inverse]) if inverse else ""
+    return say(request, redirect(back), str(words.DONE.get(verb, "")), undo=undo)
 
 
 # ---- processes and runs ----

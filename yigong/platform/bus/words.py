@@ -29,7 +29,7 @@ DELIVERIES = {
 }  # fmt: skip
 BREAKERS = {
     "closed": ("ok", _("未熔断")),
-    "open": ("bad", _("熔断")),
+    "open": ("bad", _("已熔断")),
     "half_open": ("warn", _("试探")),
     "": ("idle", _("不适用")),
 }
@@ -63,9 +63,16 @@ NUMBER_KINDS = {"patient": _("患者号"), "order": _("申请单号"), "visit": 
 VERBS = {
     "publish": _("发布"), "suspend": _("暂停"), "resume": _("恢复"), "deprecate": _("预告退役"), "renew": _("撤销预告"),
     "retire": _("退役"), "approve": _("批准"), "decline": _("不批准"), "end": _("终止"), "activate": _("开始使用"),
-    "pause": _("暂停"), "replay": _("重新投递"), "hurry": _("立即投递"), "discard": _("放弃"), "cancel": _("取消"),
+    "pause": _("暂停"), "replay": _("重新投递"), "hurry": _("立即投递"), "discard": _("放弃"), "recall": _("退回死信"), "cancel": _("取消"),
     "retry": _("再次补偿"), "settle": _("人工了结"),
 }  # fmt: skip
+#: a delivery after an act
+DONE = {
+    "replay": _("已重新排入投递"),
+    "hurry": _("已排到最前，立即投递"),
+    "discard": _("已放弃"),
+    "recall": _("已退回死信，未再发送"),
+}
 HARSH = {"retire", "decline", "end", "discard", "cancel", "settle", "suspend"}
 MAIN = {"publish", "approve", "activate", "replay", "resume", "retry"}
 

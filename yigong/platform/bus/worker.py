@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.utils import translation
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, system
@@ -18,6 +19,7 @@ from yigong.platform.bus.content import form_of
 from yigong.platform.bus.models import Message, MessageState
 from yigong.platform.bus.routing import route
 from yigong.platform.bus.services import backoff
+from yigong.web.http import sentence
 
 log = logging.getLogger("yigong.bus")
 LAST_ATTEMPT = 8
@@ -147,11 +149,22 @@ def _failed(message: Message, error: Exception) -> None:
     permanent = attempts >= LAST_ATTEMPT or getattr(error, "permanent", False)
     code = error.code if isinstance(error, Refused | Fault) else type(error).__name__
     log.warning("message %s: %s, attempt %s", message.pk, code, attempts)
-    said = {"code": code, "zh": f"处理失败：{code}", "en": f"processing failed: {code}"}
+    said = {"code": code, **_said(error, code)}
     Message.objects.filter(pk=message.pk).update(
         state=MessageState.DEAD if permanent else MessageState.FAILED,
         attempts=attempts, due_at=now() + backoff(attempts), error=said,
     )  # fmt: skip
+
+
+def _said(error: Exception, code: str) -> dict[str, str]:
+    """Why, in both languages; a fault of the platform itself says where to look, never content."""
+    told = error if isinstance(error, Refused | Fault) else Refused("bus.internal_at", kind=code)
+    refused = told if isinstance(told, Refused) else Refused(told.code, **told.facts)
+    found = {}
+    for language, key in (("zh-hans", "zh"), ("en", "en")):
+        with translation.override(language):
+            found[key] = sentence(refused)
+    return found
 
 
 def run(stopped: Callable[[], bool], *, pause: float = 0.2) -> None:

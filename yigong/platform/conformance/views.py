@@ -7,11 +7,12 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.conformance import reporting, services
+from yigong.platform.conformance import reporting, services, showing
 from yigong.platform.conformance.asking import Target
 from yigong.platform.conformance.command import WRITERS, head
 from yigong.platform.conformance.models import Run
@@ -20,6 +21,8 @@ from yigong.security.api import action, audit
 from yigong.web.http import page
 
 FILES, MEGABYTES, SHOWN = 60, 20, 100
+#: what a page of documents shows: so much that each has its own page on a phone
+VIEWS = {"kinds": lazy("按种类"), "rules": lazy("按规则"), "files": lazy("按文件")}
 MEDIA = {"html": "text/html; charset=utf-8", "pdf": "application/pdf", "json": "application/json"}
 
 
@@ -38,6 +41,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         "services": [(s.key, s.service.name_zh) for s in specs().values()],
         "files": FILES,
         "megabytes": MEGABYTES,
+        "may_register": _ctx(request).may("hl7v3.manage"),
     }
     return page(request, "conformance/desk.html", context)
 
@@ -84,13 +88,18 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     """A run by item; while it is under way the page asks again by itself."""
     services.mend_lost()
     found = _run(run_id)
-    word = request.GET.get("word", "")
+    word, rule, q = (request.GET.get(name, "")[:120].strip() for name in ("word", "rule", "q"))
     told = reporting.shown(found.result) if found.result else {"items": [], "files": []}
     items = [i for i in told["items"] if not word or i["word"] == word]
+    number, view = request.GET.get("page", ""), request.GET.get("view", "")
+    documents = found.kind == "documents"
+    view = view if documents and view in VIEWS else "kinds"
     context = {
-        "run": found, "items": items, "word": word, "tally": found.result.get("tally", {}),
-        "files": told["files"], "english": get_language() == "en",
-        "percent": 100 * found.done / found.total if found.total else 0,
+        "run": found, "items": [i for i in items if i["word"] != "absent" or word], "word": word, "rule": rule, "q": q, "tally": found.result.get("tally", {}),
+        "absent": [] if word else [i for i in items if i["word"] == "absent"], "english": get_language() == "en",
+        "sheet": showing.sheet(told["files"], word=word, rule=rule, q=q, page=int(number) if number.isdecimal() else 1),
+        "view": view, "views": list(VIEWS.items()) if documents and word != "absent" else [],
+        "unfolded": sum(i["word"] == "fail" for i in items) <= showing.OPEN_FILES,
     }  # fmt: skip
     return page(request, "conformance/run.html", context, part="conformance/_run.html")
 

@@ -8,6 +8,7 @@ import secrets
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -29,6 +30,9 @@ ALGORITHMS = ("RS384", "ES384", "RS256", "ES256")
 #: a revoked application is out after so many seconds in every process
 KNOWN_SECONDS = 5.0
 _AUDIENCE = "yigong-fhir"
+#: signatures that are known to hold; whether the application may still ask is looked up besides
+KNOWN_TOKENS = 10_000
+_claims: dict[str, dict[str, Any]] = {}
 _known: dict[str, tuple[float, Application | None]] = {}
 
 
@@ -148,12 +152,23 @@ def caller_of(request: HttpRequest) -> Caller:
 
 def _behind(token: str) -> tuple[Application, dict[str, Any]] | None:
     """The application that a token names and what the token says; None when either does not hold."""
+    claims = _claims.get(token)
+    if claims is None or claims["exp"] <= time.time():
+        claims = _decoded(token)
+    application = _application(claims["sub"]) if claims else None
+    return (application, claims) if application and claims else None
+
+
+def _decoded(token: str) -> dict[str, Any] | None:
+    """What a token says whose signature holds; kept as long as it lives, since the same one comes with every request."""
     try:
-        claims = jwt.decode(token, _key(), algorithms=["HS256"], audience=_AUDIENCE)
+        claims: dict[str, Any] = jwt.decode(token, _key(), algorithms=["HS256"], audience=_AUDIENCE)
     except (jwt.PyJWTError, ValueError):
         return None
-    application = _application(claims["sub"])
-    return (application, claims) if application else None
+    if len(_claims) >= KNOWN_TOKENS:
+        _claims.clear()
+    _claims[token] = claims
+    return claims
 
 
 def reader_of_persons(token: str) -> tuple[Ctx, float] | None:
@@ -167,6 +182,11 @@ def reader_of_persons(token: str) -> tuple[Ctx, float] | None:
     known = caller(found[0], found[1]["scope"])
     searched = known.scopes.of("Patient", "s") and not known.scopes.queries("Patient", "s")
     return (replace(known.ctx, actions=frozenset({"empi.lookup"})), float(found[1]["exp"])) if searched else None
+
+
+@lru_cache(maxsize=1024)
+def _scopes(held: str) -> scopes.Scopes:
+    return scopes.parse(held)
 
 
 def caller(application: Application, held: str, request: HttpRequest | None = None, *, strict: bool = False) -> Caller:
@@ -184,7 +204,7 @@ def caller(application: Application, held: str, request: HttpRequest | None = No
         address=request.META.get("REMOTE_ADDR", "") if request is not None else "",
     )
     base = base_url(request) if request is not None else ""
-    return Caller(ctx, scopes.parse(held), application.source_system, application.identifier_system, application.pk,
+    return Caller(ctx, _scopes(held), application.source_system, application.identifier_system, application.pk,
                   base, strict)  # fmt: skip
 
 
@@ -202,3 +222,4 @@ def _application(client_id: str) -> Application | None:
 def forget() -> None:
     """Look every application up again; for those that were just revoked in this process, and for tests."""
     _known.clear()
+    _claims.clear()

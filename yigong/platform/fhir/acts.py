@@ -10,7 +10,7 @@ import jsonpatch
 from django.db import transaction
 
 from yigong.kit.errors import Refused
-from yigong.platform.fhir import reading, store, subscriptions, validating
+from yigong.platform.fhir import patching, reading, store, subscriptions, validating
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.official import definitions
@@ -142,7 +142,7 @@ def version_of(given: str, name: str) -> int:
 def conditional_patch(
     caller: Caller, kind: str, condition: Pairs, operations: Any, if_match: int | None = None
 ) -> Draft:
-    """The draft that a JSON Patch makes of the single match. Raises Refused fhir.not_found, fhir.condition_many, fhir.patch."""
+    """The draft that a patch makes of the single match. Raises Refused fhir.not_found, fhir.condition_many, fhir.patch."""
     kind_known(kind)
     found = one(caller, kind, condition)
     if not found:
@@ -151,12 +151,20 @@ def conditional_patch(
 
 
 def patched(caller: Caller, kind: str, fhir_id: str, operations: Any, if_match: int | None = None) -> Draft:
-    """The draft that a JSON Patch makes. Raises Refused fhir.patch."""
+    """The draft that a JSON Patch (a list) or a FHIRPath Patch (Parameters) makes. Raises Refused fhir.patch, fhir.patch_operation."""
     kind_known(kind)
     caller.scopes.must(kind, "u")
     present = reading.read(caller, kind, fhir_id)
+    if isinstance(operations, dict):
+        made = patching.patched(definitions(), read(present.body), operations)
+    else:
+        made = _by_json_patch(read(present.body), operations)
+    return change(caller, kind, fhir_id, made, present.version if if_match is None else if_match)
+
+
+def _by_json_patch(resource: JSON, operations: Any) -> JSON:
     try:
-        made = jsonpatch.JsonPatch(operations).apply(read(present.body))
+        made = jsonpatch.JsonPatch(operations).apply(resource)
     except (
         jsonpatch.JsonPatchException,
         jsonpatch.JsonPointerException,
@@ -168,6 +176,4 @@ def patched(caller: Caller, kind: str, fhir_id: str, operations: Any, if_match: 
         raise Refused("fhir.patch", why=_PYTHON.sub("", str(error))[:200]) from error
     if not isinstance(made, dict):
         raise Refused("fhir.patch", why="the resource is gone")
-    if if_match is None:
-        if_match = present.version
-    return change(caller, kind, fhir_id, made, if_match)
+    return made

@@ -54,7 +54,7 @@ def _contents(drafts: Sequence[Draft], org_code: str) -> None:
                     elsewhere.append((url[7:], draft.registration_id, draft.org_code or org_code))
     if elsewhere:
         ids, people, _ = zip(*elsewhere, strict=True)
-        sql = """update fhir_resource r set registration_id = n.person
+        sql = """update fhir_resource r set registration_id = n.person, written = default
             from unnest(%(ids)s::text[], %(people)s::bigint[]) n(id, person)
             where r.type = 'Binary' and r.fhir_id = n.id and r.registration_id is null and r.org_code = any(%(orgs)s)"""
         db.do(sql, {"ids": list(ids), "people": list(people), "orgs": [o for _, _, o in elsewhere]})
@@ -84,6 +84,13 @@ def registrations(fhir_ids: Iterable[str]) -> dict[str, int]:
     sql = """select fhir_id, registration_id from fhir_resource
         where type = 'Patient' and fhir_id = any(%(ids)s) and registration_id is not null"""
     return dict(db.rows(sql, {"ids": ids}))
+
+
+def in_compartments(registrations: str) -> str:
+    """True for resources about the persons behind bound registrations: by whichever registration, and where they stand beside others."""
+    theirs = f"""array(select g.id from empi_registration g where g.person_id in
+        (select a.person_id from empi_registration a where a.id = any({registrations}::bigint[])))"""
+    return f"(r.registration_id = any({theirs}) or r.others && {theirs})"
 
 
 def documents_of(binaries: Sequence[Draft], location: int, org_code: str) -> None:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.utils.http import http_date
 
 from yigong.kit.errors import Refused
-from yigong.platform.fhir import exporting
+from yigong.platform.fhir import acts, exporting
 from yigong.platform.fhir.answers import is_lenient, issue, json_answer, outcome
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.models import ExportState
+from yigong.platform.fhir.operations import asked_of
 from yigong.platform.fhir.search.asked import only
-from yigong.platform.fhir.views import fhir, query_pairs
+from yigong.platform.fhir.views import fhir
 from yigong.security.api import audit
+
+KNOWN = ("_type", "_since", "_outputFormat")
 
 
 @fhir("fhir.export")
-def start(request: HttpRequest, caller: Caller, level: str = "system") -> HttpResponse:
-    """``$export``: accepted, with the address where its state is asked."""
-    if request.method != "GET":
-        raise Refused("fhir.method", method=request.method)
+def start(request: HttpRequest, caller: Caller, level: str = "system", fhir_id: str = "") -> HttpResponse:
+    """``$export`` of everything, of persons or of a Group: accepted, with the address where its state is asked."""
+    pairs = asked_of(request)
     if "respond-async" not in request.headers.get("Prefer", ""):
         raise Refused("fhir.operation_input", name="export", parameter="Prefer: respond-async")
-    given = only("$export", query_pairs(request), ("_type", "_since", "_outputFormat"), lenient=is_lenient(request))
-    export = exporting.ask(caller, level, given, request.build_absolute_uri())
+    known = KNOWN if level == "system" else (*KNOWN, "patient")
+    only("$export", pairs, known, lenient=is_lenient(request))
+    given: dict[str, list[str]] = defaultdict(list)
+    for name, value in pairs:
+        given[name].append(value)
+    group = acts.good_id(fhir_id) if level == "group" else ""
+    export = exporting.ask(caller, level, given, request.build_absolute_uri(), group)
     response = HttpResponse(status=202)
     response["Content-Location"] = f"{caller.base}export/{export.key}"
     return response
@@ -38,7 +47,9 @@ def state(request: HttpRequest, caller: Caller, key: str) -> HttpResponse:
         return HttpResponse(status=202)
     export = exporting.mine(caller, key)
     if export.state == ExportState.DONE:
-        return JsonResponse(exporting.manifest(export, caller.base))
+        done = JsonResponse(exporting.manifest(export, caller.base))
+        done["Expires"] = http_date(exporting.expires(export).timestamp())
+        return done
     if export.state == ExportState.FAILED:
         return json_answer(
             outcome([issue("error", "exception", "导出失败", f"the export failed: {export.error}")]), 500

@@ -241,7 +241,9 @@ def _conditional(caller: Caller, entry: Entry) -> Draft:
 
 
 def _operations(entry: Entry) -> Any:
-    """A JSON Patch that travels as a Binary."""
+    """The Parameters of a FHIRPath Patch, or a JSON Patch that travels as a Binary."""
+    if entry.resource is not None and entry.resource.get("resourceType") == "Parameters":
+        return entry.resource
     import base64
     import json
 

@@ -29,6 +29,15 @@ OPERATIONS = {
         ("ihe-pix", "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"),
         ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
     ),
+    "ValueSet": (
+        ("expand", "http://hl7.org/fhir/OperationDefinition/ValueSet-expand"),
+        ("validate-code", "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code"),
+    ),
+    "CodeSystem": (
+        ("lookup", "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup"),
+        ("validate-code", "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code"),
+    ),
+    "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
 }
 _URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
@@ -57,7 +66,7 @@ def capability(base: str) -> dict[str, Any]:
         "implementation": {"description": "县域医共体信息平台 FHIR R4 资源服务", "url": base.rstrip("/")},
         "fhirVersion": definitions().version,
         "format": ["application/fhir+json", "json", "application/fhir+xml", "xml"],
-        "patchFormat": ["application/json-patch+json"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
         "rest": [
             {
                 "mode": "server",

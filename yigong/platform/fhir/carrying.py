@@ -30,7 +30,11 @@ KEPT = {
         "the standard has no place for it, the resource is kept whole",
     ),
     "no_patient": ("资源没有指向已登记的患者", "the resource names no registered patient"),
-    "deleted": ("资源已删除", "the resource was deleted"),
+    "deleted": ("资源已删除，由它形成的标准记录已撤回", "the resource was deleted, and what was made of it taken back"),
+    "denied": (
+        "资源注明为误录、已取消或未做，不形成标准记录",
+        "the resource says that it was entered in error, cancelled or not done, and makes no record",
+    ),
 }
 
 
@@ -51,6 +55,7 @@ class Waiting:
     outcome: str = "kept"
     why: tuple[str, str] = ("", "")
     data_set: str = ""
+    key: str = ""  # of the row it makes, or the number of the matter it tells
 
     @property
     def path(self) -> str:
@@ -113,17 +118,19 @@ def _records(ctx: Ctx, waiting: Sequence[Waiting]) -> None:
         one.why = KEPT["no_mapping"] if mapping is None else KEPT["no_patient"]
         if one.type == "Patient":
             one.outcome, one.why = "loaded", ("", "")
+        elif mapping is not None and stay is None and telling.is_denied(resource):
+            one.why = KEPT["denied"]
         elif mapping is not None and one.registration is not None:
-            one.outcome, one.why, one.data_set = "loaded", ("", ""), mapping.data_set
+            one.outcome, one.why, one.data_set, one.key = "loaded", ("", ""), mapping.data_set, key_of(one, resource)
             by_set[mapping.data_set].append((one, mapping, resource))
         elif one.type in telling.TYPES and one.registration is not None:
             one.why = ("", "") if telling.is_settled(resource) else telling.PROPOSED
             if telling.is_settled(resource):
-                one.outcome = "loaded"
+                one.outcome, one.key = "loaded", telling.number_of(resource)
                 if not arrival.is_told(one, before.get(one.resource_id, arrival.NEVER)):
                     followed.append((one, resource))
-    records.withdraw_matters(ctx, arrival.matters_left(present, stays, before))
-    _taken(ctx, waiting, [*_left(present, before), *_batches(by_set), *_matters(followed)])
+    records.withdraw_matters(ctx, arrival.matters_left(waiting, before))
+    _taken(ctx, waiting, [*_left(waiting, before), *_batches(by_set), *_matters(followed)])
 
 
 def _taken(ctx: Ctx, waiting: Sequence[Waiting], batches: Sequence[exchange.StandardBatch]) -> None:
@@ -136,11 +143,9 @@ def _taken(ctx: Ctx, waiting: Sequence[Waiting], batches: Sequence[exchange.Stan
             by_path[path].outcome, by_path[path].why = "waiting", (zh, en)
 
 
-def _left(
-    present: Sequence[tuple[Waiting, JSON]], before: Mapping[int, arrival.Before]
-) -> Iterator[exchange.StandardBatch]:
+def _left(waiting: Sequence[Waiting], before: Mapping[int, arrival.Before]) -> Iterator[exchange.StandardBatch]:
     """Deletions of what resources said before and say no longer."""
-    for data_set, rows in arrival.rows_left(present, before):
+    for data_set, rows in arrival.rows_left(waiting, before).items():
         frame = pl.DataFrame(rows).with_columns(local_id=pl.lit(None, pl.String), event_at=pl.lit(None, pl.String))
         yield exchange.StandardBatch(data_set, frame, pl.DataFrame(), place=FEED)
 
@@ -197,6 +202,11 @@ def registration_of(one: Waiting) -> dict[str, Any]:
     return {"org_code": one.org_code, "source_system": system_name, "local_id": local_id, **one.facts}
 
 
+def key_of(one: Waiting, resource: JSON) -> str:
+    """The key of the row of a resource: an order of a stay by its number, any other by the resource."""
+    return (resource.get(inpatient.STAY) or {}).get("key") or f"{one.type}/{one.fhir_id}"
+
+
 def row_of(one: Waiting, mapping: Declaration, resource: JSON) -> dict[str, Any]:
     """The standard row of a resource; what has no place goes to ``extra``."""
     system_name, local_id = _identity(one)
@@ -208,7 +218,7 @@ def row_of(one: Waiting, mapping: Declaration, resource: JSON) -> dict[str, Any]
         "source_system": one.source_system,
         "person_system": system_name,
         "local_id": local_id,
-        "source_key": (resource.get(inpatient.STAY) or {}).get("key") or place,
+        "source_key": key_of(one, resource),
         "group_key": str(group) if group else place,
         "encounter_key": str(get(resource, mapping.encounter) or "") if mapping.encounter else "",
         "event_at": _moment(get(resource, mapping.event_at) if mapping.event_at else None),
@@ -252,17 +262,18 @@ def _moment(value: Any) -> datetime | None:
 def _settle(waiting: Sequence[Waiting]) -> None:
     """Write down what became of each."""
     db.do(
-        """insert into fhir_carried (resource_id, version, outcome, data_set, reasons, at)
+        """insert into fhir_carried (resource_id, version, outcome, data_set, key, reasons, at)
         select * , %(at)s from unnest(%(ids)s::bigint[], %(versions)s::integer[], %(outcomes)s::text[],
-            %(sets)s::text[], %(reasons)s::jsonb[])
+            %(sets)s::text[], %(keys)s::text[], %(reasons)s::jsonb[])
         on conflict (resource_id) do update set version = excluded.version, outcome = excluded.outcome,
-            data_set = excluded.data_set, reasons = excluded.reasons, at = excluded.at""",
+            data_set = excluded.data_set, key = excluded.key, reasons = excluded.reasons, at = excluded.at""",
         {
             "at": now(),
             "ids": [w.resource_id for w in waiting],
             "versions": [w.version for w in waiting],
             "outcomes": [w.outcome for w in waiting],
             "sets": [w.data_set for w in waiting],
+            "keys": [w.key for w in waiting],
             "reasons": [
                 json.dumps([{"zh": w.why[0], "en": w.why[1]}] if w.why[0] else [], ensure_ascii=False) for w in waiting
             ],

@@ -22,6 +22,9 @@ def main(arguments: list[str]) -> int:
     bulk.add_argument("--json", action="store_true")
     publish = commands.add_parser("publish", help="把平台已有的记录发布为 FHIR 资源 / publish what the platform has")
     publish.add_argument("--data-set", action="append", default=[])
+    publish.add_argument(
+        "--definitions", action="store_true", help="只发布结构定义、值集与代码系统 / only the definitions"
+    )
     commands.add_parser("carry", help="把等待的资源转为标准记录 / carry what waits into the records")
     options = parser.parse_args(arguments)
     try:
@@ -66,8 +69,12 @@ def _import(options: argparse.Namespace) -> int:
 
 def _publish(options: argparse.Namespace) -> int:
     from yigong.kit.ctx import system
+    from yigong.platform.fhir import conformance
     from yigong.platform.fhir.publishing import publish
 
+    if options.definitions:
+        print(f"StructureDefinition, ValueSet, CodeSystem: {conformance.publish():,}")
+        return 0
     for name, count in publish(system(), options.data_set).items():
         print(f"{name}: {count:,}")
     return 0

@@ -1,22 +1,20 @@
-"""Bulk Data export: asked for, written as NDJSON by the worker, fetched, deleted (HL7 Bulk Data Access 1.0 and 2.0)."""
+"""Bulk Data export: asked for, fetched, deleted; ``export_work`` writes the files (HL7 Bulk Data Access 1.0 and 2.0)."""
 
 from __future__ import annotations
 
-import logging
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
 
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
-from yigong.platform.fhir import access
-from yigong.platform.fhir.bodies import instant
+from yigong.platform.fhir import db, reading
+from yigong.platform.fhir.bodies import JSON, instant, read
 from yigong.platform.fhir.callers import Caller, visible
 from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.models import Export, ExportState
@@ -24,22 +22,28 @@ from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.search.compiling import Compiler
 from yigong.security.api import audit
 
-log = logging.getLogger("yigong.fhir")
-KEPT_HOURS = 24
+KEPT = timedelta(hours=24)
 FORMATS = ("", "application/fhir+ndjson", "application/ndjson", "ndjson")
-ROWS = 2000
+#: how the file that tells of a type's deletions is called
+GONE = "deleted-"
+Given = Mapping[str, Sequence[str]]
+
+
+def root() -> Path:
+    """Where all exports lie."""
+    return Path(settings.LOCAL) / "fhir-exports"
 
 
 def folder(key: str) -> Path:
     """Where the files of an export lie."""
-    return Path(settings.LOCAL) / "fhir-exports" / key
+    return root() / key
 
 
-def ask(caller: Caller, level: str, given: dict[str, str], url: str) -> Export:
-    """Accept an export. Raises Refused fhir.operation_input, fhir.scope."""
-    if given.get("_outputFormat", "") not in FORMATS:
+def ask(caller: Caller, level: str, given: Given, url: str, group: str = "") -> Export:
+    """Accept an export of a level (system, patient, group). Raises Refused fhir.operation_input, fhir.scope, fhir.not_found."""
+    if _one(given, "_outputFormat") not in FORMATS:
         raise Refused("fhir.operation_input", name="export", parameter="_outputFormat")
-    kinds = [k for k in given.get("_type", "").split(",") if k]
+    kinds = list(dict.fromkeys(k for text in given.get("_type", ()) for k in text.split(",") if k))
     for kind in kinds:
         if kind not in definitions().parameters:
             raise Refused("fhir.type_unknown", type=kind[:60])
@@ -48,10 +52,19 @@ def ask(caller: Caller, level: str, given: dict[str, str], url: str) -> Export:
         raise Refused("fhir.scope", act="r", type="*")
     export = Export.objects.create(
         key=secrets.token_urlsafe(18), application_id=caller.application_id, request_url=url, level=level, types=kinds,
-        since=_since(given.get("_since", "")), scopes=str(caller.scopes), asked_at=now(),
+        since=_since(_one(given, "_since")), scopes=str(caller.scopes), asked_at=now(),
+        registrations=_wanted(caller, level, given.get("patient", ()), group),
     )  # fmt: skip
-    audit(caller.ctx, "fhir.export", "fhir", export.key, after={"level": level, "types": kinds})
+    audit(caller.ctx, "fhir.export", "fhir", export.key, after={"level": level, "types": kinds, "group": group})
     return export
+
+
+def _one(given: Given, name: str) -> str:
+    """The value of a parameter that is given once. Raises Refused fhir.operation_input."""
+    values = given.get(name, ())
+    if len(values) > 1:
+        raise Refused("fhir.operation_input", name="export", parameter=name)
+    return values[0] if values else ""
 
 
 def _since(text: str) -> datetime | None:
@@ -63,112 +76,100 @@ def _since(text: str) -> datetime | None:
         raise Refused("fhir.operation_input", name="export", parameter="_since") from error
 
 
+# ---- whose data ----
+
+
+def _wanted(caller: Caller, level: str, patients: Sequence[str], group: str) -> list[int] | None:
+    """Registrations of the Patients that were named, of the group's members, or of both; None where nobody is named."""
+    if level == "system":
+        return None
+    named = [_patient_id(caller, one) for one in patients]
+    members = _members(caller, group) if level == "group" else named
+    if level == "patient" and not named:
+        return None
+    caller.scopes.must("Patient", "r")
+    seen = _registrations(caller, {*members, *named})
+    for one in named:
+        if one not in seen or one not in members:
+            raise Refused("fhir.not_found", type="Patient", id=one[:64])
+    return sorted({seen[one] for one in named or members if one in seen})
+
+
+def _patient_id(caller: Caller, reference: str) -> str:
+    kind, _, fhir_id = reference.removeprefix(caller.base).partition("/")
+    if kind != "Patient" or not fhir_id:
+        raise Refused("fhir.operation_input", name="export", parameter=f"patient={reference[:60]}")
+    return fhir_id
+
+
+def _members(caller: Caller, group: str) -> list[str]:
+    """Logical ids of the Patients that are members of a Group today. Raises Refused fhir.not_found, fhir.scope."""
+    caller.scopes.must("Group", "r")
+    members = read(reading.read(caller, "Group", group).body).get("member") or ()
+    references = [str((m.get("entity") or {}).get("reference", "")) for m in members if _is_in(m)]
+    local = (r.removeprefix(caller.base) for r in references)
+    return [r.removeprefix("Patient/") for r in local if r.startswith("Patient/")]
+
+
+def _is_in(member: JSON) -> bool:
+    """Whether a member has not left."""
+    end = (member.get("period") or {}).get("end")
+    return member.get("inactive") is not True and not (end and moments(str(end))[1] < now().timestamp() * 1e6)
+
+
+def _registrations(caller: Caller, fhir_ids: set[str]) -> dict[str, int]:
+    """The registrations of the Patients among these that the caller may read."""
+    compiler = Compiler(caller)
+    scope = visible(caller, "r", "Patient")
+    sql = f"""select r.fhir_id, r.registration_id from fhir_resource r where r.type = 'Patient' and not r.deleted
+        and r.fhir_id = any({compiler.bind(sorted(fhir_ids))}) and r.registration_id is not null
+        and {scope.sql} and {compiler.narrowing("Patient", "r")}"""
+    return dict(db.rows(sql, {**compiler.params, **scope.params}))
+
+
+# ---- what came of it ----
+
+
 def mine(caller: Caller, key: str) -> Export:
-    """An export of this application. Raises Refused fhir.export_kept."""
+    """An export of this application whose files still stand. Raises Refused fhir.export_kept."""
     found = Export.objects.filter(key=key, application_id=caller.application_id).first()
-    if found is None or found.state == ExportState.CANCELLED:
+    if found is None or found.state == ExportState.CANCELLED or (found.ended_at and expires(found) <= now()):
         raise Refused("fhir.export_kept", key=key[:40])
     return found
 
 
+def expires(export: Export) -> datetime:
+    """When the files of an ended export go."""
+    assert export.ended_at is not None
+    return export.ended_at + KEPT
+
+
 def cancel(caller: Caller, key: str) -> None:
-    """Forget an export and its files."""
+    """Forget an export and its files; one that is being written stops at its next type."""
     export = mine(caller, key)
     Export.objects.filter(pk=export.pk).update(state=ExportState.CANCELLED, ended_at=now())
     shutil.rmtree(folder(key), ignore_errors=True)
+    audit(caller.ctx, "fhir.export", "fhir", key, after={"state": "cancelled"})
 
 
 def manifest(export: Export, base: str) -> dict[str, Any]:
     """What a finished export offers."""
+    assert export.transaction_time is not None
+    here = f"{base}export/{export.key}/"
     return {
-        "transactionTime": instant(export.asked_at),
+        "transactionTime": instant(export.transaction_time),
         "request": export.request_url,
         "requiresAccessToken": True,
-        "output": [{"type": f["type"], "url": f"{base}export/{export.key}/{f['type']}.ndjson", "count": f["count"]} for f in export.files],
+        "output": [{"type": f["type"], "url": f"{here}{f['type']}.ndjson", "count": f["count"]} for f in export.files],
+        "deleted": [{"type": "Bundle", "url": f"{here}{GONE}{f['type']}.ndjson", "count": f["count"]} for f in export.gone],
         "error": [],
     }  # fmt: skip
 
 
-def step() -> int:
-    """Write one export that waits; 1 when there was one."""
-    _expire()
-    with transaction.atomic():
-        export = (
-            Export.objects.select_for_update(skip_locked=True).filter(state=ExportState.ACCEPTED).order_by("id").first()
-        )
-        if export is None:
-            return 0
-        Export.objects.filter(pk=export.pk).update(state=ExportState.RUNNING)
-    try:
-        files = _written(export)
-    except Exception as error:
-        log.exception("export %s failed", export.pk)
-        Export.objects.filter(pk=export.pk).update(state=ExportState.FAILED, error=type(error).__name__, ended_at=now())
-        return 1
-    done = {"state": ExportState.DONE, "files": files, "ended_at": now(), "progress": ""}
-    if not Export.objects.filter(pk=export.pk, state=ExportState.RUNNING).update(**done):
-        shutil.rmtree(folder(export.key), ignore_errors=True)  # cancelled meanwhile
-    return 1
-
-
-def _expire() -> None:
-    old = Export.objects.filter(ended_at__lt=now() - timedelta(hours=KEPT_HOURS)).exclude(state=ExportState.CANCELLED)
-    for export in old:
-        shutil.rmtree(folder(export.key), ignore_errors=True)
-        Export.objects.filter(pk=export.pk).update(state=ExportState.CANCELLED)
-
-
-def _written(export: Export) -> list[dict[str, Any]]:
-    caller = access.caller(export.application, export.scopes)
-    place = folder(export.key)
-    place.mkdir(parents=True, exist_ok=True)
-    allowed = caller.scopes.kinds("r", definitions().resources)
-    kinds = [k for k in export.types or allowed if k in allowed]
-    files = []
-    for number, kind in enumerate(kinds, 1):
-        Export.objects.filter(pk=export.pk).update(progress=f"{number}/{len(kinds)} {kind}")
-        if count := _of_kind(caller, export, kind, place / f"{kind}.ndjson"):
-            files.append({"type": kind, "count": count})
-    return files
-
-
-def _of_kind(caller: Caller, export: Export, kind: str, path: Path) -> int:
-    """Stream a type to its file; how many lines."""
-    compiler = Compiler(caller)
-    scope = visible(caller, "r", kind)
-    where = [f"r.type = {compiler.bind(kind)}", "not r.deleted", scope.sql]
-    if export.since is not None:
-        where.append(f"r.last_updated >= {compiler.bind(export.since)}")
-    if export.level == "patient":
-        where.append("r.registration_id is not null")
-    where.append(compiler.narrowing(kind, "r"))
-    sql = f"select r.body from fhir_resource r where {' and '.join(where)} order by r.id"
-    return _stream(sql, {**compiler.params, **scope.params}, path)
-
-
-def _stream(sql: str, params: dict[str, Any], path: Path) -> int:
-    count = 0
-    with transaction.atomic():
-        connection.ensure_connection()
-        with connection.connection.cursor(name="fhir_export") as rows, path.open("w", encoding="utf-8") as out:
-            rows.itersize = ROWS
-            rows.execute(sql, params)
-            while part := rows.fetchmany(ROWS):
-                out.write("".join(f"{body}\n" for (body,) in part))
-                count += len(part)
-    if not count:
-        path.unlink()
-    return count
-
-
 def file_of(caller: Caller, key: str, kind: str) -> Path:
-    """The file of a type. Raises Refused fhir.export_kept."""
+    """The file of a type, or of its deletions. Raises Refused fhir.export_kept."""
     export = mine(caller, key)
-    if kind not in {f["type"] for f in export.files}:
+    known = {f["type"] for f in export.files} | {GONE + f["type"] for f in export.gone}
+    if kind not in known:
         raise Refused("fhir.export_kept", key=f"{key[:40]}/{kind[:40]}")
     return folder(key) / f"{kind}.ndjson"
-
-
-def kinds_of(export: Export) -> Sequence[str]:
-    """Types that an export holds."""
-    return [f["type"] for f in export.files]

@@ -13,6 +13,7 @@ class Resource(models.Model):
     """The current version of one resource, its JSON as it came; a deleted one keeps its row without a body.
 
     *registration_id* anchors the person in whose compartment it lies; *others* those of further persons.
+    The column ``written`` (plain SQL, ``migrations/0005``) is the transaction that wrote the version.
     """
 
     type = models.TextField()
@@ -77,11 +78,15 @@ class Carried(models.Model):
     version = models.IntegerField()
     outcome = models.TextField()
     data_set = models.TextField(default="")
+    key = models.TextField(default="", db_default="")  # of the row, or the number of the matter
     reasons = models.JSONField(default=list)
     at = models.DateTimeField()
 
     class Meta:
         db_table = "fhir_carried"
+        indexes = [
+            models.Index(fields=["key"], name="fhir_carried_order", condition=models.Q(data_set="inpatient_order"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.resource_id} {self.outcome}"
@@ -181,6 +186,12 @@ class Export(models.Model):
     files = models.JSONField(default=list)
     error = models.TextField(default="")
     ended_at = models.DateTimeField(null=True)
+    registrations = ArrayField(models.BigIntegerField(), null=True)  # only of these persons; None: of all
+    transaction_time = models.DateTimeField(null=True)  # no write that it does not hold is older
+    snapshot = models.TextField(
+        default=""
+    )  # pg_snapshot of what it holds: what is not visible in it was committed later
+    gone = models.JSONField(default=list)  # files that tell of deletions
 
     class Meta:
         db_table = "fhir_export"

@@ -49,12 +49,7 @@ def _interactions() -> dict[str, Any]:
         "/{type}/{id}": {
             "get": _operation("read", [_type(), _id(), *_query("_summary", "_elements")]),
             "put": _operation("update", [_type(), _id(), _header("If-Match")], body=_FREE),
-            "patch": _operation(
-                "patch",
-                [_type(), _id()],
-                body={"type": "array", "items": _patch()},
-                media="application/json-patch+json",
-            ),
+            "patch": _patched([_type(), _id(), _header("If-Match")]),
             "delete": _operation("delete", [_type(), _id()]),
         },
         "/{type}/{id}/_history": {"get": _operation("history", [_type(), _id(), *_query("_count", "_since")])},
@@ -68,15 +63,23 @@ def _operations() -> dict[str, Any]:
     return {
         "/{type}/$validate": {"post": _operation("validate", [_type()], body=_FREE)},
         "/Patient/{id}/$everything": {
-            "get": _operation("everything", [_id(), *_query("_count", "_since", "_type", "_after")])
+            "get": _operation("everything", [_id(), *_query("start", "end", "_count", "_since", "_type", "_after")]),
+            "post": _operation("everything by Parameters", [_id()], body=_FREE),
         },
         "/Patient/{id}/{type}": {"get": _operation("compartment", [_id(), _type(), *_query("_count")])},
         "/Patient/$match": {"post": _operation("match", body=_FREE)},
         "/Patient/$ihe-pix": {"get": _operation("PIXm", _query("sourceIdentifier", "targetSystem"))},
-        "/$export": {"get": _operation("bulk export", [*_query("_type", "_since"), _header("Prefer")])},
-        "/Patient/$export": {
-            "get": _operation("bulk export of persons", [*_query("_type", "_since"), _header("Prefer")])
+        "/ValueSet/$expand": {"get": _operation("codes of a value set", _query("url", "filter", "offset", "count"))},
+        "/ValueSet/{id}/$expand": {"get": _operation("its codes", [_id(), *_query("filter", "offset", "count")])},
+        "/ValueSet/$validate-code": {"get": _operation("is a code in it", _query("url", "code", "system", "display"))},
+        "/CodeSystem/$validate-code": {"get": _operation("is a code of it", _query("url", "code", "display"))},
+        "/ValueSet/{id}/$validate-code": {
+            "get": _operation("is a code in it", [_id(), *_query("code", "system", "display")])
         },
+        "/CodeSystem/$lookup": {"get": _operation("what a code means", _query("system", "code"))},
+        "/$export": _export("bulk export", []),
+        "/Patient/$export": _export("bulk export of persons", _query("patient")),
+        "/Group/{id}/$export": _export("bulk export of the members of a group", [_id(), *_query("patient")]),
         "/export/{key}": {
             "get": _operation("state of an export", [_path("key")]),
             "delete": _operation("end an export", [_path("key")]),
@@ -90,6 +93,13 @@ def _operations() -> dict[str, Any]:
             )
         },
     }
+
+
+def _export(summary: str, besides: list[Any]) -> dict[str, Any]:
+    """Both ways to ask for an export."""
+    asked = [*besides, *_query("_type", "_since", "_outputFormat"), _header("Prefer")]
+    named = [p for p in asked if p["in"] != "query"]
+    return {"get": _operation(summary, asked), "post": _operation(f"{summary} by Parameters", named, body=_FREE)}
 
 
 def _operation(
@@ -131,6 +141,15 @@ def _type() -> dict[str, Any]:
         "required": True,
         "schema": {"type": "string", "enum": list(definitions().resources)},
     }
+
+
+def _patched(parameters: list[Any]) -> dict[str, Any]:
+    """Both forms of a patch."""
+    found = _operation(
+        "patch", parameters, body={"type": "array", "items": _patch()}, media="application/json-patch+json"
+    )
+    found["requestBody"]["content"][MEDIA] = {"schema": _FREE}
+    return found
 
 
 def _patch() -> dict[str, Any]:

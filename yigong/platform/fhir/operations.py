@@ -1,4 +1,4 @@
-"""Operations: $validate, $everything, $match, $ihe-pix."""
+"""Operations: $validate, $match, $ihe-pix."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from yigong.platform.fhir import acts, db, identifiers, patients, reading, valid
 from yigong.platform.fhir.answers import JSON_TYPE, bundle, entry, is_lenient, issue, json_answer, outcome
 from yigong.platform.fhir.bodies import JSON
 from yigong.platform.fhir.callers import Caller, visible
-from yigong.platform.fhir.indexing.values import moments
-from yigong.platform.fhir.official import definitions
-from yigong.platform.fhir.search.asked import only, whole
-from yigong.platform.fhir.searching import address, note_reading
+from yigong.platform.fhir.search.asked import only
 from yigong.platform.fhir.views import body_of, fhir, query_pairs
 from yigong.security.api import audit
 
@@ -87,94 +84,21 @@ def _unseen(resource: JSON, asked: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-# ---- $everything ----
-
-
-@fhir("fhir.read")
-def everything(request: HttpRequest, caller: Caller, fhir_id: str) -> HttpResponse:
-    """All resources of a person that the caller may see, with what they refer to; from every registration of the person."""
-    caller.scopes.must("Patient", "r")
-    patient = reading.read(caller, "Patient", acts.good_id(fhir_id))
-    given = only(
-        "$everything", _asked_of(request), ("_since", "_type", "_count", "_after"), lenient=is_lenient(request)
-    )
-    count = min(whole("_count", given.get("_count", "200")), 1000)
-    after = whole("_after", given.get("_after", "0"))
-    kinds = [k for k in given.get("_type", "").split(",") if k]
-    for kind in kinds:
-        acts.kind_known(kind)
-    found = _of_person(caller, patient, kinds, given.get("_since", ""), after, count + 1)
-    page = found[:count]
-    along = (
-        [o for o in _referred(caller, [p.id for p in page]) if o.id not in {p.id for p in page}] if not kinds else []
-    )
-    note_reading(caller, "Patient", [patient, *page])
-    head = [] if after or (kinds and "Patient" not in kinds) else [entry(caller.base, patient, "match")]
-    entries = (
-        head + [entry(caller.base, one, "match") for one in page] + [entry(caller.base, o, "include") for o in along]
-    )
-    path = f"{caller.base}Patient/{fhir_id}/$everything"
-    links = [("self", address(path, list(given.items())))]
-    if len(found) > count:
-        links.append(
-            (
-                "next",
-                address(path, [*((k, v) for k, v in given.items() if k != "_after"), ("_after", str(page[-1].id))]),
-            )
-        )
-    total = len(entries) if len(found) <= count and not after else None
-    return HttpResponse(bundle("searchset", entries, links=links, total=total), content_type=JSON_TYPE)
-
-
-def _asked_of(request: HttpRequest) -> list[tuple[str, str]]:
+def asked_of(request: HttpRequest) -> list[tuple[str, str]]:
     """The parameters of the address, and with POST those of the Parameters in the body."""
     pairs = query_pairs(request)
     if request.method == "POST" and request.body:
-        pairs += [(str(p.get("name")), str(_value([p], str(p.get("name"))))) for p in _parameters(request)]
+        pairs += [_pair(p) for p in _parameters(request)]
     elif request.method not in ("GET", "HEAD", "POST"):
         raise Refused("fhir.method", method=request.method)
     return pairs
 
 
-def _of_person(
-    caller: Caller, patient: reading.Stored, kinds: list[str], since: str, after: int, limit: int
-) -> list[reading.Stored]:
-    scope = visible(caller, "r")
-    allowed = [k for k in definitions().resources if caller.scopes.of(k, "r") and (not kinds or k in kinds)]
-    narrowed = {k for k in allowed if caller.scopes.queries(k, "r")}
-    changed = "and r.last_updated >= to_timestamp(%(since)s)" if since else ""
-    sql = f"""select {reading.COLUMNS} from fhir_resource r
-        where r.registration_id in (select g.id from empi_registration g where g.person_id = (
-                select a.person_id from empi_registration a where a.id = %(registration)s))
-            and r.id <> %(self)s and not r.deleted and r.type = any(%(kinds)s) and r.id > %(after)s {changed}
-            and {scope.sql}
-        order by r.id limit %(limit)s"""
-    params = {"registration": patient.registration_id, "self": patient.id, "kinds": sorted(set(allowed) - narrowed),
-              "after": after, "limit": limit, "since": _seconds(since), **scope.params}  # fmt: skip
-    return [reading.stored(row) for row in db.rows(sql, params, raw_text=True)]
-
-
-def _seconds(text: str) -> float:
-    if not text:
-        return 0.0
-    try:
-        return moments(text.replace(" ", "+"))[0] / 1e6
-    except (ValueError, OverflowError) as error:
-        raise Refused("fhir.parameter_value", name="_since", value=text[:60]) from error
-
-
-def _referred(caller: Caller, ids: list[int]) -> list[reading.Stored]:
-    """Institutions, staff, places and medications that a page refers to."""
-    kinds = [
-        k
-        for k in ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication")
-        if caller.scopes.of(k, "r")
-    ]
-    sql = f"""select distinct on (r.id) {reading.COLUMNS} from fhir_reference f
-        join fhir_resource r on r.type = split_part(f.target, '/', 1) and r.fhir_id = split_part(f.target, '/', 2)
-        where f.resource_id = any(%(ids)s) and r.type = any(%(kinds)s) and not r.deleted
-            and r.registration_id is null limit 1000"""
-    return [reading.stored(row) for row in db.rows(sql, {"ids": ids, "kinds": kinds}, raw_text=True)]
+def _pair(parameter: dict[str, Any]) -> tuple[str, str]:
+    """A parameter of a body as it would stand in the address."""
+    name = str(parameter.get("name"))
+    value = _value([parameter], name)
+    return name, str(value.get("reference", "") if isinstance(value, dict) else value)
 
 
 # ---- $match ----
@@ -234,10 +158,7 @@ def _scored(caller: Caller, patient: reading.Stored, probability: float, grade: 
 def ihe_pix(request: HttpRequest, caller: Caller) -> HttpResponse:
     """ITI-83: the identifiers by which other systems know the same person."""
     caller.scopes.must("Patient", "s")
-    if request.method == "POST":
-        pairs = [(str(p.get("name")), str(_value([p], str(p.get("name"))))) for p in _parameters(request)]
-    else:
-        pairs = query_pairs(request)
+    pairs = [_pair(p) for p in _parameters(request)] if request.method == "POST" else query_pairs(request)
     given = dict(pairs)
     system, value = identifiers.split(given.get("sourceIdentifier", ""))
     found = identifiers.identities(caller, system, value)

@@ -27,7 +27,7 @@ def again(raws: Sequence[Mapping[str, Any]], places: Sequence[str]) -> Iterator[
                 g.source_system, g.local_id, jsonb_build_object('full_name', g.full_name, 'sex_code', g.sex_code,
                 'born_on', g.born_on, 'id_no', g.id_no)::text
             from fhir_resource r join empi_registration g on g.id = r.registration_id
-            where r.type = %(type)s and r.fhir_id = %(id)s""",
+            where r.type = %(type)s and r.fhir_id = %(id)s and not r.deleted""",
             {"type": resource["resourceType"], "id": str(resource.get("id", ""))},
             raw_text=True,
         )

@@ -47,13 +47,14 @@ class Draft:
     body: bytes = b""
     number: int = 0
     registration_id: int | None = None
+    registered_as: int | None = None  # until now
     others: list[int] | None = None
     outcome: str = "created"  # created updated unchanged deleted absent
 
     def afresh(self) -> None:
         """Forget what came of it, but for the id."""
         self.resource_id, self.version, self.moment, self.body, self.number = 0, 1, None, b"", 0
-        self.registration_id, self.others, self.outcome = None, None, "created"
+        self.registration_id, self.registered_as, self.others, self.outcome = None, None, None, "created"
 
     @property
     def etag(self) -> str:
@@ -92,8 +93,9 @@ def _save(caller: Caller, drafts: Sequence[Draft], publishing: bool) -> Sequence
         binaries = [d for d in living if d.kind == "Binary"]
         documents_of(binaries, parameter_number("DocumentReference.location"), caller.ctx.org_code)
     _write(caller, [d for d in drafts if d.outcome in ("created", "updated", "deleted")], sink)
-    if arrived := [d.fhir_id for d in living if d.kind == "Patient" and d.outcome == "created"]:
-        adopt(arrived, caller.base)
+    patients = (d for d in living if d.kind == "Patient")
+    if moved := [d.fhir_id for d in patients if d.outcome == "created" or d.registered_as != d.registration_id]:
+        adopt(moved, caller.base)
     return drafts
 
 
@@ -127,7 +129,7 @@ def _move(drafts: Sequence[Draft]) -> None:
         columns = ("id bigint", "version integer", "registration bigint", "others bigint[]")
         db.do(
             f"""with n as ({_rows("moved", columns)}), changed as (update fhir_resource r
-                    set registration_id = n.registration, others = n.others from n where r.id = n.id)
+                    set registration_id = n.registration, others = n.others, written = default from n where r.id = n.id)
                 insert into fhir_pending (resource_id, version) select id, version from n""",
             {"moved": _json(moved)},
         )
@@ -193,6 +195,7 @@ def _there(caller: Caller, draft: Draft, found: Sequence[Any], publishing: bool)
     if draft.if_match is not None and draft.if_match != version:
         raise Refused("fhir.version_conflict", type=draft.kind, id=draft.fhir_id, given=draft.if_match, present=version)
     draft.resource_id, draft.version, draft.number = resource_id, version, number
+    draft.registered_as = registration_id
     if draft.resource is None:
         draft.outcome = "absent" if deleted else "deleted"
         draft.registration_id = registration_id
@@ -283,7 +286,7 @@ def _statement(with_changes: bool) -> str:
     if with_changes:
         parts.append(f"""changed as (update fhir_resource r set version = n.version, last_updated = %(at)s,
             deleted = n.deleted, registration_id = coalesce(n.registration, r.registration_id),
-            others = n.others, body = n.body, hash = n.hash, org_code = n.org
+            others = n.others, body = n.body, hash = n.hash, org_code = n.org, written = default
             from ({_rows("changed", _COLUMNS)}) n where r.id = n.id)""")
     for name, columns in TABLES.items():
         every = ("resource_id", *columns)

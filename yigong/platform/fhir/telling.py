@@ -39,6 +39,20 @@ def is_settled(resource: JSON) -> bool:
     return status in ("booked", *APPOINTMENTS)
 
 
+#: statuses by which a resource says that what it tells of is not so, or did not happen, beside that it was entered in error
+NOT_SO = {
+    "Observation": {"cancelled"}, "DiagnosticReport": {"cancelled"}, "Immunization": {"not-done"}, "Procedure": {"not-done"},
+}  # fmt: skip
+ERROR = "entered-in-error"
+
+
+def is_denied(resource: JSON) -> bool:
+    """Whether a resource says of itself that it was entered in error, or that what it tells of did not happen."""
+    codings = (resource.get("verificationStatus") or {}).get("coding") or ()
+    denied = NOT_SO.get(str(resource.get("resourceType")), set()) | {ERROR}
+    return resource.get("status") in denied or any(isinstance(c, dict) and c.get("code") == ERROR for c in codings)
+
+
 def number_of(resource: JSON) -> str:
     """The number that its sender follows it up by, else the resource's id."""
     named = [i["value"] for i in resource.get("identifier") or () if isinstance(i, dict) and i.get("value")]

@@ -32,6 +32,8 @@ log = logging.getLogger("yigong.fhir")
 View = Callable[..., HttpResponse]
 _TYPES = {"application/fhir+json", "application/json", "text/json", ""}
 _XML_TYPES = {"application/fhir+xml", "application/xml", "text/xml"}
+#: what nearly every client accepts, understood without reading it as a list
+_USUAL = {"*/*", "application/fhir+json", "application/json"}
 PATCH_TYPE = "application/json-patch+json"
 
 
@@ -75,7 +77,9 @@ def _wants_xml(request: HttpRequest) -> bool:
     """Whether the client wants XML rather than JSON. Raises Refused fhir.format where neither will do; a Binary comes in its own form."""
     if "/Binary/" in request.path:
         return False
-    wanted = request.GET.get("_format", "")
+    wanted = request.GET.get("_format", "") if "_format" in request.META.get("QUERY_STRING", "") else ""
+    if not wanted and request.META.get("HTTP_ACCEPT", "*/*") in _USUAL:
+        return False
     if wanted:
         if "json" not in wanted and "xml" not in wanted:
             raise Refused("fhir.format")
@@ -264,9 +268,15 @@ def instance(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> H
 
 
 def _patch_in(request: HttpRequest) -> Any:
-    if request.content_type != PATCH_TYPE:
-        raise Refused("fhir.patch_media", type=str(request.content_type)[:80] or "—")
-    return patch_of(raw_body(request))
+    """A JSON Patch as a list, or the Parameters of a FHIRPath Patch. Raises Refused fhir.patch_media, fhir.patch."""
+    if request.content_type == PATCH_TYPE:
+        return patch_of(raw_body(request))
+    try:
+        return body_of(request)
+    except Refused as refused:
+        if refused.code not in ("fhir.media", "fhir.no_type"):
+            raise
+        raise Refused("fhir.patch_media", type=str(request.content_type)[:80] or "—") from refused
 
 
 def patch_of(raw: bytes) -> Any:
@@ -282,9 +292,9 @@ def patch_of(raw: bytes) -> Any:
 
 def _read(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> HttpResponse:
     caller.scopes.must(kind, "r")
-    found = reading.read(caller, kind, fhir_id)
-    audit(caller.ctx, "fhir.read", "fhir", found.place, registration_id=found.registration_id)
-    summary, elements = request.GET.get("_summary", ""), request.GET.get("_elements", "")
+    found = reading.read_noted(caller, kind, fhir_id)
+    asked = request.GET if request.META.get("QUERY_STRING") else {}
+    summary, elements = asked.get("_summary", ""), asked.get("_elements", "")
     return resource_answer(
         request, found, projected(found.body, kind, summary, elements) if summary or elements else None
     )

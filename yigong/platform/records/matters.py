@@ -204,16 +204,23 @@ def _unindex(documents: Sequence[Matter]) -> None:
             )
 
 
+_WITHDRAW = """with m as (delete from records_matter where id = any(%s) returning *)
+    insert into records_version (data_set, record_id, version, registration_id, org_code, source_system, source_key, row,
+        known_from, known_until, withdrawn)
+    select 'matter_' || m.kind, m.id, 1, m.registration_id, m.org_code, m.source_system, m.number, to_jsonb(m), m.changed_at, %s,
+        true from m"""
+
+
 @transaction.atomic
 def withdraw_matters(ctx: Ctx, said: Mapping[Key, str]) -> list[Key]:
-    """Take back matters that turned out to be none; those that were.
+    """Take back matters that turned out to be none, and keep them among what was said before; those that were.
 
     *said* gives how the control ids of the one who told begin: a matter that others told of too stays.
     """
     standing = _standing(said) if said else []
     gone = [m for m in standing if all(str(x["control_id"]).startswith(said[m_key(m)]) for x in m.moves)]
     with connection.cursor() as cursor:
-        cursor.execute("delete from records_matter where id = any(%s)", [[m.id for m in gone]])
+        cursor.execute(_WITHDRAW, [[m.id for m in gone], now()])
         for m in gone:
             cursor.execute(
                 "delete from records_event where data_set = %s and org_code = %s and source_system = %s and group_key = %s",

@@ -3,74 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from lxml import etree
 
 from yigong.kit.encoding import decode
+from yigong.kit.hl7v2.charset import decode as decode_message
+from yigong.kit.hl7v2.parse import Message, NotHl7
 from yigong.kit.moments import NotAMoment, is_blank, moment
+from yigong.platform.records import result_message
+from yigong.platform.records.rendered import MARKS, DocumentView, Entry, SectionView, TableView
 from yigong.standards.cda.api import ClinicalDocument, Read, open_document
 
 HL7 = "x-application/hl7-v2+er7"
-HIGH, LOW, ABNORMAL = "high", "low", "abnormal"
-#: words and signs of senders -> how a value is marked
-MARKS = {"H": HIGH, "HH": HIGH, "↑": HIGH, "偏高": HIGH, "高": HIGH, "L": LOW, "LL": LOW, "↓": LOW, "偏低": LOW,
-         "低": LOW, "A": ABNORMAL, "异常": ABNORMAL, "阳性": ABNORMAL}  # fmt: skip
 FLAGS = {"true": "是", "false": "否"}
 RESULT_CODE = "DE04.30.017.00"
 TIMES = frozenset(("time", "effectiveTime", "birthTime", "low", "high"))
 LINE_SIZE = 3  # entries that a repeated group must have to be worth a table
 LIMIT = 4000  # signs of one value that are shown
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One value with its name."""
-
-    label: str
-    value: str
-    unit: str = ""
-    flag: str = ""  # high low abnormal
-    element_id: str = ""
-    label_en: str = ""
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TableView:
-    """Lines of one kind: results of a report, lines of a prescription, a table of the narrative."""
-
-    columns: tuple[str, ...]
-    columns_en: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    flags: tuple[str, ...] = ()  # of each row
-
-
-@dataclass(frozen=True, slots=True)
-class SectionView:
-    """One section in the order of the document."""
-
-    title_zh: str
-    title_en: str
-    entries: tuple[Entry, ...] = ()
-    tables: tuple[TableView, ...] = ()
-    paragraphs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentView:
-    """A document ready to be shown."""
-
-    title: str
-    document_code: str
-    patient: tuple[Entry, ...]
-    institution: str
-    author: str
-    authored_at: Any  # datetime or None
-    sections: tuple[SectionView, ...]
-    signatures: tuple[Entry, ...] = ()
-    findings: tuple[Any, ...] = field(default=(), repr=False)
 
 
 def view(original: bytes, standards: Any, *, media_type: str = "application/xml") -> DocumentView:
@@ -260,7 +210,15 @@ def _signatures(document: ClinicalDocument, standards: Any) -> Iterator[Entry]:
 
 
 def _message(original: bytes) -> DocumentView:
-    """A message of HL7 v2 line by line."""
+    """A message of HL7 v2: a result as a report, any other line by line."""
+    decoded = decode_message(original)
+    try:
+        message = Message(decoded.text.strip("\x0b\x1c\r\n "), decoded.charset)
+    except NotHl7:
+        message = None
+    if message is not None and (found := tuple(result_message.sections(message))):
+        at = result_message.reported(message)
+        return DocumentView(found[0].title_zh, "", (), "", "", at, found)
     lines = [line.strip("\x0b\x1c ") for line in decode(original).text.replace("\n", "\r").split("\r")]
     entries = tuple(Entry(line[:3], _plain(line)) for line in lines if line)
     return DocumentView("HL7 v2", "", (), "", "", None, (SectionView("消息原文", "Message", entries),))

@@ -12,7 +12,7 @@ from yigong.platform.bus.models.register import (
     ServiceMove,
     Subscription,
 )
-from yigong.platform.bus.models.ways import PRIORITIES, Attempt, Delivery, Process, Route, Run, RunStep, Target
+from yigong.platform.bus.models.ways import PRIORITIES, Attempt, Delivery, Process, Resend, Route, Run, RunStep, Target
 
 __all__ = [
     "PRIORITIES",
@@ -29,6 +29,7 @@ __all__ = [
     "MessageState",
     "Offset",
     "Process",
+    "Resend",
     "Route",
     "Run",
     "RunStep",

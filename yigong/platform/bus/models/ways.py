@@ -70,6 +70,21 @@ class Target(models.Model):
         return f"{self.route_id} {self.pk}"
 
 
+class Resend(models.Model):
+    """Dead letters that a person sent on their way again together; their deliveries point here, so that one sees how far they are."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="resends")
+    actor_name = models.CharField(max_length=60)
+    at = models.DateTimeField()
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        db_table = "bus_resend"
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} {self.count}"
+
+
 class Delivery(models.Model):
     """One message on its way to one endpoint."""
 
@@ -90,6 +105,7 @@ class Delivery(models.Model):
     answer = models.CharField(max_length=60, blank=True)  # 200, AA …: never content
     error = models.JSONField(null=True)  # code and facts: never personal data
     body = models.BinaryField(null=True)  # what was sent; null where it is the message as it came
+    resend = models.ForeignKey(Resend, on_delete=models.SET_NULL, null=True, related_name="deliveries", db_index=False)
 
     class Meta:
         db_table = "bus_delivery"
@@ -106,6 +122,7 @@ class Delivery(models.Model):
             models.Index(fields=["lease_until"], condition=models.Q(state="sending"), name="bus_delivery_lease"),
             models.Index(fields=["id"], condition=models.Q(state="dead"), name="bus_delivery_dead"),
             models.Index(fields=["endpoint", "delivered_at"], name="bus_delivery_done"),
+            models.Index(fields=["resend"], condition=models.Q(resend__isnull=False), name="bus_delivery_resend"),
         ]
 
     def __str__(self) -> str:

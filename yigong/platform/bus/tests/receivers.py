@@ -96,10 +96,10 @@ def http_receiver(port: int = 0) -> Iterator[HttpReceiver]:
 class MllpReceiver:
     """An HL7 v2 system: keeps each message, acknowledges with the code of *answer*."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.got: list[bytes] = []
         self.answer: Callable[[bytes], str] = lambda _message: "AA"
-        self.server = socket.create_server(("127.0.0.1", 0))
+        self.server = socket.create_server(("127.0.0.1", port))
         self.port = self.server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -24,7 +24,7 @@ def settle() -> None:
         pass
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.feature("C15")
 def test_export_and_import(tmp_path: Path, settings: Any) -> None:
     """What an application may read is written as NDJSON; the files go into another system by import, twice without a change."""

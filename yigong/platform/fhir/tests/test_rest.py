@@ -111,7 +111,7 @@ REFUSALS = [
     ("PUT", "Patient/a_b", {"resourceType": "Patient", "id": "a_b"}, 400, "fhir.id_malformed"),
     ("POST", "", {"resourceType": "Bundle", "type": "searchset"}, 400, "fhir.bundle_type"),
     ("DELETE", "Patient", None, 400, "fhir.condition_empty"),
-    ("PATCH", "Patient", None, 415, "fhir.patch_media"),
+    ("PATCH", "Patient/none", {"resourceType": "Parameters"}, 404, "fhir.not_found"),
     ("GET", "Patient?name=%00", None, 400, "fhir.parameter_value"),
     ("POST", "Patient", '{"resourceType":"Patient","name":[{"text":"a\\u0000b"}]}', 422, "format"),
     ("POST", "Patient", '{"resourceType":"Patient","name":[{"text":"\\ud800"}]}', 400, "fhir.not_json"),

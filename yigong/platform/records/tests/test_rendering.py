@@ -61,3 +61,33 @@ def test_every_sample_is_shown() -> None:
         shown = view(path.read_bytes(), load())
         assert shown.title and shown.patient and shown.sections, path.name
         assert all(s.entries or s.tables or s.paragraphs for s in shown.sections), path.name
+
+
+RESULT = (
+    "MSH|^~\\&|LIS|H|YG|C|20260301||ORU^R01|1|P|2.5||||||UNICODE UTF-8\rPID|||9||张^三\r"
+    "OBR|1|O1|R1|ELE^电解质|||20260301080000|||||||||^李建国||||||20260301093000||||||||||&吴军亮\r"
+    "OBX|1|NM|K^钾^LN||3.2|mmol/L|3.5-5.3|L|||C\rOBX|2|NM|NA^钠||139|mmol/L|137-147|N|||F\r"
+    "OBX|3|SN|CRP^C反应蛋白||<^5|mg/L|||||F\rOBX|4|CE|HBV^乙肝表面抗原||N^阴性||||||F\r"
+    f"OBX|5|TX|OP^意见||{'建议复查。' * 20}||||||F\rNTE|1||标本轻度溶血\rSPM|1|||SER^血清\r"
+    "OBR|2|O2|R2|CBC^血常规\rOBX|1|NM|WBC^白细胞||6.1|10*9/L||||P\r"
+)
+
+
+@pytest.mark.feature("A03")
+def test_a_result_message_is_shown_as_a_report() -> None:
+    """Tests as rows with range, sign and status in words; long words and remarks below; each order its own section; no delimiter is seen."""
+    shown = view(f"\x0b{RESULT}\x1c\r".encode(), load(), media_type=HL7)
+    first, second = shown.sections
+    assert (shown.title, first.title_zh, second.title_zh) == ("电解质", "电解质", "血常规")
+    assert first.tables[0].rows == (
+        ("钾", "3.2", "mmol/L", "3.5-5.3", "↓", "已更正"),
+        ("钠", "139", "mmol/L", "137-147", "", "最终"),
+        ("C反应蛋白", "<5", "mg/L", "", "", "最终"),
+        ("乙肝表面抗原", "阴性", "", "", "", "最终"),
+    )
+    assert first.tables[0].flags == ("low", "", "", "")
+    assert {e.label: e.value for e in first.entries} == {
+        "报告单号": "R1", "申请单号": "O1", "采集时间": "2026-03-01 08:00", "报告时间": "2026-03-01 09:30", "申请医师": "李建国", "审核者": "吴军亮", "标本": "血清",
+    }  # fmt: skip
+    assert first.paragraphs == (f"意见：{'建议复查。' * 20}", "标本轻度溶血")
+    assert not any(sign in str(shown.sections) for sign in ("|", "^"))
