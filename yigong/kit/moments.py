@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 CHINA = ZoneInfo("Asia/Shanghai")
+WRITTEN = (8, 12, 14)  # digits of a day, a minute, a second
 EIGHT, SUN_UNTIL = timezone(timedelta(hours=8)), 1900
 TIME = r"(?:[T ]*(\d{2})[:时]?(?:(\d{2})[:分]?(?:(\d{2})秒?(?:\.\d*)?)?)?)?"
 ZONE = r"\s*(Z|[+-]\d{1,2}:?\d{2})?\s*\Z"
@@ -20,7 +21,7 @@ class NotAMoment(ValueError):  # noqa: N818  - reads as a sentence
 
 def moment(text: str) -> datetime:
     """The point in time, in Chinese time where no zone is said."""
-    if len(text) in (8, 14) and text.isascii() and text.isdigit() and text[12:] < "60":
+    if len(text) in WRITTEN and text.isascii() and text.isdigit() and text[8:10] < "24" and text[12:] < "60":
         return _written(text)
     found = COMPACT.match(text) or SPACED.match(text)
     if not found or _is_blank(text):
@@ -47,18 +48,21 @@ def in_china(at: datetime) -> datetime:
 
 
 def _written(digits: str) -> datetime:
-    """A day or a second in the commonest writing."""
-    hour, minute, second = (int(digits[8:10]), int(digits[10:12]), int(digits[12:])) if digits[8:] else (0, 0, 0)
+    """A day, a minute or a second in the commonest writing."""
     try:
-        return datetime(
-            int(digits[:4]), int(digits[4:6]), int(digits[6:8]), hour, minute, second, tzinfo=_china(int(digits[:4]))
-        )
+        naive = datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}" if digits[8:] else digits)
     except ValueError as error:
         raise NotAMoment(digits) from error
+    return datetime.combine(naive, naive.time(), _china(naive.year))  # several times quicker than replace
 
 
 def day(text: str) -> date:
     """The day as the sender wrote it, zone ignored; raises NotAMoment unless year, month and day are given."""
+    if len(text) in WRITTEN and text.isascii() and text.isdigit():
+        try:
+            return date.fromisoformat(text[:8])
+        except ValueError as error:
+            raise NotAMoment(text) from error
     found = COMPACT.match(text) or SPACED.match(text)
     if not found or _is_blank(text) or not found.group(3):
         raise NotAMoment(text)

@@ -30,6 +30,10 @@ DEFAULT_NAMESPACE = re.compile(
     % (ATTRIBUTE, ATTRIBUTE)
 )
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+DECLARES = re.compile(b"xmlns")
+SPACES = bytes(
+    sign if bytes([sign]).isspace() else 0x20 for sign in range(256)
+)  # white space stays, all else becomes a space
 UTF_8 = ("", "utf-8", "utf8")
 BAD_REFERENCE = re.compile(r"&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F])|0*(?:[0-8]|1[124-9]|2\d|3[01]));")
 
@@ -88,13 +92,14 @@ def _quickly(data: bytes, blanks: bool) -> Read | None:
         root = _tree(coded, blanks)
     except Refused:
         return None
-    return (root, ()) if _is_bare(root, coded) else _without_namespaces(root, ())
+    is_bare = _is_bare(root, coded, coded.find(b">", start))
+    return (root, ()) if is_bare else _without_namespaces(root, ())
 
 
-def _is_bare(root: etree._Element, coded: bytes) -> bool:
-    """Whether surely no element has a namespace: only the root declares some, and no element is in one of them."""
+def _is_bare(root: etree._Element, coded: bytes, end: int) -> bool:
+    """Whether surely no element has a namespace: none is declared after the *end* of the first tag, and no element is in one of the root's."""
     declared = root.nsmap
-    if None in declared or len(declared) != coded.count(b"xmlns"):
+    if None in declared or DECLARES.search(coded, end):
         return False
     named = [f"{{{uri}}}*" for uri in (*declared.values(), "http://www.w3.org/XML/1998/namespace")]
     return next(root.iter(*named), None) is None
@@ -118,7 +123,7 @@ def _bared(coded: bytes, start: int) -> bytes:
     found = DEFAULT_NAMESPACE.match(coded, start)
     if found is None:
         return coded
-    return b"%b%b%b" % (coded[: found.end(1)], re.sub(rb"\S", b" ", found.group(2)), coded[found.end() :])
+    return b"%b%b%b" % (coded[: found.end(1)], found.group(2).translate(SPACES), coded[found.end() :])
 
 
 def _parser(blanks: bool) -> etree.XMLParser:
@@ -174,3 +179,8 @@ def xsi_type(element: etree._Element) -> str:
 
 #: the children of an element as a list, several times cheaper than walking over it
 children = cast("Callable[[etree._Element], list[etree._Element]]", itemgetter(slice(None)))
+
+
+def below(nodes: list[etree._Element], tag: str) -> list[etree._Element]:
+    """The children of elements that have a name."""
+    return [part for node in nodes for part in children(node) if part.tag == tag]

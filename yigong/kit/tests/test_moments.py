@@ -19,6 +19,7 @@ from yigong.kit.moments import NotAMoment, day, is_blank, moment
         ("20260301093000.123-0500", "2026-03-01T14:30"),
         ("20090401142335-700", "2009-04-01T21:23"),
         ("202603010930", "2026-03-01T01:30"),
+        ("20260301092960", "2026-03-01T01:29"),
         ("20260301", "2026-02-28T16:00"),
         ("2026-03-01 09:30:00", "2026-03-01T01:30"),
         ("2026-03-01T09:30:00Z", "2026-03-01T09:30"),
@@ -33,7 +34,19 @@ def test_every_usual_form_is_read(text: str, utc: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["20260230", "20261301", "20260301256100", "77777777777777", "199101010", "abc", "00000000", ""]
+    "text",
+    [
+        "20260230",
+        "20261301",
+        "20260301256100",
+        "77777777777777",
+        "199101010",
+        "20260301240000",
+        "202603012400",
+        "abc",
+        "00000000",
+        "",
+    ],
 )
 def test_what_no_calendar_has_is_no_moment(text: str) -> None:
     """Impossible days, months and hours, blanks and words are refused."""
@@ -46,6 +59,8 @@ def test_a_birthday_is_the_day_that_was_written() -> None:
     assert day("19880818112600-1100").isoformat() == "1988-08-18"
     with pytest.raises(NotAMoment):
         day("198808")
+    with pytest.raises(NotAMoment):
+        day("19880230")
     assert is_blank("00000000") and not is_blank("20260101")
 
 

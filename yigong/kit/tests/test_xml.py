@@ -67,6 +67,23 @@ def test_careless_documents_are_read(data: bytes, encoding: str, notes: tuple[st
     assert (parsed.root.text, parsed.encoding, parsed.notes) == ("王秀兰", encoding, notes)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<a xmlns="urn:x"><b xmlns="urn:y"/></a>',
+        '<a xmlns="urn:x" t="2>1"><y:b xmlns:y="urn:y"/></a>',
+        '<a xmlns:y="urn:y" xmlns="urn:x"><y:b/></a>',
+        '<a\n xmlns="urn:x"\n><b/></a>',
+        "<a><xml:b/></a>",
+    ],
+)
+def test_every_namespace_is_taken_off(text: str) -> None:
+    """Wherever it is declared; and lines keep their number."""
+    root = xml.parse(text.encode()).root
+    assert [element.tag for element in root.iter()] == ["a", "b"]
+    assert root[0].sourceline == text.count("\n") + 1
+
+
 def test_names_are_bare() -> None:
     """Any prefix or namespace is taken off, so that a path is written one way only."""
     root = xml.parse(b'<v:a xmlns:v="urn:x"><v:b xmlns:i="urn:i" i:type="v:CD"/></v:a>').root

@@ -7,6 +7,7 @@ from typing import Any
 
 from lxml import etree
 
+from yigong.kit.xml import below
 from yigong.standards.cda.names import likeness
 from yigong.standards.cda.paths import Step, steps_of
 
@@ -56,7 +57,5 @@ def stands(root: etree._Element, place: Any) -> bool:
     """Whether there is an element at a declared place."""
     here = [root]
     for step in steps_of(place.xpath):
-        here = [
-            c for node in here for c in node.iterchildren(step.tag) if all(each.holds(c) for each in step.conditions)
-        ]
+        here = [part for part in below(here, step.tag) if step.holds(part)]
     return bool(here) and bool(place.xpath)

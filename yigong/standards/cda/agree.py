@@ -11,12 +11,15 @@ from lxml import etree
 
 from yigong.kit import clock
 from yigong.kit.moments import NotAMoment, day
+from yigong.kit.xml import below
 from yigong.standards.cda.checks import Found, found
 from yigong.standards.cda.finder import Finder
 from yigong.standards.cda.header import moment_of
 
 STAY = "componentOf/encompassingEncounter/effectiveTime"
 PERSON = "recordTarget/patientRole/patient"
+BIRTH, AGE, ID, SEX = f"{PERSON}/birthTime", f"{PERSON}/age", f"{PERSON}/id", f"{PERSON}/administrativeGenderCode"
+DAY = timedelta(days=1)
 ID_NO = re.compile(r"\d{17}[\dXx]\Z")
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
@@ -41,28 +44,30 @@ def born_by(number: str) -> date | None:
         return None
 
 
-def _at(node: etree._Element | None) -> datetime | None:
-    return moment_of(node) if node is not None and len(node.get("value", "")) >= 8 else None
+def _at(find: Finder, node: etree._Element | None) -> datetime | None:
+    """The point in time that an element says to the day at least, worked out once."""
+    if node is None:
+        return None
+    if node not in find.moments:
+        find.moments[node] = moment_of(node) if len(node.get("value", "")) >= 8 else None
+    return find.moments[node]
 
 
 def _made(find: Finder) -> datetime | None:
     """When the document was made."""
-    if "made" not in find.kept:
-        find.kept["made"] = _at(find("effectiveTime"))
-    made: datetime | None = find.kept["made"]
-    return made
+    return _at(find, find("effectiveTime"))
 
 
 def _part(node: etree._Element | None, tag: str) -> etree._Element | None:
     """The first part of a name."""
-    return next(node.iterchildren(tag), None) if node is not None else None
+    return next(iter(below([node], tag)), None) if node is not None else None
 
 
 def _discharge(find: Finder) -> Iterator[Found]:
     node = find(STAY)
     if node is None:
         return
-    low, high = _at(_part(node, "low")), _at(_part(node, "high"))
+    low, high = _at(find, _part(node, "low")), _at(find, _part(node, "high"))
     if low and high and high.date() < low.date():
         at = _part(node, "high")
         yield found("discharge_before_admission", at, value=high.date().isoformat(), more=low.date())  # type: ignore[arg-type]
@@ -71,16 +76,14 @@ def _discharge(find: Finder) -> Iterator[Found]:
 def _future(find: Finder) -> Iterator[Found]:
     node = find("effectiveTime")
     at = _made(find)
-    if node is not None and at and at > clock.now() + timedelta(days=1):
+    if node is not None and at and at > clock.now() + DAY:
         yield found("document_in_future", node, value=at.date().isoformat())
 
 
 def _born(find: Finder) -> tuple[etree._Element | None, date | None]:
-    node = find(f"{PERSON}/birthTime")
-    if "born" not in find.kept:
-        at = _at(node)
-        find.kept["born"] = at.date() if at else None
-    return node, find.kept["born"]
+    node = find(BIRTH)
+    at = _at(find, node)
+    return node, at.date() if at else None
 
 
 def _birth(find: Finder) -> Iterator[Found]:
@@ -92,7 +95,7 @@ def _birth(find: Finder) -> Iterator[Found]:
 
 def _age(find: Finder) -> Iterator[Found]:
     """An age in years against the birth date (or that of the identity number) on the day of the visit or document."""
-    ages = find.all(f"{PERSON}/age")
+    ages = find.all(AGE)
     if not ages:
         return
     born = _born(find)[1]
@@ -100,7 +103,7 @@ def _age(find: Finder) -> Iterator[Found]:
         born = born_by(number)
     visit = find(STAY)
     low = _part(visit, "low")
-    on = _at(low) or _at(visit) or _at(find("author/time")) or _made(find)
+    on = _at(find, low) or _at(find, visit) or _at(find, find("author/time")) or _made(find)
     for node in ages:
         years = node.get("value", "")
         if born and on and years.isdigit() and node.get("unit", "岁") in ("岁", "a", "Y"):
@@ -110,7 +113,7 @@ def _age(find: Finder) -> Iterator[Found]:
 
 
 def _id_no(find: Finder) -> tuple[etree._Element | None, str]:
-    node = find(f"{PERSON}/id")
+    node = find(ID)
     number = node.get("extension", "").strip() if node is not None else ""
     return (node, number) if ID_NO.match(number) else (None, "")
 
@@ -122,7 +125,7 @@ def _identity(find: Finder) -> Iterator[Found]:
     if not is_id_no(number):
         yield found("id_no_wrong", node)
         return
-    sex = find(f"{PERSON}/administrativeGenderCode")
+    sex = find(SEX)
     if sex is not None and sex.get("code") in ("1", "2") and int(number[16]) % 2 != int(sex.get("code", "")) % 2:
         yield found("sex_against_id_no", sex, value=sex.get("code", ""))
     birth, born = _born(find)

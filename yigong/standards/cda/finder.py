@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import defaultdict
+from datetime import datetime
 
 from lxml import etree
 
-from yigong.kit.xml import children
+from yigong.kit.xml import below, children
 
 Nodes = list[etree._Element]
 NONE: Nodes = []
@@ -17,9 +18,10 @@ class Finder:
 
     def __init__(self, root: etree._Element) -> None:
         self.root = root
-        self.kept: dict[str, Any] = {}  # what rules have worked out of the document, for each other
-        self.below: dict[str, dict[str, Nodes]] = {"": _by_name([root])}  # path -> what stands below, by name
-        self.known: dict[str, Nodes] = {}
+        self.moments: dict[etree._Element, datetime | None] = {}  # what rules have worked out, for each other
+        self.known: defaultdict[str, Nodes] = defaultdict(list)  # path -> what stands there
+        for part in children(root):
+            self.known[part.tag].append(part)  # type: ignore[index]
 
     def know(self, found: dict[str, Nodes]) -> None:
         """Takes over what a walk has found at paths already."""
@@ -30,30 +32,15 @@ class Finder:
         found = self.known.get(path)
         if found is None:
             above, _, tag = path.rpartition("/")
-            if above not in self.below:
-                self.below[above] = _by_name(self.all(above))
-            found = self.known[path] = self.below[above].get(tag, NONE)
+            found = self.known[path] = below(self.all(above), tag) if above else NONE
         return found
 
     def __call__(self, path: str) -> etree._Element | None:
         """The first element at *path*, None where there is none."""
-        found = self.all(path)
+        found = self.known.get(path) or self.all(path)
         return found[0] if found else None
 
     def said(self, path: str, attribute: str) -> str:
         """An attribute of the first element at *path*, empty where there is none."""
-        found = self.all(path)
+        found = self.known.get(path) or self.all(path)
         return (found[0].get(attribute) or "").strip() if found else ""
-
-
-def _by_name(nodes: Nodes) -> dict[str, Nodes]:
-    """The children of elements by their names."""
-    found: dict[str, Nodes] = {}
-    for node in nodes:
-        for part in children(node):
-            tag: str = part.tag  # type: ignore[assignment]
-            if tag in found:
-                found[tag].append(part)
-            else:
-                found[tag] = [part]
-    return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from lxml import etree
 
+from yigong.kit.xml import below
 from yigong.standards.cda.checks import Found, found
 from yigong.standards.cda.finder import Finder
 from yigong.standards.cda.header import CODE, ROOT
@@ -14,6 +15,7 @@ from yigong.standards.cda.values import BLANK, value_of
 
 PATIENT = "recordTarget/patientRole"
 CUSTODIAN = "custodian/assignedCustodian/representedCustodianOrganization"
+PATIENT_ID, PERSON_ID, CUSTODIAN_ID = f"{PATIENT}/id", f"{PATIENT}/patient/id", f"{CUSTODIAN}/id"
 
 
 def _words(find: Finder, path: str) -> str:
@@ -58,10 +60,10 @@ OTHERS: dict[str, tuple[str, Callable[[Finder], Any]]] = {
     "title": ("title", lambda f: title_of(f)),  # noqa: PLW0108 - defined below
     "set_id": ("setId", lambda f: _words(f, "setId")),
     "record_target": (PATIENT, lambda f: f(PATIENT) is not None),
-    "patient_number": (PATIENT, lambda f: f(PATIENT) is None or _number(f, f"{PATIENT}/id", NUMBERS)),
-    "identity_missing": (f"{PATIENT}/patient", lambda f: f(PATIENT) is None or _number(f, f"{PATIENT}/patient/id", IDENTITY)),
+    "patient_number": (PATIENT, lambda f: f(PATIENT) is None or _number(f, PATIENT_ID, NUMBERS)),
+    "identity_missing": (f"{PATIENT}/patient", lambda f: f(PATIENT) is None or _number(f, PERSON_ID, IDENTITY)),
     "author": ("author", lambda f: _words(f, "author/assignedAuthor/assignedPerson/name")),
-    "custodian": (CUSTODIAN, lambda f: _number(f, f"{CUSTODIAN}/id", ORGANIZATION)),
+    "custodian": (CUSTODIAN, lambda f: _number(f, CUSTODIAN_ID, ORGANIZATION)),
     "body": ("component", lambda f: f("component/structuredBody") is not None),
 }  # fmt: skip
 HEAD = [
@@ -105,10 +107,7 @@ def frame(find: Finder, declared: Any | None) -> Iterator[Found]:
             node = find(path)
             yield found(rule, node if node is not None else find.root, value=_words(find, path))
     yield from _kind(find, declared)
-    for tag in ("legalAuthenticator", "authenticator"):
-        for signer in find.all(tag):
-            if not _signs(signer):
-                yield found("signature_name", signer)
+    yield from _unsigned([*find.all("legalAuthenticator"), *find.all("authenticator")])
 
 
 def _plain(path: str, attribute: str, allowed: frozenset[str]) -> Callable[[Finder], bool]:
@@ -122,14 +121,14 @@ def _plain(path: str, attribute: str, allowed: frozenset[str]) -> Callable[[Find
 RULES = [(rule, PLAIN[rule][0], _plain(*PLAIN[rule])) if rule in PLAIN else (rule, *OTHERS[rule]) for rule in HEAD]
 
 
-def _signs(signer: etree._Element) -> bool:
-    """Whether the person who signs has a name."""
-    return any(
-        value_of(name) is not None
-        for entity in signer.iterchildren("assignedEntity")
-        for person in entity.iterchildren("assignedPerson")
-        for name in person.iterchildren("name")
-    )
+def _unsigned(signers: list[etree._Element]) -> Iterator[Found]:
+    """Those who sign without a name."""
+    persons = below(below(signers, "assignedEntity"), "assignedPerson")
+    named = [name.getparent() for name in below(persons, "name") if value_of(name) is not None]
+    signed = {person.getparent().getparent() for person in named}  # type: ignore[union-attr]
+    for signer in signers:
+        if signer not in signed:
+            yield found("signature_name", signer)
 
 
 def _kind(find: Finder, declared: Any | None) -> Iterator[Found]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from sys import intern
 from typing import NamedTuple
 
 from lxml import etree
 
-from yigong.kit.xml import children
+from yigong.kit.xml import below
 
 STEP = re.compile(r"/([\w-]+)((?:\[[^\]]*\])*)")
 EQUALS = re.compile(r"\[(\.//|)([\w/]*?)/?@([\w:]+)='([^']*)'\]")
@@ -30,12 +31,8 @@ class Condition(NamedTuple):
         if self.deep:
             found: Iterable[etree._Element] = node.iter(self.path)
         else:
-            found = (
-                (part for part in children(node) if part.tag == self.path)
-                if "/" not in self.path
-                else node.iterfind(self.path)
-            )
-        return any(part.get(self.attribute) == self.value for part in found)
+            found = node.iterfind(self.path) if "/" in self.path else below([node], self.path)
+        return self.value in [part.get(self.attribute) for part in found]
 
 
 class Step(NamedTuple):
@@ -43,6 +40,10 @@ class Step(NamedTuple):
 
     tag: str
     conditions: tuple[Condition, ...]
+
+    def holds(self, node: etree._Element) -> bool:
+        """Whether an element of the step's name answers all its conditions."""
+        return not self.conditions or all(condition.holds(node) for condition in self.conditions)
 
 
 @lru_cache(maxsize=10_000)
@@ -52,6 +53,12 @@ def steps_of(xpath: str) -> tuple[Step, ...]:
         "/ClinicalDocument/component/section", "/ClinicalDocument/component/structuredBody/component/section"
     )
     return tuple(
-        Step(tag, tuple(Condition(bool(deep), path, name, value) for deep, path, name, value in EQUALS.findall(said)))
+        Step(
+            intern(tag),
+            tuple(
+                Condition(bool(deep), intern(path), intern(name), value)
+                for deep, path, name, value in EQUALS.findall(said)
+            ),
+        )
         for tag, said in STEP.findall(xpath)[1:]
     )

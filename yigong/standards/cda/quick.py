@@ -1,26 +1,26 @@
-"""The declarations of one kind of document as flat tables: one walk fills their slots, each slot knows what is right.
+"""The declarations of one kind of document as flat tables: one walk fills their slots and judges what stands there.
 
 What a slot does not accept at once is judged, and put into words, by ``form``: quick says only "surely nothing wrong".
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lxml import etree
 
-from yigong.kit.xml import children
+from yigong.kit.xml import below, children
 from yigong.standards.cda.frame import PATHS
 from yigong.standards.cda.paths import Condition, Step, steps_of
-from yigong.standards.cda.right import Right, anything, right_at
+from yigong.standards.cda.right import Right, Rights, anything
 from yigong.standards.cda.values import value_of
 
 Nodes = list[etree._Element]
-#: slot -> the elements that stand there, in the order of the document
-Hits = dict[int, Nodes]
+BODY = "/ClinicalDocument/component/"
+KEPT = 1000  # joined branches of one branch
 
 
 def says(node: etree._Element) -> bool:
@@ -29,56 +29,78 @@ def says(node: etree._Element) -> bool:
 
 
 Way = tuple[tuple[Condition, ...], "Branch"]
+#: the branch whose conditions an element with these children answers
+Asks = Callable[[etree._Element, Nodes], "Branch | None"]
+#: the name of an element -> where it leads
+Leads = dict[str, "Branch | Asks"]
+#: branches of one element as one branch
+Joins = Callable[[list["Branch"]], "Branch | None"]
 
 
-Found = list["Branch"]
-#: the branches whose conditions an element with these children answers, each once
-Asks = Callable[[etree._Element, Nodes], Found]
+@dataclass(slots=True)
+class Stock:
+    """What stands in a document at declared places."""
+
+    hits: defaultdict[int, Nodes]  # slot -> the elements that stand there, in the order of the document
+    doubts: list[tuple[Branch, etree._Element]]  # those that are not surely right
+    met: list[tuple[Leads, Nodes]]  # every element that was met: kept, for lxml makes what nobody holds once more
 
 
 @dataclass(slots=True, eq=False)
 class Branch:
-    """A step of declared paths: the slots that end here, and where its children lead."""
+    """A step of declared paths: the slots that end here, the test of the first of them, and where its children lead."""
 
     slots: tuple[int, ...] = ()
+    right: Right | None = None  # None where nothing can be wrong
     ways: dict[str, list[Way]] = field(default_factory=dict)
-    next: dict[str, Branch | Asks] = field(default_factory=dict)
+    next: Leads = field(default_factory=dict)
     joined: dict[tuple[Branch, ...], Branch] = field(default_factory=dict)
 
     def settle(self) -> Branch:
         """Makes the table that the walk reads from the ways."""
         for tag, ways in self.ways.items():
-            self.next[tag] = ways[0][1] if len(ways) == 1 and not ways[0][0] else _asking(ways)
+            self.next[tag] = ways[0][1] if len(ways) == 1 and not ways[0][0] else _asking(ways, self.join)
         return self
 
-    def join(self, branches: Found) -> Branch:
-        """Several branches as one, made once."""
+    def join(self, branches: list[Branch]) -> Branch | None:
+        """Several branches as one, made once; a sender's inventions are not kept without end."""
+        if len(branches) < 2:
+            return branches[0] if branches else None
         key = tuple(branches)
-        if key not in self.joined:
-            self.joined[key] = _union(key)
-        return self.joined[key]
+        made = self.joined.get(key) or _union(key)
+        if len(self.joined) < KEPT:
+            self.joined[key] = made
+        return made
 
-    def walk(self, parts: Nodes, hits: Hits) -> None:
-        """Collects what stands at each slot below an element with these children; what is not declared is not entered."""
-        ways = self.next
-        for node in parts:
-            following = ways.get(node.tag)  # type: ignore[call-overload]
-            if following is None:
+
+def stock_of(root: etree._Element, top: Branch) -> Stock:
+    """What stands at each slot, found level by level; what is not declared is not entered.
+
+    Elements are sought, then sorted, then tested: each loop does one thing to all of them, which the processor does
+    quicker than all things to each.
+    """
+    hits: defaultdict[int, Nodes] = defaultdict(list)
+    standing: list[tuple[Branch, etree._Element]] = []
+    queue: list[tuple[Leads, Nodes]] = [(top.next, [root])]
+    for ways, nodes in queue:
+        for node in nodes:
+            branch = ways.get(node.tag)  # type: ignore[call-overload]
+            if branch is None:
                 continue
-            inner = None
-            if following.__class__ is not Branch:
-                inner = children(node)
-                branches = following(node, inner)  # type: ignore[operator]
-                if not branches:
+            parts = children(node)
+            if branch.__class__ is not Branch:
+                branch = branch(node, parts)  # type: ignore[operator]
+                if branch is None:
                     continue
-                following = branches[0] if len(branches) == 1 else self.join(branches)
-            for slot in following.slots:
-                if slot in hits:
-                    hits[slot].append(node)
-                else:
-                    hits[slot] = [node]
-            if following.next:
-                following.walk(inner if inner is not None else children(node), hits)
+            if branch.slots:
+                standing.append((branch, node))
+            if parts and branch.next:
+                queue.append((branch.next, parts))
+    for branch, node in standing:
+        for slot in branch.slots:
+            hits[slot].append(node)
+    doubts = [each for each in standing if each[0].right is not None and not each[0].right(each[1])]
+    return Stock(hits, doubts, queue)
 
 
 def _union(branches: tuple[Branch, ...]) -> Branch:
@@ -87,10 +109,13 @@ def _union(branches: tuple[Branch, ...]) -> Branch:
         for tag, ways_of in branch.ways.items():
             for conditions, following in ways_of:
                 ways.setdefault(tag, {}).setdefault(conditions, []).append(following)
-    made = Branch(tuple(slot for branch in branches for slot in branch.slots))
+    ending = sorted((branch for branch in branches if branch.slots), key=lambda branch: branch.slots)
+    made = Branch(tuple(slot for branch in ending for slot in branch.slots))
+    if ending:
+        made.right = ending[0].right if len(ending) == 1 else ending[0].right or anything
     for tag, alike in ways.items():
         made.ways[tag] = [
-            (conditions, following[0] if len(following) == 1 else made.join(following))
+            (conditions, following[0] if len(following) == 1 else _union(tuple(following)))
             for conditions, following in alike.items()
         ]
     return made.settle()
@@ -104,10 +129,25 @@ class Slot:
     rights: list[Right]
     by_name: dict[str, int]
     once: bool  # of the person, declared to stand once
-    shared: bool = False  # an element may stand at another slot too
-    free: bool = False  # whatever stands there is right
-    place: Any = None  # the first place
-    right: Right | None = None  # of the only place; None where there are several
+
+    @property
+    def right(self) -> Right | None:
+        """Whether an element is surely right; None where whatever stands here is."""
+        if len(set(self.rights)) > 1:
+            return lambda node: self.rights[self.called(node)](node)
+        return None if not self.rights or self.rights[0] is anything else self.rights[0]
+
+    def called(self, node: etree._Element) -> int:
+        """Of several places with one path the one whose name the document says, else that with its unit."""
+        if len(self.places) == 1:
+            return 0
+        parent = node.getparent()
+        codes = below([parent], "code") if parent is not None else None
+        at = self.by_name.get((codes[0].get("displayName") or "") if codes else "")
+        if at is not None:
+            return at
+        unit = node.get("unit")
+        return next((at for at, place in enumerate(self.places) if place.unit == unit), 0) if unit else 0
 
 
 #: a required place and its slot
@@ -131,9 +171,9 @@ class Requirements:
     groups: list[frozenset[int]]  # slots that show that an optional group is there
     known: dict[tuple[bool, ...], list[Wanted]]
 
-    def of(self, hits: Hits) -> list[Wanted]:
+    def of(self, stock: Stock) -> list[Wanted]:
         """Required places, each path once; those of an optional group only where the group is there."""
-        there = tuple(not hits.keys().isdisjoint(shown) for shown in self.groups)
+        there = tuple([not stock.hits.keys().isdisjoint(shown) for shown in self.groups])
         if there not in self.known:
             found: dict[Any, Wanted] = {}
             for place, slot, key, group in self.candidates:
@@ -147,67 +187,66 @@ class Requirements:
 class Tables:
     """All that checking a kind needs, in the order of its declarations."""
 
-    root: Branch
+    top: Branch
     slots: list[Slot]
+    once: list[int]  # slots of which a person has one
+    body: frozenset[int]  # slots below the head
+    untested: frozenset[int]  # slots where nothing can be wrong, though there may be no value
     required: Requirements
     sections: list[tuple[Any, str]]  # with the code or name that a document says
     section_names: frozenset[str]
+    loincs: frozenset[str]  # of the sections that have one
     unjudged: int  # places without a cardinality
     head: dict[str, int]  # path of the head -> slot
 
-    def hits(self, root: etree._Element) -> Hits:
+    def stock(self, root: etree._Element) -> Stock:
         """What stands at each slot that the document has."""
-        found: Hits = {slot: [root] for slot in self.root.slots}
-        self.root.walk(children(root), found)
-        return found
+        return stock_of(root, self.top)
 
 
 def tables_of(declared: Any, standards: Any) -> Tables:
     """The declarations of a document kind, compiled."""
     slots: dict[tuple[Step, ...], int] = {}
     made: list[Slot] = []
-    head = {path: steps_of(f"/ClinicalDocument/{path}") for path in PATHS}
-    for place in declared.elements:
-        steps = steps_of(place.xpath)
-        if place.xpath and steps not in slots:
-            slots[steps] = len(made)
-            made.append(Slot([], [], {}, False))
+    rights = Rights(standards)
     for place in declared.elements:
         if place.xpath:
-            _add(made[slots[steps_of(place.xpath)]], place, standards)
-    declared_slots = len(made)
+            _add(_slot(steps_of(place.xpath), slots, made), place, rights)
+    head = {path: steps_of(f"/ClinicalDocument/{path}") for path in PATHS}
     for steps in head.values():
-        if steps not in slots:
-            slots[steps] = len(made)
-            made.append(Slot([], [], {}, False, free=True))
-    tags = Counter(tuple(step.tag for step in steps) for steps, at in slots.items() if at < declared_slots)
-    for steps, at in slots.items():
-        if at >= declared_slots:
-            continue
-        made[at].shared = tags[tuple(step.tag for step in steps)] > 1
-        made[at].place = made[at].places[0]
-        made[at].right = made[at].rights[0] if len(made[at].rights) == 1 else None
-        made[at].free = not (made[at].once or made[at].shared) and all(right is anything for right in made[at].rights)
+        _slot(steps, slots, made)
+    tests = [slot.right for slot in made]
     sections = [(section, section.loinc or section.display) for section in declared.sections]
-    unjudged = sum(not place.cardinality for place in declared.elements)
     return Tables(
-        _branch(slots),
+        Branch(next={"ClinicalDocument": _branch(slots, tests)}),
         made,
+        [at for at, slot in enumerate(made) if slot.once],
+        frozenset(at for at, slot in enumerate(made) if any(place.xpath.startswith(BODY) for place in slot.places)),
+        frozenset(at for at, test in enumerate(tests) if test is None),
         _requirements(declared, slots),
         sections,
         frozenset(name for _, name in sections),
-        unjudged,
+        frozenset(section.loinc for section in declared.sections if section.loinc),
+        sum(not place.cardinality for place in declared.elements),
         {path: slots[steps] for path, steps in head.items()},
     )
 
 
-def _add(slot: Slot, place: Any, standards: Any) -> None:
+def _slot(steps: tuple[Step, ...], slots: dict[tuple[Step, ...], int], made: list[Slot]) -> Slot:
+    """The slot of a path, a new one where there is none yet."""
+    if steps not in slots:
+        slots[steps] = len(made)
+        made.append(Slot([], [], {}, False))
+    return made[slots[steps]]
+
+
+def _add(slot: Slot, place: Any, rights: Rights) -> None:
     steps = steps_of(place.xpath)
     if not slot.places:
         slot.once = bool(steps) and steps[0].tag == "recordTarget" and place.cardinality.endswith("..1")
     slot.by_name.setdefault(place.name_zh, len(slot.places))
     slot.places.append(place)
-    slot.rights.append(right_at(place, standards, is_value=bool(steps) and steps[-1].tag == "value"))
+    slot.rights.append(rights.at(place, is_value=bool(steps) and steps[-1].tag == "value"))
 
 
 def _requirements(declared: Any, slots: dict[tuple[Step, ...], int]) -> Requirements:
@@ -227,19 +266,19 @@ def _requirements(declared: Any, slots: dict[tuple[Step, ...], int]) -> Requirem
     return Requirements(found, [frozenset(groups.get(key, ())) for key in optional], {})
 
 
-def _branch(paths: dict[tuple[Step, ...], int]) -> Branch:
+def _branch(paths: dict[tuple[Step, ...], int], tests: list[Right | None]) -> Branch:
     """The paths as a tree; *paths* are the steps that remain, with the slot each ends in."""
-    here = Branch((paths[()],) if () in paths else ())
+    here = Branch((paths[()],), tests[paths[()]]) if () in paths else Branch()
     firsts: dict[Step, dict[tuple[Step, ...], int]] = {}
     for steps, slot in paths.items():
         if steps:
             firsts.setdefault(steps[0], {})[steps[1:]] = slot
     for step, rest in firsts.items():
-        here.ways.setdefault(step.tag, []).append((step.conditions, _branch(rest)))
+        here.ways.setdefault(step.tag, []).append((step.conditions, _branch(rest, tests)))
     return here.settle()
 
 
-def _asking(ways: list[Way]) -> Asks:
+def _asking(ways: list[Way], join: Joins) -> Asks:
     """What an element is asked where it may lead to several branches."""
     tables: dict[tuple[bool, str, str], dict[str | None, Branch]] = {}
     asked: list[Asks] = []
@@ -248,32 +287,30 @@ def _asking(ways: list[Way]) -> Asks:
             tables.setdefault(conditions[0][:3], {})[conditions[0].value] = branch
         else:
             asked.append(_all(conditions, branch))
-    asked += [_table(*key, table) for key, table in tables.items()]
-    return asked[0] if len(asked) == 1 else lambda node, parts: [branch for ask in asked for branch in ask(node, parts)]
+    asked += [_table(*key, table, join) for key, table in tables.items()]
+    if len(asked) == 1:
+        return asked[0]
+    return lambda node, parts: join([branch for ask in asked if (branch := ask(node, parts)) is not None])
 
 
 def _all(conditions: tuple[Condition, ...], branch: Branch) -> Asks:
-    return lambda node, _: [branch] if all(condition.holds(node) for condition in conditions) else []
+    return lambda node, _: branch if all(condition.holds(node) for condition in conditions) else None
 
 
-def _table(deep: bool, path: str, attribute: str, table: dict[str | None, Branch]) -> Asks:
+def _table(deep: bool, path: str, attribute: str, table: dict[str | None, Branch], join: Joins) -> Asks:
     """Branches by what an element, its children or its descendants of a name say in an attribute."""
 
-    def by_own(node: etree._Element, _: Nodes) -> Found:
-        branch = table.get(node.get(attribute))
-        return [branch] if branch is not None else []
+    def by_own(node: etree._Element, _: Nodes) -> Branch | None:
+        return table.get(node.get(attribute))
 
-    def by_inner(node: etree._Element, _: Nodes) -> Found:
+    def by_inner(node: etree._Element, _: Nodes) -> Branch | None:
         said = {part.get(attribute) for part in node.iter(path)}
-        return [table[value] for value in said if value in table]
+        return join([table[value] for value in said if value in table])
 
-    def by_parts(_: etree._Element, parts: Nodes) -> Found:
-        found: Found = []
-        for part in parts:
-            if part.tag == path:
-                branch = table.get(part.get(attribute))
-                if branch is not None and branch not in found:
-                    found.append(branch)
-        return found
+    def by_parts(_: etree._Element, parts: Nodes) -> Branch | None:
+        said = [part.get(attribute) for part in parts if part.tag == path]
+        if len(said) == 1:
+            return table.get(said[0])
+        return join([table[value] for value in dict.fromkeys(said) if value in table])
 
     return by_inner if deep else by_parts if path else by_own

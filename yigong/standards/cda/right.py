@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from lxml import etree
@@ -23,14 +24,33 @@ Words = Callable[[str], bool]
 Kinds = frozenset[str] | None
 
 
+ANY_LENGTH = (0, 2**31)
+#: what a test depends on
+ASKED = attrgetter("type", "cda_type", "unit", "format", "value_set_id", "code_system_oid")
+
+
 def anything(node: etree._Element) -> bool:
     """No value is wrong where nothing is declared of it."""
     return value_of(node) is not None
 
 
-def right_at(place: Any, standards: Any, *, is_value: bool) -> Right:
-    """Whether the element at a place is surely right; one that is not may still be right."""
-    kinds = _kinds(place) if is_value else None
+class Rights:
+    """The tests of a kind's places; places that ask the same have the same test."""
+
+    def __init__(self, standards: Any) -> None:
+        self.standards = standards
+        self.known: dict[tuple[Any, ...], Right] = {}
+
+    def at(self, place: Any, *, is_value: bool) -> Right:
+        """Whether the element at a place is surely right; one that is not may still be right."""
+        key = (is_value, *ASKED(place))
+        if key not in self.known:
+            codes = self.standards.value_sets.get(place.value_set_id)
+            self.known[key] = _right(place, codes, _kinds(place) if is_value else None)
+        return self.known[key]
+
+
+def _right(place: Any, codes: Any, kinds: Kinds) -> Right:
     if place.type == "N" and place.cda_type in ("PQ", "doseQuantity", "age") and place.unit.strip("-x/"):
         return _said(_number(place), kinds, _units(place))
     match place.type:
@@ -41,8 +61,8 @@ def right_at(place: Any, standards: Any, *, is_value: bool) -> Right:
         case "L":
             return _said(lambda text: text.lower() in FLAGS, kinds)
         case "S2" | "S3" if place.value_set_id:
-            return _code(place, standards.value_sets.get(place.value_set_id), kinds)
-    return _texted(_length(place), kinds)
+            return _code(place, codes, kinds)
+    return _texted(_lengths(place), kinds)
 
 
 def _kinds(place: Any) -> frozenset[str]:
@@ -69,7 +89,7 @@ def is_time(text: str) -> bool:
     if text[8:] and (text[8:10] > "23" or text[10:12] > "59"):
         return False
     try:
-        date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+        date.fromisoformat(text[:8])
     except ValueError:
         return False
     return True
@@ -86,34 +106,25 @@ def _number(place: Any) -> Words:
     return lambda text: fits(text) is not None
 
 
-def _length(place: Any) -> Words | None:
-    """Whether words fit the format; None where none is declared."""
+def _lengths(place: Any) -> tuple[int, int]:
+    """How long words may be by the format."""
     form = format_of(place.format)
     if form is None or form.signs not in ("A", "AN", "N"):
-        return None
-    least, most = form.least if form.least and form.least > 1 else 0, form.most or 2**31
-    return lambda text: least <= len(text) <= most
+        return ANY_LENGTH
+    return form.least if form.least and form.least > 1 else 0, form.most or ANY_LENGTH[1]
 
 
-def _texted(fits: Words | None, kinds: Kinds) -> Right:
-    """Of the words between the tags of an element that says nothing else, or the extension of a number."""
-    if fits is None and kinds is None:
+def _texted(lengths: tuple[int, int], kinds: Kinds) -> Right:
+    """Of the words in an attribute, or between the tags of an element without parts."""
+    if lengths == ANY_LENGTH and kinds is None:
         return anything
+    least, most = lengths
 
     def right(node: etree._Element) -> bool:
-        said = node.items()
-        if kinds is not None:
-            if len(said) != 1 or node.get(XSI_TYPE) not in kinds:
-                return False
-        elif said:
-            number = node.get("extension")
-            return number is not None and node.get("value") is None and _fits(number)
-        text = node.text
-        return text is not None and not len(node) and _fits(text)
-
-    def _fits(text: str) -> bool:
-        text = text.strip()
-        return text not in BLANK and (fits is None or fits(text))
+        if kinds is not None and node.get(XSI_TYPE) not in kinds:
+            return False
+        text = node.get("value") or node.get("extension") or ("" if len(node) else node.text or "")
+        return (text := text.strip()) not in BLANK and least <= len(text) <= most
 
     return right
 
