@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from tests.extract.hospital import Hospital, copied, read
+from yigong.edge.extract.api import open_source
 from yigong.kit.errors import Fault, Refused
 
 LOGGED = ("postgresql", "mariadb")
@@ -69,6 +71,25 @@ def test_timestamp_of_a_wrong_clock_hides_nothing(hospital: Hospital) -> None:
     hospital.put("NOW", "2", now)
     more, _ = read(hospital.source(since_column="xgsj"), state)
     assert copied(more, copied(chunks)) == truth(hospital)
+
+
+@pytest.mark.feature("C02")
+@pytest.mark.parametrize("first", [True, False], ids=["first row", "last row"])
+def test_a_time_that_is_none_neither_stops_the_reading_nor_hides_rows(tmp_path: Path, first: bool) -> None:
+    """A row of a month 13 is handed on, to be judged by the mapping; the mark stays on the last real moment, whatever row it was."""
+    rows = [("A", "2026-03-01 09:00:00"), ("B", "2026-03-01 09:00:05")]
+    rows.insert(0 if first else 2, ("C", "2026-13-45"))
+    path = tmp_path / "lis.db"
+    with sqlite3.connect(path) as db:
+        db.execute("create table lis_result (bgdh text, xgsj text)")
+        db.executemany("insert into lis_result values (?, ?)", rows)
+    config = {"kind": "sqlite", "url": str(path), "table": "lis_result", "since_column": "xgsj", "overlap_seconds": 1}
+    chunks, state = read(open_source(config))
+    assert sorted(chunks[0].frame["bgdh"]) == ["A", "B", "C"] and state == {"mark": "2026-03-01 09:00:05"}
+    with sqlite3.connect(path) as db:
+        db.execute("insert into lis_result values ('D', '2026-03-01 09:00:06')")
+    more, _ = read(open_source(config), state)
+    assert "D" in more[0].frame["bgdh"] and "A" not in more[0].frame["bgdh"]
 
 
 @pytest.mark.feature("C02")

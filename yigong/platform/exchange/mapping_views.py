@@ -118,7 +118,8 @@ def _fields(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, te
         "q": request.GET.get("q", ""),
         "found": [] if known is None else mappings.found_fields(known.identifier, request.GET.get("q", ""))[:40],
         "sets": mappings.found_data_sets(request.GET.get("q", "")) if known is None else [],
-        "plain": {n: ", ".join(editing.names(draft.get(n))) for n in ("key", "group", "encounter", "source_system")},
+        "plain": {n: editing.names(draft.get(n)) for n in ("key", "group")}
+        | {"source_system": draft.get("source_system", "")},
         "persons": [(p, PERSON_WORDS[p]) for p in PERSON],
         "set_up": known is not None,
     }
@@ -183,11 +184,13 @@ def _chosen(draft: editing.Draft, section: str, name: str) -> dict[str, Any]:
         if field is None:
             raise Refused("exchange.draft_wrong", part=name)
         word = field.name_en if english() else field.name_zh
+    line = editing.line(name, given)
     return {
         "section": section,
         "name": name,
         "word": word or str(PERSON_WORDS.get(name, name)),
-        "line": editing.line(name, given),
+        "line": line,
+        "columns": [c.strip() for c in line.source.split(",")] if line.how == "from" else [],
     }
 
 
@@ -248,7 +251,9 @@ def _trial(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, tex
     names = {
         f.identifier: (f.name_en if english() else f.name_zh) for f in mappings.data_set(str(draft["data_set"])).fields
     }
-    at = min(max(int(request.GET.get("row", "0") or 0), 0), len(tried.rows) - 1)
+    if not tried.rows:
+        return {"trial": None}
+    at = min(_number(request, "row", 0), len(tried.rows) - 1)
     one = tried.rows[at]
     after = [
         (names.get(k) or _waist(k), _shown(k, v))
@@ -256,6 +261,12 @@ def _trial(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, tex
         if v is not None and not k.startswith("extra.")
     ]
     return {"trial": tried, "one": one, "at": at, "after": after, "rows": list(enumerate(tried.rows))}
+
+
+def _number(request: HttpRequest, name: str, otherwise: int) -> int:
+    """A number of the address, or another where there is none."""
+    given = request.GET.get(name, "")
+    return int(given) if given.isdecimal() else otherwise
 
 
 def _shown(name: str, value: Any) -> Any:
@@ -281,8 +292,8 @@ def _text(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text
 def _versions(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
     versions = list(feed.mappings.order_by("-version"))
     numbers = [v.version for v in versions]
-    new = int(request.GET.get("new") or (numbers[0] if numbers else 0))
-    old = int(request.GET.get("old") or (numbers[1] if len(numbers) > 1 else new))
+    new = _number(request, "new", numbers[0] if numbers else 0)
+    old = _number(request, "old", numbers[1] if len(numbers) > 1 else new)
     by_number = {v.version: v.text for v in versions}
     return {
         "versions": versions,

@@ -17,6 +17,8 @@ from yigong.kit.errors import Refused
 
 #: how times stand in columns of text, likeliest first
 FORMS = ("%Y-%m-%d %H:%M:%S", "%Y%m%d%H%M%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d", "%Y%m%d")
+#: so many values of the time column are looked at for the form that they have
+EXAMPLES = 50
 
 
 class Full(Source):
@@ -98,12 +100,13 @@ class Full(Source):
         """
         found = [self._s(c) for c in self.db.named(self.settings.since_columns, self.column_names)]
         sql = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
-        frames = self.db.stream(f"select {sql} as yg from ({self.query}) s where {sql} is not null", size=1)
+        frames = self.db.stream(f"select {sql} as yg from ({self.query}) s where {sql} is not null", size=EXAMPLES)
         frame = next(frames, None)
         frames.close()  # type: ignore[attr-defined]
         kind = self.db.kinds.get("yg", "text")
-        example = "" if frame is None else str(frame.item(0, 0))
-        return sql, kind, form_of(example) if kind == "text" else ""
+        if kind != "text" or frame is None:
+            return sql, kind, ""
+        return sql, kind, next(filter(None, map(form_of, map(str, frame.to_series()))), "")
 
     def close(self) -> None:
         self.db.close()
@@ -128,6 +131,15 @@ def moment_of(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def is_moment(text: str) -> bool:
+    """Whether ``moment_of`` reads it."""
+    try:
+        moment_of(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _bound(text: str, kind: str, form: str) -> Any:
     """A bound of a range as the column has its values. Raises Refused exchange.range_unfit."""
     if kind == "number" or (kind == "text" and not form):
@@ -136,4 +148,4 @@ def _bound(text: str, kind: str, form: str) -> Any:
     return moment if kind == "time" else moment.strftime(form)
 
 
-__all__ = ["Full", "date", "form_of", "moment_of"]
+__all__ = ["Full", "date", "form_of", "is_moment", "moment_of"]

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from yigong.edge.extract.source import Chunk, State
-from yigong.edge.extract.sql.full import Full, moment_of
+from yigong.edge.extract.sql.full import Full, is_moment, moment_of
 
 MARK = "yg_mark"
 
@@ -51,12 +51,17 @@ class Timestamp(Full):
         return f" where {stamp} >= :since{unstamped}", {"since": value}
 
     def _reached(self, frame: pl.DataFrame, limit: str) -> str:
-        """The last value of the ordered rows, but not later than the source's clock."""
+        """The last value of the ordered rows that is a moment, but not later than the source's clock.
+
+        A row whose time cannot be read goes on and is judged by the mapping; the mark does not stand on it.
+        """
         found = frame.get_column(MARK).drop_nulls()
         _stamp, kind, form = self.stamp
-        last = str(found[-1]) if len(found) else ""
-        if not last or kind == "number" or (kind == "text" and not form):
-            return last
+        if kind == "number" or (kind == "text" and not form):
+            return str(found[-1]) if len(found) else ""
+        last = next((text for value in reversed(found) if is_moment(text := str(value))), "")
+        if not last:
+            return ""
         now = moment_of(limit)
         late = moment_of(last) > now
         return (now.strftime(form) if form else limit) if late else last

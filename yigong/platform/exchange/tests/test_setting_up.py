@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,25 @@ def test_capture_is_shown_before_it_is_made(office: tuple[Client, Path], feed: F
     assert client.post(url, {"verb": "make"}).status_code == 409 and not names()
     assert client.post(url, {"verb": "make", "agreed": "1"}).status_code == 302 and len(names()) == 4
     assert client.post(url, {"verb": "remove"}).status_code == 302 and not names()
+
+
+@pytest.mark.feature("C05")
+def test_a_column_whose_name_is_part_of_another_is_not_chosen_with_it(office: tuple[Client, Path], feed: Feed) -> None:
+    """Key and source columns are preselected by their whole names: saving what the page shows changes nothing."""
+    client, _path = office
+    act(client, feed, "plain", data_set="laboratory_test_record", key=["BGDH", "XMBH"])
+    act(client, feed, "line", section="local_id", name="local_id", how="from", column=["XMBH"])
+    shown = page(client, feed, "fields", section="local_id", field="local_id")
+    assert "<option selected>XMBH" in shown and "<option>XM<" in shown
+    assert "<option selected>XM<" not in shown
+
+
+@pytest.mark.feature("C05")
+def test_an_empty_table_and_a_wrong_address_are_told(office: tuple[Client, Path], feed: Feed) -> None:
+    """No sample rows is a sentence, not an error; neither is a number in the address that is none."""
+    client, path = office
+    with sqlite3.connect(path) as db:
+        db.execute("delete from lis_result")
+    mappings.save_text(actors.system(), feed, lab.MAPPING)
+    assert "源库没有给出样例行" in page(client, feed, "trial", row="x")
+    assert "还没有发布过版本" in page(client, feed, "versions", new="x")
