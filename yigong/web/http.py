@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -161,10 +162,19 @@ def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
         "icon": icon,
         "tone": tone,
         "number": getattr(request, "request_id", ""),
+        "back": _came_from(request),
     }
     if wants_part(request) and request.method != "GET":
         return _beside(request, context["sentence"], status)
     return page(request, "web/refused.html", context, part="web/ui/refused.html", status=status)
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of ours on which the button stood, for a write that was refused."""
+    found = urlsplit(request.headers.get("Referer", ""))
+    if request.method == "GET" or found.netloc != request.get_host() or found.path == request.path:
+        return ""
+    return urlunsplit(("", "", found.path, found.query, ""))
 
 
 def _beside(request: HttpRequest, text: object, status: int) -> HttpResponse:

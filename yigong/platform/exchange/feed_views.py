@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,6 +71,8 @@ def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
         "may_run": ctx.may("exchange.run"),
         "may_map": ctx.may("exchange.map") and found.reader in EXTRACTED,
         "may_configure": ctx.may("exchange.configure") and found.reader in EXTRACTED,
+        "mapped": found.reader in EXTRACTED,
+        "reached": _reached(found.watermark),
         "captured": found.config.get("way") in CAPTURED,
         "ranged": bool(found.config.get("since_column")),
         "english": _english(),
@@ -91,6 +94,17 @@ def _facts(found: Feed) -> list[tuple[str, str]]:
         "since_column": _("时间列"), "overlap_seconds": _("回看（秒）"), "deleted_when": _("作废标志"),
     }  # fmt: skip
     return [(words[k], _plain(v)) for k, v in selectors.shown_config(found) if k in words]
+
+
+def _reached(watermark: str) -> str:
+    """How far a source is read, as its values alone; the counters of some ways of reading have names."""
+    try:
+        state = json.loads(watermark or "{}")
+    except ValueError:
+        return watermark
+    if not isinstance(state, dict):
+        return str(state)
+    return str(state["mark"]) if set(state) == {"mark"} else " · ".join(f"{k} {v}" for k, v in state.items())
 
 
 def _plain(value: str) -> str:

@@ -24,6 +24,7 @@ from yigong.platform.exchange.account_views import shown as alarm_shown
 from yigong.platform.exchange.batch import MAPPED
 from yigong.platform.exchange.feed_views import data_set_word
 from yigong.platform.exchange.lists import JobList, QuarantineList
+from yigong.platform.exchange.mapping_views import PERSON_WORDS, WAIST_WORDS
 from yigong.platform.exchange.models import Job, Quarantined, RowState, Sheet
 from yigong.platform.registry import api as registry
 from yigong.security.api import action, audit, opaque_id
@@ -171,13 +172,22 @@ def job(request: HttpRequest, job_id: int) -> HttpResponse:
         "tone": tone,
         "account": _accounts(selectors.accounts(ctx, job_id=job_id), job=str(job_id)),
         "batches": [(b, places.said(b.place)) for b in found.batches.order_by("-number")[:50]],
-        "findings": selectors.findings(found),
+        "findings": [{**f, "word": _field_word(found.feed.data_set, f["field"])} for f in selectors.findings(found)],
         "lines": found.lines.order_by("-id")[:100],
         "buffered": found.buffered.aggregate(n=Count("id"), rows=Sum("rows"), until=Max("kept_until")),
         "may_run": ctx.may("exchange.run"),
         "english": get_language() == "en",
     }
     return page(request, "exchange/job.html", context)
+
+
+def _field_word(data_set: str, name: str) -> str:
+    """A field of a finding in the page's language; the name itself where no standard says more."""
+    sets = field_kinds()
+    kind = sets.get(data_set, {}).get(name) or next((s[name] for s in sets.values() if name in s), None)
+    if kind is None:
+        return str(WAIST_WORDS.get(name) or PERSON_WORDS.get(name, name))
+    return (kind.name_en if get_language() == "en" else kind.name) or name
 
 
 @action("exchange.view")

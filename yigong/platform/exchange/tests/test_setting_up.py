@@ -223,3 +223,30 @@ def test_an_empty_table_and_a_wrong_address_are_told(office: tuple[Client, Path]
     mappings.save_text(actors.system(), feed, lab.MAPPING)
     assert "源库没有给出样例行" in page(client, feed, "trial", row="x")
     assert "还没有发布过版本" in page(client, feed, "versions", new="x")
+
+
+@pytest.mark.feature("C08")
+def test_a_refused_button_leads_back_to_its_page(office: tuple[Client, Path], feed: Feed) -> None:
+    """Dates in the wrong order are told with the way back to the feed, never to another host."""
+    client, _path = office
+    url, home = reverse("exchange:steer", args=[feed.pk, "range"]), reverse("exchange:feed", args=[feed.pk])
+    dates = {"start": "2026-03-05", "end": "2026-03-03"}
+    told = client.post(url, dates, headers={"Referer": f"http://testserver{home}"})
+    assert told.status_code == 409 and f'href="{home}">回到刚才的页面' in told.content.decode()
+    assert (
+        "回到刚才的页面" not in client.post(url, dates, headers={"Referer": f"http://elsewhere{home}"}).content.decode()
+    )
+
+
+@pytest.mark.feature("C08")
+def test_a_run_and_a_feed_speak_in_words(office: tuple[Client, Path], feed: Feed) -> None:
+    """A finding names its field by the standard's word; how far a source is read is a moment, not its stored form."""
+    client, _path = office
+    assert "还没有映射，先写映射再运行" in client.get(reverse("exchange:feed", args=[feed.pk])).content.decode()
+    mappings.save_text(actors.system(), feed, lab.MAPPING)
+    act(client, feed, "publish")
+    services.run(actors.system(), feed.name)
+    shown = client.get(reverse("exchange:job", args=[Job.objects.get().pk])).content.decode()
+    assert '<td data-label="字段">检验定量结果</td>' in shown
+    shown = client.get(reverse("exchange:feed", args=[feed.pk])).content.decode()
+    assert "<dd>2026-03-" in shown and "mark" not in shown.partition("读到")[2][:80]
