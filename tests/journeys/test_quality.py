@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.visitor import Visitor
+from tests.journeys.visitor import PHONE, Visitor
 
 Visit = Callable[..., Visitor]
 
@@ -31,6 +31,23 @@ def test_a_quality_clerk_works_on_an_issue_of_the_own_institution(visit: Visit) 
     expect(page.locator(".yg-state", has_text="已整改待复核").first).to_be_visible()
     page.get_by_role("button", name="撤回整改报告").click()
     expect(page.locator(".yg-state", has_text="待整改").first).to_be_visible()
+    assert not visitor.faults
+
+
+@pytest.mark.journey
+@pytest.mark.feature("C26")
+@pytest.mark.parametrize("size", [PHONE, {"width": 1024, "height": 768}], ids=["390", "1024"])
+def test_an_issue_is_acted_on_where_the_screen_is_narrow(visit: Visit, size: dict[str, int]) -> None:
+    """Below 1280 pixels what can be done with an issue stands on the page as well, and every value of a row has its word."""
+    visitor = visit("linxia", size=size)
+    page = visitor.open("/quality/issues/")
+    where = page.locator("tbody tr[data-href]").first.get_attribute("data-href")
+    page = visitor.open(str(where))
+    expect(page.get_by_role("link", name="报告已整改")).to_be_visible()
+    assert visitor.overflow() <= 0
+    assert page.locator("#rows tbody td:not(.yg-lead):not([data-label])").count() == 0
+    page.get_by_role("link", name="申诉").click()
+    page.wait_for_url(re.compile(r"/dispute/"))
     assert not visitor.faults
 
 

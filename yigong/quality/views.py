@@ -117,6 +117,7 @@ def _issue(ctx: Ctx, found: Any, current: int) -> dict[str, Any]:
         security.audit(ctx, "quality.rows", "quality_issue", found.pk, after={"rows": len(rows), "page": current})
     causes = selectors.causes(ctx, found)
     listed = selectors.listed(found)
+    heads = [shown.field(found.data_set, f) for f in selectors.shown_fields(rule)]
     return {
         "issue": found,
         "rule": rule,
@@ -134,8 +135,8 @@ def _issue(ctx: Ctx, found: Any, current: int) -> dict[str, Any]:
         "consequence": shown.consequence(found),
         "history": [shown.moved(m) for m in moves],
         "due": shown.due_left(found, today()),
-        "heads": [shown.field(found.data_set, f) for f in selectors.shown_fields(rule)],
-        "rows": [{"row": r, "cells": [shown.cell(v) for v in r.values]} for r in rows],
+        "heads": heads,
+        "rows": [{"row": r, "cells": list(zip(heads, map(shown.cell, r.values), strict=False))} for r in rows],
         "measured": bool(rule.measure),
         "unit": shown.said(rule.unit),
         "causes": causes,
@@ -144,6 +145,7 @@ def _issue(ctx: Ctx, found: Any, current: int) -> dict[str, Any]:
         "listed": listed,
         "pager": _pager(current, listed),
         "may_run": ctx.may("quality.run"),
+        "english": shown.english(),
         **shown.buttons(found, ctx),
     }
 

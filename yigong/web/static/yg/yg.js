@@ -118,7 +118,7 @@
     if (closing) { const d = closing.closest("dialog"); if (d) d.close(); }
   }, true);
 
-  /* ---- drawer: below 1280 the right panel slides in ---- */
+  /* ---- drawer: below 1280 the preview of a list slides in ---- */
   let before = null;
   function openDrawer(aside) {
     if (!$(".yg-drawer-close", aside)) {
@@ -258,7 +258,7 @@
   document.addEventListener("htmx:afterSwap", (e) => {
     const row = place && rows().find((r) => r.dataset.href === place);
     if (row) select(row, true);
-    if (e.detail.target.id === "preview") { const aside = e.detail.target.closest(".yg-aside"); if (aside && innerWidth < 1280) openDrawer(aside); }
+    if (e.detail.target.id === "preview") { const aside = e.detail.target.closest(".yg-aside"); if (aside && aside.classList.contains("drawer") && innerWidth < 1280) openDrawer(aside); }
     mount();
   });
   document.addEventListener("htmx:sendError", () => say(words().failed, "bad"));
