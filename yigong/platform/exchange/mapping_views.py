@@ -18,7 +18,7 @@ from yigong.kit import expression
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.exchange import editing, mappings, selectors, suggest
+from yigong.platform.exchange import editing, mappings, places, selectors, suggest
 from yigong.platform.exchange.models import Feed
 from yigong.platform.exchange.sentences import sentence
 from yigong.platform.registry import api as registry
@@ -260,7 +260,14 @@ def _trial(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, tex
         for k, v in one.after.items()
         if v is not None and not k.startswith("extra.")
     ]
-    return {"trial": tried, "one": one, "at": at, "after": after, "rows": list(enumerate(tried.rows))}
+    return {
+        "trial": tried,
+        "one": one,
+        "place": places.said(one.place),
+        "at": at,
+        "after": after,
+        "rows": list(enumerate(tried.rows)),
+    }
 
 
 def _number(request: HttpRequest, name: str, otherwise: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from yigong.platform.exchange.counting import Counted
 
@@ -17,7 +18,7 @@ class FeedState(models.TextChoices):
     SUCCEEDED = "succeeded", _("成功")
     PARTIAL = "partial", _("部分成功")
     FAILED = "failed", _("异常")
-    PAUSED = "paused", _("暂停")
+    PAUSED = "paused", pgettext_lazy("state", "暂停")
 
 
 class RowState(models.TextChoices):

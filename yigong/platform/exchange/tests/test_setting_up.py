@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from yigong.kit import ctx as actors
 from yigong.platform.exchange import mappings, services
@@ -250,3 +251,15 @@ def test_a_run_and_a_feed_speak_in_words(office: tuple[Client, Path], feed: Feed
     assert '<td data-label="字段">检验定量结果</td>' in shown
     shown = client.get(reverse("exchange:feed", args=[feed.pk])).content.decode()
     assert "<dd>2026-03-" in shown and "mark" not in shown.partition("读到")[2][:80]
+
+
+@pytest.mark.feature("C05")
+def test_a_trial_says_in_english_where_the_row_stood(office: tuple[Client, Path], feed: Feed) -> None:
+    """The place of a sample row is in the language of the page, and a paused feed is called paused."""
+    client, _path = office
+    mappings.save_text(actors.system(), feed, lab.MAPPING)
+    client.cookies["django_language"] = "en"
+    shown = client.get(reverse("exchange:mapping", args=[feed.pk]), {"tab": "trial"}).content.decode()
+    assert "lis_result row " in shown and "第" not in shown.partition("Source row")[2].partition("</table>")[0]
+    with translation.override("en"):
+        assert (FeedState.PAUSED.label, FeedState.RUNNING.label) == ("Paused", "Running")
