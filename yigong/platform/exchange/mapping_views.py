@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -277,9 +278,11 @@ def _number(request: HttpRequest, name: str, otherwise: int) -> int:
 
 
 def _shown(name: str, value: Any) -> Any:
-    """A value as people read it: moments in the county's time, an institution by its name."""
+    """A value as people read it: moments in the county's time, an institution by its name, what is beside the standard by column."""
     if isinstance(value, datetime):
         return f"{value.astimezone(COUNTY_ZONE):%Y-%m-%d %H:%M:%S}"
+    if name == "extra":
+        return " · ".join(f"{k} {v}" for k, v in json.loads(value).items())
     found = registry.institution(str(value)) if name == "org_code" else None
     return found.name if found else value
 

@@ -186,7 +186,7 @@ def _field_word(data_set: str, name: str) -> str:
     sets = field_kinds()
     kind = sets.get(data_set, {}).get(name) or next((s[name] for s in sets.values() if name in s), None)
     if kind is None:
-        return str(WAIST_WORDS.get(name) or PERSON_WORDS.get(name, name))
+        return str(WAIST_WORDS.get(name) or PERSON_WORDS.get(name) or name)
     return (kind.name_en if get_language() == "en" else kind.name) or name
 
 

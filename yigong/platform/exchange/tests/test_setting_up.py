@@ -260,6 +260,7 @@ def test_a_trial_says_in_english_where_the_row_stood(office: tuple[Client, Path]
     mappings.save_text(actors.system(), feed, lab.MAPPING)
     client.cookies["django_language"] = "en"
     shown = client.get(reverse("exchange:mapping", args=[feed.pk]), {"tab": "trial"}).content.decode()
+    assert "item_name 葡萄糖" in shown and "{&quot;" not in shown
     assert "lis_result row " in shown and "第" not in shown.partition("Source row")[2].partition("</table>")[0]
     with translation.override("en"):
         assert (FeedState.PAUSED.label, FeedState.RUNNING.label) == ("Paused", "Running")
