@@ -23,7 +23,8 @@ from yigong.web.parts import Way
 from yigong.web.sentences import SENTENCES
 
 #: refusal code -> status of the answer; every other code is 409, a rule of the house said no
-STATUS = {"not_permitted": 403, "not_found": 404, "not_related": 403, "wrong_side": 403, "missing": 400, "invalid": 400}
+STATUS = {"not_permitted": 403, "not_found": 404, "not_related": 403, "wrong_side": 403, "missing": 400, "invalid": 400,
+          "feed_unknown": 404, "job_unknown": 404, "row_unknown": 404}  # fmt: skip
 #: refusal code -> (icon, tone) of its page
 LOOKS = {
     "not_permitted": ("lock", "hold"),

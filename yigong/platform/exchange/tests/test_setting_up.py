@@ -264,3 +264,11 @@ def test_a_trial_says_in_english_where_the_row_stood(office: tuple[Client, Path]
     assert "lis_result row " in shown and "第" not in shown.partition("Source row")[2].partition("</table>")[0]
     with translation.override("en"):
         assert (FeedState.PAUSED.label, FeedState.RUNNING.label) == ("Paused", "Running")
+
+
+@pytest.mark.feature("C08")
+@pytest.mark.parametrize("name", ["feed", "job"])
+def test_what_is_not_there_is_not_found(office: tuple[Client, Path], name: str) -> None:
+    """The address of a feed or run that is not there answers 404, with a sentence."""
+    answer = office[0].get(reverse(f"exchange:{name}", args=[999_999]))
+    assert answer.status_code == 404 and "没有" in answer.content.decode()
