@@ -93,7 +93,9 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     items = [i for i in told["items"] if not word or i["word"] == word]
     number, view = request.GET.get("page", ""), request.GET.get("view", "")
     documents = found.kind == "documents"
-    view = view if documents and view in VIEWS else "kinds"
+    few = len(told["files"]) <= showing.OPEN_FILES  # nothing to be gathered by kind or rule
+    view = view if view in VIEWS else "files" if few else "kinds"
+    view = view if documents else "kinds"
     context = {
         "run": found, "items": [i for i in items if i["word"] != "absent" or word], "word": word, "rule": rule, "q": q, "tally": found.result.get("tally", {}),
         "absent": [] if word else [i for i in items if i["word"] == "absent"], "english": get_language() == "en",

@@ -126,6 +126,8 @@ class MllpReceiver:
                     link.sendall(b"\x0b" + ack + b"\x1c\r")
 
     def close(self) -> None:
+        with suppress(OSError):  # wakes the thread that waits for a caller, which would take one more
+            self.server.shutdown(socket.SHUT_RDWR)
         self.server.close()
 
 
