@@ -77,6 +77,17 @@ def is_blank(text: str) -> bool:
     return _is_blank(text)
 
 
+def is_moment_or_blank(text: str) -> bool:
+    """Whether the text names a point in time, or none at all."""
+    if is_blank(text):
+        return True
+    try:
+        moment(text)
+    except NotAMoment:
+        return False
+    return True
+
+
 def _is_blank(text: str) -> bool:
     return not text.strip("0-/:. \t\r\nT")
 

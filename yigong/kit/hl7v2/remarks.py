@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from yigong.kit.hl7v2.faults import DATA, MISSING, PROCESSING, VALUE, Fault
 from yigong.kit.hl7v2.parse import NULL, Message
-from yigong.kit.moments import NotAMoment, day, is_blank, moment
+from yigong.kit.moments import NotAMoment, day, is_blank, is_moment_or_blank
 
 #: HL7 table 0001 and the national codes -> code of GB/T 2261.1
 SEX = {"M": "1", "F": "2", "U": "0", "O": "9", "A": "9", "N": "9", "1": "1", "2": "2", "0": "0", "9": "9"}
@@ -136,10 +136,4 @@ def _no_moment(segment: str, field: int, text: str, sequence: int = 1) -> Fault:
 @lru_cache(maxsize=8192)
 def is_moment(text: str) -> bool:
     """Whether the text names a point in time, or none at all."""
-    if is_blank(text) or text == NULL:
-        return True
-    try:
-        moment(text)
-    except NotAMoment:
-        return False
-    return True
+    return text == NULL or is_moment_or_blank(text)

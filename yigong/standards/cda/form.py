@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from yigong.kit.moments import NotAMoment, is_blank, moment
+from yigong.kit.moments import is_moment_or_blank
 from yigong.kit.text import narrow
 from yigong.kit.xml import xsi_type
 from yigong.standards import formats
@@ -29,7 +29,7 @@ def form_of(node: etree._Element, value: Value, place: Any, standards: Any) -> I
         yield from _type(node, place, name)
     match place.type:
         case "D" | "DT":
-            if not _is_time(value.text):
+            if not is_moment_or_blank(value.text):
                 yield found("date_impossible", node, name=name, value=value.words)
         case "N":
             yield from _number(node, value, place, name)
@@ -50,16 +50,6 @@ def _type(node: etree._Element, place: Any, name: tuple[str, str]) -> Iterator[F
         yield found("type_missing", node, name=name, more=place.cda_type)
     elif given != place.cda_type and not any({given, place.cda_type} <= akin for akin in AKIN):
         yield found("type_wrong", node, name=name, value=given, more=place.cda_type)
-
-
-def _is_time(text: str) -> bool:
-    if is_blank(text):
-        return True
-    try:
-        moment(text)
-    except NotAMoment:
-        return False
-    return True
 
 
 def _number(node: etree._Element, value: Value, place: Any, name: tuple[str, str]) -> Iterator[Found]:
