@@ -28,6 +28,7 @@ NEW = (
     (re.compile(r"\bYG[0-9]{15}\b"), "YG-NUMBER"),
     (re.compile(r'(?<=[">])[0-9a-z]{13}(?=["<])'), "TOKEN"),
     (re.compile(r"\b20[0-9]{2}(?!260301)[0-9]{10}\b"), "MOMENT"),
+    (re.compile(r"\b20[0-9]{2}-[0-9]{2}-[0-9]{2}(?= 目录共)"), "TODAY"),
 )
 
 
