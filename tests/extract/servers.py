@@ -149,6 +149,8 @@ def mariadb() -> Iterator[str]:
             "create database his character set utf8mb4;\n"
             f"create user 'his'@'localhost' identified by '{word}';\n"
             "grant all on *.* to 'his'@'localhost';\n"
+            f"create user 'narrow'@'localhost' identified by '{word}' with max_statement_time 0.2;\n"
+            "grant create temporary tables on his.* to 'narrow'@'localhost';\n"
         )
         boot.chmod(0o644)
         install = [

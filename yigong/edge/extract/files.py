@@ -14,6 +14,7 @@ import polars as pl
 from yigong.edge.extract.frames import PLACE, acted
 from yigong.edge.extract.settings import conditions
 from yigong.edge.extract.source import Chunk, Source, State
+from yigong.edge.extract.trouble import reading
 from yigong.kit.errors import Fault, Refused
 
 #: kind -> format module and the endings looked for in a folder
@@ -53,7 +54,8 @@ class Files(Source):
     def read(self, state: State, *, size: int) -> Iterator[Chunk]:
         known = dict(state.get("files", {}))
         for path in self._due(known):
-            facts = _facts(path) if self._remembers else {}
+            with reading(str(path)):
+                facts = _facts(path) if self._remembers else {}
             if self._remembers and known.get(path.name, {}).get("sha256") == facts["sha256"]:
                 continue  # touched, not changed
             yield from self._one(path, known, facts, size)
@@ -61,13 +63,18 @@ class Files(Source):
     def _one(self, path: Path, known: dict[str, Any], facts: dict[str, Any], size: int) -> Iterator[Chunk]:
         """The chunks of a file; it counts as known with its last one."""
         held: pl.DataFrame | None = None
-        for frame in self._format().read(path, self.config, size=size):
+        for frame in self._frames(path, size):
             if held is not None:
                 yield Chunk(held, self._state(known), path.name)
             held = acted(frame, conditions(self.config.get("deleted_when")))
         known[path.name] = facts
         if held is not None:
             yield Chunk(held, self._state(known), path.name)
+
+    def _frames(self, path: Path, size: int) -> Iterator[pl.DataFrame]:
+        """The file as its format reads it. Raises a Fault of its kind for a file that went away or may not be read."""
+        with reading(str(path)):
+            yield from self._format().read(path, self.config, size=size)
 
     def _state(self, known: Mapping[str, Any]) -> State:
         return {"files": dict(known)} if self._remembers else {}
@@ -83,7 +90,9 @@ class Files(Source):
         """Files to look at, the eldest first: those whose size or time differs from what is known, at rest."""
         if self.config.get("path"):
             path = Path(str(self.config["path"]))
-            if not path.is_file():
+            with reading(str(path)):
+                there = path.is_file()
+            if not there:
                 raise Fault("exchange.file_missing", permanent=True, path=str(path))
             return [path]
         rest = time.time() - float(self.config.get("settle_seconds", 2))
@@ -95,6 +104,10 @@ class Files(Source):
         folder = Path(str(self.config["folder"]))
         if not folder.is_dir():
             raise Fault("exchange.file_missing", permanent=False, path=str(folder))
+        with reading(str(folder)):
+            return self._found(folder)
+
+    def _found(self, folder: Path) -> list[Path]:
         pattern = self.config.get("pattern")
         endings = FORMATS[self._kind][1]
         return [
@@ -108,7 +121,7 @@ class Files(Source):
     def sample(self, rows: int = 20) -> pl.DataFrame:
         paths = self._due({}) if self.config.get("path") else sorted(self._listed())[-1:]
         for path in paths:
-            for frame in self._format().read(path, self.config, size=rows):
+            for frame in self._frames(path, rows):
                 return acted(frame.head(rows))
         return pl.DataFrame(schema={PLACE: pl.String})
 

@@ -12,8 +12,9 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import places, selectors
+from yigong.platform.exchange import beats, places, selectors
 from yigong.platform.exchange.models import FeedState, Quarantined, RowState
+from yigong.platform.exchange.rule_words import rule_word
 from yigong.platform.registry import api as registry
 from yigong.security.api import opaque_id
 from yigong.standards.api import load as standards
@@ -86,7 +87,7 @@ class FeedList(ListPage):
     """Feeds with how they stand and when they are due."""
 
     name, title, search = "feeds", _("采集任务"), _("任务名称")
-    template = "exchange/feeds.html"
+    template, above = "exchange/feeds.html", "exchange/_worker.html"
     columns = (
         State("state", _("状态"), FEED_STATES),
         Node("org_code", _("节点")),
@@ -116,7 +117,7 @@ class FeedList(ListPage):
 
     def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
         """Whether a new one may be made."""
-        return {"may_configure": ctx.may("exchange.configure")}
+        return {"may_configure": ctx.may("exchange.configure"), "worker": beats.standing()}
 
 
 class JobList(ListPage):
@@ -201,11 +202,15 @@ def _known(column: str) -> list[str]:
 
 
 def _rules() -> list[tuple[str, str]]:
-    """The rules that hold rows back, in the words of one such row; where those speak of one place only, by code."""
+    """The rules that hold rows back, by name or in the words of one such row; where those speak of one place only, by code."""
     some = Quarantined.objects.exclude(rule="").order_by("rule", "-id").distinct("rule")
     words = {r.rule: next((_said(x) for x in r.reasons if x.get("rule") == r.rule), "") for r in some}
     plain = {rule: _FIELD.sub("", said) for rule, said in words.items()}
-    return [(rule, rule if not said or any(map(str.isdigit, said)) else said[:40]) for rule, said in plain.items()]
+    return [(rule, rule_word(rule) or _short_of(rule, said)) for rule, said in plain.items()]
+
+
+def _short_of(rule: str, said: str) -> str:
+    return rule if not said or any(map(str.isdigit, said)) else said[:40]
 
 
 def _short(code: str) -> str:

@@ -320,6 +320,20 @@ class Notice(models.Model):
         return f"{self.channel_id} {self.alarm_id} {self.event}"
 
 
+class WorkerBeat(models.Model):
+    """A process of ``yigong work`` that runs feeds, and when it last gave a sign of life."""
+
+    name = models.CharField(max_length=120, primary_key=True)  # machine and process
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "exchange_worker"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Buffered(models.Model):
     """A raw batch kept as a file for a while, so that it can be processed again without asking the source."""
 

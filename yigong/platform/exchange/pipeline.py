@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
+from yigong.edge.extract import trouble
 from yigong.edge.mapping.plan import Plan, deletes
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
@@ -31,6 +32,7 @@ log = logging.getLogger("yigong.exchange")
 Progress = Callable[["Totals"], None]
 PERSON = ("org_code", "source_system", "local_id")
 ATTEMPTS = (1, 2, 4, 8)  # seconds to wait before a batch is tried again when the platform's database is away
+PLATFORM = "PostgreSQL"  # the platform's own database, as a place
 REMEMBERED = 500_000  # registrations that a run keeps in mind
 NOBODY = pl.DataFrame(schema={**dict.fromkeys(PERSON, pl.String), "registration_id": pl.Int64})
 _NONE = pl.Series("none", [], pl.String)
@@ -137,6 +139,8 @@ def _carry(run: _Run, number: int, ready: Prepared, turn: Turn) -> Totals:
             if wait is None and isinstance(error, IntegrityError):
                 raise
             connection.close()
+            if (full := trouble.system_fault(error, place=PLATFORM)) is not None:
+                raise full from error
             if wait is None:
                 raise Fault("exchange.database_away", permanent=False) from error
             time.sleep(wait)

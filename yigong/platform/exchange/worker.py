@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import account, alarms, buffer, running, services
+from yigong.platform.exchange import account, alarms, beats, buffer, running, services
 from yigong.platform.exchange.models import Feed, FeedState
 
 PROCESSES = 2  # at a time
@@ -32,9 +32,11 @@ class Worker:
         self.under_way: list[subprocess.Popen[bytes]] = []
         self.kept_at: datetime | None = None
         self.cleaned_at: datetime | None = None
+        self.beat = beats.Beat()
 
     def turn(self) -> int:
         """Start what is due as far as there is room, and keep house now and then; how many runs were started."""
+        self.beat.give()
         self.under_way = [p for p in self.under_way if p.poll() is None]
         started = 0
         while len(self.under_way) < self.processes and (feed := claim()) is not None:
@@ -58,6 +60,7 @@ class Worker:
         if self.cleaned_at is None or moment - self.cleaned_at >= CLEANING:
             self.cleaned_at = moment
             buffer.clean(self.ctx)
+            beats.clean()
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from yigong.edge.extract.frames import as_text, from_rows
+from yigong.edge.extract.trouble import database_fault
 from yigong.kit.errors import Fault, Refused
 
 #: kind of a configuration -> driver of SQLAlchemy that speaks to it
@@ -30,11 +31,12 @@ CLOCK = {
     "oracle": "select to_char(systimestamp, 'YYYY-MM-DD HH24:MI:SS') from dual",
     "sqlite": "select datetime('now', 'localtime')",
 }
+CONNECT_SECONDS = 10  # to wait for a server that does not answer
 _TIME_OIDS, _NUMBER_OIDS = {1082, 1114, 1184}, {20, 21, 23, 700, 701, 1700}
 
 
 class Database:
-    """One source database. Its statements raise Fault exchange.source_away when it does not answer."""
+    """One source database. What its statements raise is a Fault of its kind (``trouble``), with table and server."""
 
     def __init__(self, kind: str, url: str, place: str, *, readonly: bool = True) -> None:
         self.place = place
@@ -55,10 +57,19 @@ class Database:
             raise self._away(getattr(error, "orig", None) or error) from error
         except self.engine.dialect.loaded_dbapi.Error as error:
             raise self._away(error) from error
+        except UnicodeError as error:
+            raise self._away(error) from error
+
+    @property
+    def host(self) -> str:
+        """Where the database is: the server with its port, or the file."""
+        url = self.engine.url
+        if url.host is None:
+            return str(url.database or "").removeprefix("file:")
+        return f"{url.host}:{url.port}" if url.port else url.host
 
     def _away(self, error: BaseException) -> Fault:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return Fault("exchange.source_away", permanent=False, place=self.place, reason=reason[:300])
+        return database_fault(error, place=self.place, host=self.host)
 
     def stream(self, sql: str, values: Mapping[str, Any] | None = None, *, size: int) -> Iterator[pl.DataFrame]:
         """The rows of a statement as text, *size* at a time, in one snapshot where the database has such."""
@@ -189,8 +200,9 @@ def _address(kind: str, url: str, readonly: bool) -> tuple[sa.URL]:
 def _options(kind: str, url: str) -> dict[str, Any]:
     if kind == "postgresql" or url.startswith("postgres"):
         settings = "-c datestyle=ISO -c timezone=Asia/Shanghai -c standard_conforming_strings=on"
-        return {"connect_args": {"options": settings}}
-    return {}
+        spoken = {"client_encoding": "utf8"}  # whatever the database keeps, rows are copied as UTF-8
+        return {"connect_args": {"options": settings, "connect_timeout": CONNECT_SECONDS, **spoken}}
+    return {"connect_args": {"connect_timeout": CONNECT_SECONDS}} if kind in ("mysql", "mariadb") else {}
 
 
 def _lenient(connection: Any, _record: Any) -> None:
@@ -208,8 +220,12 @@ def _oid_kind(oid: int) -> str:
 
 
 def _from_csv(rows: Sequence[Any], columns: Sequence[str]) -> pl.DataFrame:
-    frame = pl.read_csv(b"".join(rows), has_header=False, schema=dict.fromkeys(columns, pl.String))
-    return as_text(frame)
+    text = b"".join(rows)
+    try:
+        return as_text(pl.read_csv(text, has_header=False, schema=dict.fromkeys(columns, pl.String)))
+    except pl.exceptions.ComputeError:
+        text.decode()  # raises UnicodeError: a server without declared encoding sends bytes as they are
+        raise
 
 
 def _bound(sql: str, values: Mapping[str, Any]) -> sa.TextClause:
