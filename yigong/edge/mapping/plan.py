@@ -83,6 +83,10 @@ class Plan:
         came = frame.filter(~deletes(frame)) if OP in frame.columns else frame
         return came.select(*keys, *facts).unique(["org_code", "source_system", "local_id"], keep="last")
 
+    def keys(self, raw: pl.DataFrame) -> pl.Series:
+        """The keys of raw rows, as their records bear them."""
+        return raw.select(_joined(self.source.key).alias("source_key")).to_series()
+
     def _columns_present(self, raw: pl.DataFrame) -> None:
         missing = sorted(self.used - set(raw.columns))
         if missing:

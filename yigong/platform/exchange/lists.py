@@ -35,6 +35,7 @@ ROW_STATES = {
     RowState.WAITING: ("wait", _("待处理")),
     RowState.MENDED: ("run", _("已修正")),
     RowState.RESENT: ("ok", _("已重送")),
+    RowState.FOLLOWED: ("ok", _("后来已入库")),
     RowState.DISCARDED: ("idle", _("已弃用")),
 }
 

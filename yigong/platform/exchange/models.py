@@ -27,6 +27,7 @@ class RowState(models.TextChoices):
     WAITING = "waiting", _("待处理")
     MENDED = "mended", _("已修正")
     RESENT = "resent", _("已重送")
+    FOLLOWED = "followed", _("后来已入库")
     DISCARDED = "discarded", _("已弃用")
 
 

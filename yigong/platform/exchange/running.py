@@ -18,7 +18,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
 from yigong.outbox.api import dispatch
-from yigong.platform.exchange import account, alarms, buffer, pipeline, schedule
+from yigong.platform.exchange import account, alarms, buffer, pipeline, schedule, settling
 from yigong.platform.exchange.batch import Batch
 from yigong.platform.exchange.models import Feed, FeedState, Job, LogLine
 from yigong.platform.exchange.models import Mapping as MappingVersion
@@ -144,6 +144,8 @@ def _count_source(job: Job) -> None:
 def _settle(job: Job, totals: Totals) -> None:
     """After the last batch: let the source forget what is stored, and count it again where the numbers differ."""
     found: Any = reader(job.feed.reader)
+    if job.kind == "buffer":
+        settling.buffer_done(job)
     if job.kind != "run":
         return
     if hasattr(found, "confirm") and (mark := Job.objects.values_list("watermark", flat=True).get(pk=job.pk)):

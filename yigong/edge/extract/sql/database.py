@@ -31,6 +31,10 @@ CLOCK = {
     "oracle": "select to_char(systimestamp, 'YYYY-MM-DD HH24:MI:SS') from dual",
     "sqlite": "select datetime('now', 'localtime')",
 }
+#: schemas that belong to the server
+_SYSTEM = re.compile(
+    r"information_schema$|pg_|sys$|system$|db_|guest$|ctxsys|mdsys|xdb|outln|dbsnmp|audsys|gsmadmin", re.I
+)
 CONNECT_SECONDS = 10  # to wait for a server that does not answer
 _TIME_OIDS, _NUMBER_OIDS = {1082, 1114, 1184}, {20, 21, 23, 700, 701, 1700}
 
@@ -151,10 +155,28 @@ class Database:
         return ".".join(map(self.quoted, name.split("."))) if there else name
 
     def tables(self) -> list[str]:
-        """Tables and views that can be read."""
+        """Tables and views that can be read: those of the account's own schema by name, those of others as ``schema.name``."""
         with self._answering():
             seen = sa.inspect(self.engine)
-            return sorted({*seen.get_table_names(), *seen.get_view_names()})
+            own = sorted({*seen.get_table_names(), *seen.get_view_names()})
+            if self.dialect not in ("postgresql", "mssql", "oracle"):
+                return own
+            others = [s for s in seen.get_schema_names() if s != seen.default_schema_name and not _SYSTEM.match(s)]
+            named = {f"{s}.{t}" for s in others for t in (*seen.get_table_names(s), *seen.get_view_names(s))}
+        return [*own, *sorted(named)]
+
+    def described(self, name: str) -> tuple[list[tuple[str, str]], list[str]]:
+        """The columns of a table with their kinds (``text number time``), and its primary key."""
+        *schema, table = name.split(".")
+        within = schema[-1] if schema else None
+        with self._answering():
+            seen = sa.inspect(self.engine)
+            try:
+                columns = [(c["name"], _type_kind(c["type"])) for c in seen.get_columns(table, schema=within)]
+                key = list(seen.get_pk_constraint(table, schema=within).get("constrained_columns") or ())
+            except sa.exc.NoSuchTableError as error:
+                raise Fault("exchange.table_missing", permanent=True, place=name, host=self.host) from error
+        return columns, key
 
     def quoted(self, name: str) -> str:
         """A column's name as a statement must write it."""
@@ -213,6 +235,12 @@ def _kind(value: Any) -> str:
     if isinstance(value, str | bytes | bool):
         return "text"
     return "time" if hasattr(value, "isoformat") else "number"
+
+
+def _type_kind(kind: Any) -> str:
+    if isinstance(kind, sa.Date | sa.DateTime):
+        return "time"
+    return "number" if isinstance(kind, sa.Integer | sa.Numeric) else "text"
 
 
 def _oid_kind(oid: int) -> str:
