@@ -19,13 +19,13 @@ KINDS = ("text", "number", "date", "datetime", "time", "boolean")
 PARTS = {"from", "value", "codes", "parse", "kind", "expr", "default", "strict"}
 FILTERS = {"drop_when", "keep_when", "rules", "otherwise"}
 FATES = ("pass", "block")
-#: sections that no mapping is without, each as it is written
+#: sections that no mapping is without: what each is, and how it is written
 NEEDED = {
-    "data_set": "data_set: laboratory_test_record",
-    "source_system": "source_system: LIS",
-    "key": "key: [BGDH, XMBH]",
-    "event_at": "event_at: BGSJ",
-    "local_id": "local_id: BRID",
+    "data_set": (Said("数据集", "data set"), "data_set: laboratory_test_record"),
+    "source_system": (Said("来源系统", "source system"), "source_system: LIS"),
+    "key": (Said("主键列", "columns of the key"), "key: [BGDH, XMBH]"),
+    "event_at": (Said("发生时间", "time of the event"), "event_at: BGSJ"),
+    "local_id": (Said("患者号", "patient number"), "local_id: BRID"),
 }
 
 
@@ -98,10 +98,12 @@ def parse(text: str, file: str = "mapping.yaml") -> MappingFile:
     for name in top:
         if name not in SECTIONS:
             mistakes.unknown(top.lines[name], "section", name, SECTIONS)
-    for name, example in NEEDED.items():
+    for name, (words, example) in NEEDED.items():
         if not top.get(name):
             mistakes.add(
-                1, f"缺少段落 {name}，请加上，如 {example}", f"section {name} is missing; add it, like {example}"
+                1,
+                f"缺少“{words.zh}”（段落 {name}），请加上，如 {example}",
+                f"the {words.en} (section {name}) is missing; add it, like {example}",
             )
     mistakes.stop()
     found = _read(top, file, mistakes)
@@ -124,8 +126,8 @@ def _document(text: str, mistakes: Mistakes) -> _Lined:
     if not isinstance(node, yaml.MappingNode):
         mistakes.add(
             1,
-            f"映射由段落组成，每段写作“名称: 内容”，如 {NEEDED['data_set']}",
-            f"a mapping has sections, each written `name: content`, like {NEEDED['data_set']}",
+            f"映射由段落组成，每段写作“名称: 内容”，如 {NEEDED['data_set'][1]}",
+            f"a mapping has sections, each written `name: content`, like {NEEDED['data_set'][1]}",
         )
         mistakes.stop()
     return _plain(node, mistakes)  # type: ignore[no-any-return]

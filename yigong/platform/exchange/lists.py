@@ -169,6 +169,7 @@ class QuarantineList(ListPage):
         Choice("org_code", _("机构"), lambda _c: [(c, _short(c)) for c in _known("org_code")]),
         Choice("rule", _("违反的规则"), lambda _c: _rules()),
         Choice("data_set", _("数据集"), lambda _c: [(d, _name(d)) for d in _known("data_set")]),
+        Choice("feed", _("任务"), lambda _c: _feeds()),
     )
     order = ("-id",)
     empty_title = _("隔离区是空的")
@@ -177,7 +178,7 @@ class QuarantineList(ListPage):
     def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
         """Rows of the feeds in reach."""
         names = ("state", "org_code", "rule", "data_set")
-        return selectors.quarantine(ctx, **{n: filters.get(n, "") for n in names})
+        return selectors.quarantine(ctx, **{n: filters.get(n, "") for n in names}, feed_id=filters.get("feed", ""))
 
     def row_url(self, row: Any) -> str:
         """The row."""
@@ -185,8 +186,8 @@ class QuarantineList(ListPage):
 
     def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
         """What a batch act would touch."""
-        names = ("org_code", "rule", "data_set")
-        given: dict[str, Any] = {n: request.GET.get(n, "") for n in names}
+        given: dict[str, Any] = {n: request.GET.get(n, "") for n in ("org_code", "rule", "data_set")}
+        given["feed_id"] = request.GET.get("feed", "")
         open_rows = selectors.quarantine(ctx, **given).filter(state__in=[RowState.WAITING, RowState.MENDED])
         return {
             "open_count": open_rows.count(),
@@ -200,6 +201,11 @@ class QuarantineList(ListPage):
 def _known(column: str) -> list[str]:
     values = Quarantined.objects.order_by(column).values_list(column, flat=True).distinct()
     return [v for v in values if v]
+
+
+def _feeds() -> list[tuple[str, str]]:
+    found = Quarantined.objects.order_by("feed__name").values_list("feed_id", "feed__name").distinct()
+    return [(str(pk), name) for pk, name in found]
 
 
 def _rules() -> list[tuple[str, str]]:

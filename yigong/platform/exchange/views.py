@@ -270,7 +270,7 @@ def _inside(url: str) -> bool:
 
 
 def _chosen(ctx: Ctx, request: HttpRequest) -> list[int]:
-    given: dict[str, Any] = {name: request.POST.get(name, "") for name in ("org_code", "rule", "data_set")}
+    given: dict[str, Any] = {name: request.POST.get(name, "") for name in ("org_code", "rule", "data_set", "feed_id")}
     open_rows = selectors.quarantine(ctx, **given).filter(state__in=[RowState.WAITING, RowState.MENDED])
     if one := request.POST.get("row", ""):
         return [r.pk for r in open_rows if opaque_id(r.pk) == one]

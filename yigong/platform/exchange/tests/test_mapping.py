@@ -74,8 +74,8 @@ def test_a_section_that_is_missing_is_told_with_an_example(section: str) -> None
     with pytest.raises(Refused) as refused:
         compile_mapping(text, FIELDS)
     [told] = refused.value.facts["mistakes"]  # type: ignore[misc]
-    assert told.what.zh.startswith(f"缺少段落 {section}，请加上，如 {section}: ")
-    assert told.what.en.startswith(f"section {section} is missing; add it, like {section}: ")
+    assert f"（段落 {section}），请加上，如 {section}: " in told.what.zh and told.what.zh.startswith("缺少“")
+    assert f" (section {section}) is missing; add it, like {section}: " in told.what.en
 
 
 @pytest.mark.feature("C05")
