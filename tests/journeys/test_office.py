@@ -18,7 +18,7 @@ pytestmark = pytest.mark.journey
 Visit = Callable[..., Visitor]
 Helper = Callable[..., AbstractContextManager[Any]]
 BASE = "/platform/exchange/"
-WAIT_MS = 150_000  # a run in a process of its own, begun by a worker that looks every second
+WAIT_MS = 300_000  # a run in a process of its own, behind whatever else the worker finds due
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])

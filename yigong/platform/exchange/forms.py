@@ -47,7 +47,7 @@ class FeedForm(Form):
         label=_("表或视图"),
         required=False,
         max_length=120,
-        help_text=_("可在下面“源库里有什么”里点选"),
+        help_text=_("可在“源库里有什么”里点选"),
         widget=forms.TextInput({"list": "ex-tables", "autocomplete": "off"}),
     )
     path = forms.CharField(label=_("文件"), required=False, max_length=300)
