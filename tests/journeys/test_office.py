@@ -18,6 +18,7 @@ pytestmark = pytest.mark.journey
 Visit = Callable[..., Visitor]
 Helper = Callable[..., AbstractContextManager[Any]]
 BASE = "/platform/exchange/"
+SOON_MS = 30_000  # a page, on a machine that does other things as well
 WAIT_MS = 300_000  # a run in a process of its own, behind whatever else the worker finds due
 
 
@@ -50,17 +51,23 @@ class Office:
         page.select_option("#id_org_code", label="青禾县人民医院")
         page.select_option("#id_kind", self.laboratory.kind)
         page.fill("#id_url", self.laboratory.address)
-        page.get_by_role("button", name="连接并列出表").click()
-        page.locator("#look button", has_text="lis_result").click()
-        expect(page.locator("#id_table")).to_have_value("lis_result")
-        expect(page.locator("#id_key")).to_have_value(",".join(map(self.laboratory.name, ("BGDH", "XMBH"))))
+        for button in (
+            page.get_by_role("button", name="连接并列出表"),
+            page.locator("#look button", has_text="lis_result"),
+        ):
+            with page.expect_response(re.compile(r"/feeds/look/$")):
+                button.click()
+        expect(page.locator("#id_table")).to_have_value("lis_result", timeout=SOON_MS)
+        expect(page.locator("#id_key")).to_have_value(
+            ",".join(map(self.laboratory.name, ("BGDH", "XMBH"))), timeout=SOON_MS
+        )
         page.select_option("#id_way", "timestamp")
         page.fill("#id_since_column", self.laboratory.name("XGSJ"))
         page.get_by_role("button", name="保存", exact=True).click()
         page.wait_for_url(re.compile(r"/feeds/\d+/$"))
         self.feed = self.visitor.path
         page.get_by_role("button", name="测试来源").click()
-        expect(page.get_by_text("来源有回应")).to_be_visible()
+        expect(page.get_by_text("来源有回应")).to_be_visible(timeout=SOON_MS)
 
     def map(self, side: str = "") -> Page:
         """A side of the mapping."""
@@ -106,17 +113,19 @@ class Office:
     def publish(self, version: int) -> None:
         """Tried on sample rows, then published."""
         page = self.map("?tab=trial")
-        expect(page.get_by_text("映射还不能用")).to_have_count(0)
-        expect(page.locator("main").get_by_text("什么都没有写入")).to_be_visible()
+        expect(page.get_by_text("映射还不能用")).to_have_count(0, timeout=SOON_MS)
+        expect(page.locator("main").get_by_text("什么都没有写入")).to_be_visible(timeout=SOON_MS)
         page.get_by_role("button", name="发布为新版本").click()
-        expect(page.locator("main").get_by_text(f"第 {version} 版").first).to_be_visible()
+        expect(page.locator("main").get_by_text(f"第 {version} 版").first).to_be_visible(timeout=SOON_MS)
 
     def meaning(self, value: str, suggestion: str) -> None:
         """A value of the source is given its code by the suggestion beside it."""
         page = self.map("?tab=values")
         row = page.locator("tr", has=page.locator(f"b:text-is('{value}')"))
         row.get_by_role("button", name=suggestion).click()
-        expect(page.locator("tr", has=page.locator(f"b:text-is('{value}')")).locator(".yg-state")).to_have_count(0)
+        expect(page.locator("tr", has=page.locator(f"b:text-is('{value}')")).locator(".yg-state")).to_have_count(
+            0, timeout=SOON_MS
+        )
 
     def press(self, button: str) -> None:
         """A button of the feed."""
@@ -170,33 +179,37 @@ def test_a_hospital_database_is_set_up_on_pages_and_followed_until_its_account_c
     with helper("work"):
         office.press("运行")
         first = office.wait_for_run(0)
-        expect(first.get_by_text("读取 8 = 过滤 1 + 拒收 4 + 入库 3").first).to_be_visible()
-        expect(first.get_by_text("性别代码：源代码没有对照")).to_be_visible()
+        expect(first.get_by_text("读取 8 = 过滤 1 + 拒收 4 + 入库 3").first).to_be_visible(timeout=SOON_MS)
+        expect(first.get_by_text("性别代码：源代码没有对照")).to_be_visible(timeout=SOON_MS)
 
         office.meaning("男", "男性")
         office.publish(2)
         visitor.open(office.last_run())
         page.get_by_role("button", name="用缓冲重新处理").click()
         again = office.wait_for_run(1)
-        expect(again.get_by_text("读取 8 = 过滤 1 + 拒收 1 + 入库 6").first).to_be_visible()
-        expect(page.get_by_text("没有工作进程在运行")).to_have_count(0)
+        expect(again.get_by_text("读取 8 = 过滤 1 + 拒收 1 + 入库 6").first).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("没有工作进程在运行")).to_have_count(0, timeout=SOON_MS)
 
         office.plan("1 min")
         by_plan = office.wait_for_run(2)
-        expect(by_plan.get_by_text("读取 1 = 过滤 1").first).to_be_visible()  # what changed in the hour before the mark
+        expect(by_plan.get_by_text("读取 1 = 过滤 1").first).to_be_visible(
+            timeout=SOON_MS
+        )  # what changed in the hour before the mark
 
     assert office.waiting() == ["检验定量结果：不是数字"]
     page.locator("tbody tr").first.click()
     page.get_by_label(laboratory.name("JG"), exact=True).fill("5.5")
     page.get_by_role("button", name="保存并重送").click()
-    expect(page.locator(".yg-state", has_text="已重送")).to_be_visible()
+    expect(page.locator(".yg-state", has_text="已重送")).to_be_visible(timeout=SOON_MS)
     assert office.waiting() == []
 
     page = visitor.open(f"{BASE}accounts/")
     line = page.locator("tr", has_text=office.name)
-    expect(line.locator(".yg-state", has_text="平")).to_be_visible()
+    expect(line.locator(".yg-state", has_text="平")).to_be_visible(timeout=SOON_MS)
     line.get_by_role("button", name="关账").click()
-    expect(page.locator("tr", has_text=office.name).locator(".yg-state", has_text="已关账")).to_be_visible()
+    expect(page.locator("tr", has_text=office.name).locator(".yg-state", has_text="已关账")).to_be_visible(
+        timeout=SOON_MS
+    )
     office.plan("")
     assert visitor.faults == []
 
