@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.extract import servers
+from tests.journeys.conftest import READER
 from tests.journeys.laboratory import Laboratory
 from tests.journeys.visitor import PHONE, WIDE, Site, Visitor
 
@@ -30,9 +31,11 @@ def laboratory(request: pytest.FixtureRequest, site: Site) -> Iterator[Laborator
         pytest.skip("MariaDB is not installed (apt-get install mariadb-server)")
     if kind == "postgresql" and servers.postgresql_programs() is None:
         pytest.skip("no PostgreSQL programs on this machine")
+    if READER not in site.variables:
+        pytest.skip(f"the served installation knows no {READER}")
     with {"postgresql": servers.postgresql, "mariadb": servers.mariadb}[kind]() as url:
         found = Laboratory(kind, url)
-        found.make(site.variables["HIS_READER_WORD"])
+        found.make(site.variables[READER])
         yield found
 
 
