@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -68,11 +68,21 @@ def plain(value: Any) -> str | None:
             return value.isoformat(sep="T" if value.tzinfo else " ")
         case date():
             return value.isoformat()
+        case timedelta():
+            return clocked(value)
         case Decimal():
             return format(value, "f")
         case bytes() | bytearray() | memoryview():
             return bytes(value).hex()
     return str(value)
+
+
+def clocked(span: timedelta) -> str:
+    """A TIME of MySQL, which reaches beyond a day and below zero, as the server writes it: ``-838:59:59``, ``08:05:00.25``."""
+    whole, micro = divmod(abs(span), timedelta(seconds=1))
+    hours, rest = divmod(whole, 3600)
+    part = f".{micro.microseconds:06}".rstrip("0") if micro else ""
+    return f"{'-' if span < timedelta() else ''}{hours:02}:{rest // 60:02}:{rest % 60:02}{part}"
 
 
 def placed(frame: pl.DataFrame, source: str, first: int) -> pl.DataFrame:

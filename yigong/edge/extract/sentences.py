@@ -60,6 +60,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{place} 还没有做好变化捕获的准备：请先请院方管理员审阅并执行准备语句。",
         "{place} is not prepared for change capture: let the hospital's administrator review and run the statements first.",
     ),
+    "exchange.capture_broken": (
+        "{place} 的变化捕获中断：触发器 {missing} 不在或已停用，其间的变化没有记下。请院方管理员重新执行准备语句，之后会整表重读一遍。",
+        "Change capture of {place} is broken: the triggers {missing} are gone or switched off and changes were not written down. "
+        "Let the hospital's administrator run the preparation again; the whole is then read once more.",
+    ),
     "exchange.too_many_gone": (
         "{place} 上次有 {known} 行，这次少了 {gone} 行，超过 {limit}：可能源表正在重建。没有删除任何行；确认后可放宽上限再跑。",
         "{place} had {known} rows and {gone} of them are gone, more than {limit}: the table may be under rebuilding. "
