@@ -115,6 +115,17 @@ def voided(frame: pl.DataFrame, deleted_when: Mapping[str, Sequence[str]]) -> pl
     )
 
 
+def without_blank(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame without rows in which no column has a value: blank lines, and cells that were merely formatted. One column alone may be empty."""
+    own = [c for c in frame.columns if c not in SERVICE]
+    if len(own) < 2 or frame.get_column(own[-1]).null_count() == 0:
+        return frame
+    first = pl.col(own[0])
+    blank = pl.all_horizontal(pl.col(own[1:]).is_null()) & (first.is_null() | (first.str.strip_chars() == ""))
+    trouble = pl.col(TROUBLE).is_null() if TROUBLE in frame.columns else pl.lit(True)
+    return frame.filter(~(blank & trouble))
+
+
 def slices(frame: pl.DataFrame, size: int) -> Iterator[tuple[int, pl.DataFrame]]:
     """A frame that is in memory already, in parts, each with the number of its first row."""
     for start in range(0, frame.height, size):

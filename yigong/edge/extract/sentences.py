@@ -23,6 +23,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "文件 {path} 无法读取：{reason}。请向来源机构重新索取。",
         "File {path} cannot be read: {reason}. Ask the source for it again.",
     ),
+    "exchange.file_changed": (
+        "文件 {path} 正在被改写：写完后自动重读，没有写完的部分不入库。",
+        "File {path} is being written: it is read again once that is done; nothing half-written goes in.",
+    ),
     "exchange.quotes_unpaired": (
         "文件 {path} 从第 {byte} 字节起引号不成对，分不出行：请让来源机构重新导出，字段内的引号要写两遍。",
         "File {path} has a quote without its pair from byte {byte} on, so that lines cannot be told apart: "
