@@ -286,6 +286,18 @@ def test_a_session_that_logs_statements_is_not_passed_over(mariadb: str, tmp_pat
 
 
 @pytest.mark.feature("C02")
+def test_what_a_server_forgets_of_tables_in_memory_stops_nothing(mariadb: str, tmp_path: Path) -> None:
+    """At its start a server writes DELETE for its tables in memory, as a statement: no change of ours, and the log is read on."""
+    tables = Tables("mariadb", mariadb, tmp_path)
+    made(tables, "kept_table")
+    tables.sql("drop table if exists in_memory", "create table in_memory (a int) engine = memory")
+    state = tables.prepared("kept_table", "log")
+    tables.sql("set session binlog_format = 'STATEMENT'", "DELETE FROM `his`.`in_memory`")
+    tables.sql("update kept_table set v = '9' where id = 'b'")
+    assert copy_of(read(tables.source("kept_table", "log"), state)[0]) == {"b": {"id": "b", "v": "9"}}
+
+
+@pytest.mark.feature("C02")
 def test_a_table_without_transactions_is_read_once(mariadb: str, tmp_path: Path) -> None:
     """MyISAM ends what it did by COMMIT as a statement: the position goes on behind it."""
     tables = Tables("mariadb", mariadb, tmp_path)
