@@ -35,6 +35,7 @@ OPERATIONS = {
     ),
     "CodeSystem": (
         ("lookup", "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup"),
+        ("subsumes", "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes"),
         ("validate-code", "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code"),
     ),
     "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),

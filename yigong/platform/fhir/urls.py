@@ -28,6 +28,8 @@ urlpatterns: list[URLPattern] = [
         rf"^(?P<kind>ValueSet|CodeSystem)/{ID}/\$validate-code$", terminology.validate_code, name="validate-code-stored"
     ),
     path("CodeSystem/$lookup", terminology.lookup, name="lookup"),
+    path("CodeSystem/$subsumes", terminology.subsumes, name="subsumes"),
+    re_path(rf"^CodeSystem/{ID}/\$subsumes$", terminology.subsumes, name="subsumes-stored"),
     path("$export", bulk_views.start, name="export"),
     path("Patient/$export", bulk_views.start, {"level": "patient"}, name="patient-export"),
     re_path(rf"^Group/{ID}/\$export$", bulk_views.start, {"level": "group"}, name="group-export"),
