@@ -54,6 +54,7 @@ SENTENCES: dict[str, object] = {
     "fhir.channel": ("订阅只支持 rest-hook，且 endpoint 须为 http(s) 地址。", "Only rest-hook subscriptions with an http(s) endpoint are served."),
     "fhir.criteria": ("订阅条件 {criteria} 不是可用的检索。", "The criteria {criteria} are no search that can be answered."),
     "fhir.export_kept": ("导出 {key} 不存在或属于其他应用。", "There is no export {key}, or it belongs to another application."),
+    "fhir.export_type": ("导出范围中的 {type} 不是 FHIR R4 的资源类型，请改正 _type 或 _typeFilter。", "{type} is no resource type of FHIR R4; correct _type or _typeFilter."),
     "fhir.code_unknown": ("代码系统 {system} 中没有代码 {given}。", "The code system {system} has no code {given}."),
     "fhir.no_such_file": ("没有文件或文件夹 {path}。", "There is no file or folder {path}."),
     "fhir.package": ("包 {path} 无法读取：{why}。", "The package {path} cannot be read: {why}."),
