@@ -47,6 +47,8 @@ STATUS = {
     "fhir.patch": (422, "processing"),
     "fhir.patch_operation": (422, "processing"),
     "fhir.media": (415, "not-supported"),
+    "fhir.form_media": (415, "not-supported"),
+    "fhir.bundle_address": (400, "not-supported"),
     "fhir.format": (406, "not-supported"),
     "fhir.method": (405, "not-supported"),
     "fhir.operation_unknown": (404, "not-supported"),
@@ -134,6 +136,8 @@ def refused_answer(refused: Refused) -> HttpResponse:
     response = json_answer(body, status)
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="fhir"'
+    if status == 405 and (allowed := refused.facts.get("allowed")):
+        response["Allow"] = str(allowed)
     return response
 
 

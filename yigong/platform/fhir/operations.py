@@ -14,7 +14,7 @@ from yigong.platform.fhir.answers import JSON_TYPE, bundle, entry, is_lenient, i
 from yigong.platform.fhir.bodies import JSON
 from yigong.platform.fhir.callers import Caller, visible
 from yigong.platform.fhir.search.asked import only
-from yigong.platform.fhir.views import body_of, fhir, query_pairs
+from yigong.platform.fhir.views import body_of, fhir, not_here, query_pairs
 from yigong.security.api import audit
 
 MATCH_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
@@ -56,7 +56,7 @@ def validate(request: HttpRequest, caller: Caller, kind: str = "", fhir_id: str 
         parameters = _parameters(request)
         resource = _value(parameters, "resource")
     else:
-        raise Refused("fhir.method", method=request.method)
+        raise not_here(request, "GET, POST" if fhir_id else "POST")
     if (mode := _value(parameters, "mode") or given.get("mode", "")) not in ("", "create", "update"):
         raise Refused(
             "fhir.parameter_unserved", where="$validate", name=f"mode={str(mode)[:40]}", known=["create", "update"]
@@ -86,7 +86,7 @@ def asked_of(request: HttpRequest) -> list[tuple[str, str]]:
     if request.method == "POST" and request.body:
         pairs += [_pair(p) for p in _parameters(request)]
     elif request.method not in ("GET", "HEAD", "POST"):
-        raise Refused("fhir.method", method=request.method)
+        raise not_here(request, "GET, HEAD, POST")
     return pairs
 
 
@@ -97,7 +97,7 @@ def given_parameters(request: HttpRequest) -> list[tuple[str, Any]]:
         body = _parameters(request)
         pairs += [(str(p.get("name")), _value([p], str(p.get("name")))) for p in body]
     elif request.method not in ("GET", "HEAD", "POST"):
-        raise Refused("fhir.method", method=request.method)
+        raise not_here(request, "GET, HEAD, POST")
     return pairs
 
 
@@ -115,7 +115,7 @@ def _pair(parameter: dict[str, Any]) -> tuple[str, str]:
 def match(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Patients that the given one may be, likeliest first, with the score of the index of persons."""
     if request.method != "POST":
-        raise Refused("fhir.method", method=request.method)
+        raise not_here(request, "POST")
     caller.scopes.must("Patient", "s")
     parameters = _parameters(request)
     asked = _value(parameters, "resource")

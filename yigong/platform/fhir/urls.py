@@ -42,7 +42,9 @@ urlpatterns: list[URLPattern] = [
     re_path(rf"^{TYPE}/{ID}/_history$", views.instance_history, name="instance-history"),
     re_path(rf"^{TYPE}/{ID}/_history/(?P<number>[^/]+)$", views.instance_version, name="version"),
     re_path(
-        r"^Patient/(?P<fhir_id>[^/$_][^/$]*)/(?P<kind>[A-Z][A-Za-z]+)$", views.compartment_search, name="compartment"
+        r"^Patient/(?P<fhir_id>[^/$_][^/$]*)/(?P<kind>[A-Z][A-Za-z]+)(?:/_search)?$",
+        views.compartment_search,
+        name="compartment",
     ),
     re_path(r"^(?P<place>.*)$", views.elsewhere),
 ]
