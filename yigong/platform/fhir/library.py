@@ -29,6 +29,17 @@ def definition(kind: str, canonical: str) -> JSON | None:
     return own if own is not None and version in ("", own.get("version")) else None
 
 
+_PROFILES = """select distinct t.uri, u.uri from fhir_resource r
+    join fhir_uri u on u.resource_id = r.id and u.param = any(%(urls)s) join fhir_uri t on t.resource_id = r.id and t.param = any(%(types)s)
+    where r.type = 'StructureDefinition' and r.origin <> 'definitions' and not r.deleted order by 1, 2 limit 1000"""
+
+
+def profiles() -> tuple[tuple[str, str], ...]:
+    """(type, address) of the profiles that were brought or written, R4's own aside."""
+    urls, types = (list(numbers("StructureDefinition", code)) for code in ("url", "type"))
+    return tuple(db.rows(_PROFILES, {"urls": urls, "types": types}))  # type: ignore[arg-type]  # two texts
+
+
 class Library:
     """What one answer needs, each definition found once."""
 

@@ -19,7 +19,18 @@ from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
 
 from yigong.kit.errors import Refused
-from yigong.platform.fhir import access, acts, binaries, bundles, capability, negotiating, openapi, reading, xml
+from yigong.platform.fhir import (
+    access,
+    acts,
+    binaries,
+    bundles,
+    capability,
+    library,
+    negotiating,
+    openapi,
+    reading,
+    xml,
+)
 from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.callers import Caller
@@ -355,7 +366,7 @@ def metadata(request: HttpRequest) -> HttpResponse:
     """The CapabilityStatement; whoever asks may know it."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         raise not_here(request, "GET, HEAD, OPTIONS")
-    return HttpResponse(capability.statement(access.base_url(request)), content_type=JSON_TYPE)
+    return HttpResponse(capability.statement(access.base_url(request), library.profiles()), content_type=JSON_TYPE)
 
 
 @fhir(None)

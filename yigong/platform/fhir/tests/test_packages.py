@@ -49,6 +49,8 @@ def test_a_package_is_brought_and_used(db: Any, tmp_path: Path, capsys: Any) -> 
         "Patient.extension"
     ]
     assert desk.ids(api.get(f"StructureDefinition?url={COUNTY}")) == ["d2"]
+    said = {r["type"]: r.get("supportedProfile") for r in api.get("metadata")["rest"][0]["resource"]}
+    assert said["Patient"] == [COUNTY] and said["Observation"] is None
     api.put("StructureDefinition/d2", {**DEFINITIONS[2], "title": "mine"}, 403)
 
 
