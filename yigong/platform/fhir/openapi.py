@@ -81,6 +81,9 @@ def _operations() -> dict[str, Any]:
         "/CodeSystem/$subsumes": {
             "get": _operation("whether one code holds another", _query("system", "codeA", "codeB"))
         },
+        "/CodeSystem/{id}/$subsumes": {
+            "get": _operation("whether one code of it holds another", [_id(), *_query("codeA", "codeB")])
+        },
         "/CodeSystem/$lookup": {"get": _operation("what a code means", _query("system", "code"))},
         "/$export": _export("bulk export", []),
         "/Patient/$export": _export("bulk export of persons", _query("patient")),
