@@ -51,7 +51,7 @@ def validate(request: HttpRequest, caller: Caller, kind: str = "", fhir_id: str 
         from yigong.platform.fhir.bodies import read
 
         caller.scopes.must(kind, "r")
-        resource = read(reading.read(caller, kind, fhir_id).body)
+        resource = read(reading.read_noted(caller, kind, fhir_id).body)
     elif request.method == "POST":
         parameters = _parameters(request)
         resource = _value(parameters, "resource")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -59,9 +59,26 @@ def profiled(resource: Mapping[str, Any], asked: Sequence[str] = ()) -> list[Fin
     try:
         one.check(resource, asked_for)
         one.check(resource, claimed, unknown="warning")
+        for place, inner in _inside(resource):
+            base = CORE + str(inner["resourceType"])
+            urls = [p for p in _claimed(inner) if p.partition("|")[0] != base]
+            one.check(inner, urls, unknown="warning", place=place)
         return one.extensions(resource)
     except RecursionError as error:
         raise Refused("fhir.too_deep") from error
+
+
+def _inside(resource: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The resources of a Bundle and those contained, with their places."""
+    kind = resource["resourceType"]
+    entries = resource.get("entry") if kind == "Bundle" else None
+    held = [(f"Bundle.entry[{n}].resource", e.get("resource")) for n, e in enumerate(_dicts(entries))]
+    held += [(f"{kind}.contained[{n}]", c) for n, c in enumerate(_dicts(resource.get("contained")))]
+    yield from ((at, one) for at, one in held if isinstance(one, dict) and isinstance(one.get("resourceType"), str))
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [v if isinstance(v, dict) else {} for v in value] if isinstance(value, list) else []
 
 
 def _claimed(resource: Mapping[str, Any]) -> list[str]:

@@ -360,3 +360,18 @@ def test_a_profile_is_written_and_validated_against(api: desk.Api) -> None:
     assert api.post("Patient/$validate", asked, 200)["issue"][0]["code"] == "not-supported"
     stored = api.post("Patient", GOOD)["id"]
     assert api.get(f"Patient/{stored}/$validate?profile={COUNTY}|2")["issue"][0]["code"] == "required"
+
+
+@pytest.mark.feature("C15")
+def test_what_lies_inside_is_held_to_what_it_claims(api: desk.Api) -> None:
+    """Resources of a Bundle and contained ones are checked by their own meta.profile, with the place from the outermost."""
+    wrong = pressure(subject={"reference": "Group/g"}) | {"meta": {"profile": [PRESSURE]}}
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": GOOD}, {"resource": wrong}]}
+    found = api.post("Bundle/$validate", bundle, 200)["issue"]
+    assert [i["expression"] for i in found if i["severity"] == "error"] == [["Bundle.entry[1].resource.subject"]]
+    holder = {
+        "resourceType": "DiagnosticReport", "status": "final", "code": {"text": "x"}, "contained": [{**wrong, "id": "o"}],
+        "result": [{"reference": "#o"}],
+    }  # fmt: skip
+    found = api.post("DiagnosticReport/$validate", holder, 200)["issue"]
+    assert [i["expression"] for i in found if i["severity"] == "error"] == [["DiagnosticReport.contained[0].subject"]]

@@ -33,12 +33,17 @@ class ProfileChecker:
         self._met: set[tuple[str, str]] = set()
         self._known = invariants.known(definitions)
 
-    def check(self, resource: Mapping[str, Any], urls: Sequence[str], unknown: str = "error") -> list[Finding]:
-        """Findings against the profiles of these addresses; one that is unknown is a finding of the severity *unknown*."""
+    def check(
+        self, resource: Mapping[str, Any], urls: Sequence[str], unknown: str = "error", place: str = ""
+    ) -> list[Finding]:
+        """Findings against the profiles of these addresses; one that is unknown is a finding of the severity *unknown*.
+
+        *place* is where the resource lies, for one inside another.
+        """
         self.resource = resource
         kind = str(resource["resourceType"])
         for url in urls:
-            self._profile(Item(resource, kind, kind), url, unknown)
+            self._profile(Item(resource, kind, place or kind), url, unknown)
         return list(dict.fromkeys(self.out))[:ENOUGH]
 
     def extensions(self, resource: Mapping[str, Any]) -> list[Finding]:
