@@ -204,7 +204,7 @@ def _system(resource: JSON) -> System:
 def _codings(given: Given) -> list[tuple[str, str, str]]:
     """(system, code, display) of what is asked about."""
     concept, coding = given.get("codeableConcept"), given.get("coding")
-    found = [coding] if isinstance(coding, dict) else []
+    found: list[Any] = [coding] if isinstance(coding, dict) else []
     found += [c for c in concept.get("coding") or () if isinstance(c, dict)] if isinstance(concept, dict) else []
     found += [given] if given.get("code") else []
     return [(str(c.get("system") or ""), str(c["code"]), str(c.get("display") or "")) for c in found if c.get("code")]

@@ -159,10 +159,14 @@ def _retold(matter: Matter, begin: str) -> Matter | None:
 
 
 def _told_again(matter: Matter, move: Mapping[str, Any]) -> Told:
-    said = dict(move["said"])
-    moments = {n: datetime.fromisoformat(said.pop(n)) for n in ("placed_at", "starts_at") if n in said}
-    at = datetime.fromisoformat(move["at"])
-    return Told(*m_key(matter), move["verb"], at, "", registration_id=matter.registration_id, **said, **moments)
+    """What a move says, as the message said it."""
+    said = move["said"]
+    placed, starts = (datetime.fromisoformat(said[n]) if n in said else None for n in ("placed_at", "starts_at"))
+    return Told(
+        matter.kind, matter.org_code, matter.source_system, matter.number, move["verb"], datetime.fromisoformat(move["at"]), "",
+        said.get("group_key", ""), matter.registration_id, said.get("encounter_key", ""), said.get("title", ""), placed, starts,
+        said.get("facts", {}),
+    )  # fmt: skip
 
 
 def _standing(keys: Iterable[Key]) -> list[Matter]:
