@@ -85,8 +85,8 @@ def _troubled(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def _wants_xml(request: HttpRequest) -> bool:
-    """Whether the client wants XML rather than JSON. Raises Refused fhir.format where neither will do; a Binary comes in its own form."""
-    if "/Binary/" in request.path:
+    """Whether the client wants XML rather than JSON. Raises Refused fhir.format where neither will do; a Binary and the file of an export come in their own form."""
+    if "/Binary/" in request.path or request.path.endswith(".ndjson"):
         return False
     wanted = request.GET.get("_format", "") if "_format" in request.META.get("QUERY_STRING", "") else ""
     if not wanted and request.META.get("HTTP_ACCEPT", "*/*") in _USUAL:

@@ -294,6 +294,9 @@ def test_export_by_searches_and_elements(api: Api) -> None:
     assert held(api, exported(api, "$export", {"resourceType": "Parameters", "parameter": asked})) == {one, other, low}
     said = lines(api, exported(api, "$export?_type=Patient,Observation&_elements=Patient.gender,code"))
     members = {r["resourceType"]: set(r) for r in said}
+    manifest = exported(api, "$export?_type=Patient")
+    answer: Any = api.client.get(manifest["output"][0]["url"], headers={"accept": "application/fhir+ndjson"})
+    assert answer.status_code == 200 and answer["Content-Type"] == "application/fhir+ndjson"
     assert members == {
         "Patient": {"resourceType", "id", "meta", "gender"}, "Observation": {"resourceType", "id", "meta", "status", "code"},
     }  # fmt: skip

@@ -313,6 +313,31 @@ def test_a_pattern_of_a_profile_costs_no_time() -> None:
 
 
 @pytest.mark.feature("C15")
+def test_an_extension_stands_where_its_definition_says() -> None:
+    """Elements of a resource, of a type and primitives: elsewhere it is warned about, and its own content is checked everywhere."""
+    prefix, nation = f"{CORE}humanname-own-prefix", f"{CORE}patient-nationality"
+    name = {"family": "van Dyk", "_family": {"extension": [{"url": prefix, "valueString": "van"}]}}
+
+    def found(resource: dict[str, Any]) -> list[tuple[str, str, str]]:
+        one = ProfileChecker(definitions(), Forest(Shelves()), Terminology(Shelves()))
+        return [(f.severity, f.rule, f.place) for f in one.extensions(resource)]
+
+    country = {"url": nation, "extension": [{"url": "code", "valueCodeableConcept": {"text": "CN"}}]}
+    assert found({"resourceType": "Patient", "name": [name], "extension": [country]}) == []
+    assert found({"resourceType": "Practitioner", "extension": [country]}) == [
+        ("warning", "extension_place", "Practitioner.extension[0]")
+    ]
+    moved = {"given": ["x"], "_given": [{"extension": [{"url": prefix, "valueString": "van"}]}]}
+    assert found({"resourceType": "Patient", "name": [moved]}) == [
+        ("warning", "extension_place", "Patient.name[0].given[0].extension[0]")
+    ]
+    wrong = {"family": "x", "_family": {"extension": [{"url": prefix, "valueBoolean": True}]}}
+    assert found({"resourceType": "Patient", "name": [wrong]}) == [
+        ("error", "profile_types", "Patient.name[0].family.extension[0].value")
+    ]
+
+
+@pytest.mark.feature("C15")
 def test_official_examples_conform_to_what_they_claim() -> None:
     """Every official example passes the profiles that it claims and the definitions of its extensions."""
     claimed = 0

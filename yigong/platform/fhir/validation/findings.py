@@ -116,6 +116,11 @@ RULES = {
         "{name} 的切片次序有误，应为 {set}（配置文件“{profile}”）",
         "the slices of {name} are out of order, which is {set} (profile {profile})",
     ),
+    "extension_place": (
+        "extension",
+        "扩展“{name}”不应用于此处，只用于 {set}",
+        "the extension {name} has no place here, only on {set}",
+    ),
     "extension_unknown": (
         "extension",
         "平台没有修饰扩展 {url} 的定义，无法知道它如何改变含义",

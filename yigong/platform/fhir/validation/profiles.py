@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -250,7 +251,8 @@ class ProfileChecker:
 
     # ---- extensions ----
 
-    def _extensions(self, item: Item, depth: int) -> None:
+    def _extensions(self, item: Item, depth: int, typed: str = "") -> None:
+        """Those on an element and in what is inside; *typed* is the element as its type has it, as ``HumanName.family``."""
         known = self.definitions.types.get(item.kind)
         if known is None or depth > 40 or len(self.out) > ENOUGH:
             return
@@ -259,22 +261,34 @@ class ProfileChecker:
                 continue
             for one in inside(self.definitions, item, name):
                 if one.kind == "Extension":
-                    self._extension(one, name)
+                    self._extension(one, name, item, typed)
                 elif isinstance(one.value, dict) or one.beside:
-                    self._extensions(one, depth + 1)
+                    self._extensions(one, depth + 1, f"{item.kind}.{name}")
 
-    def _extension(self, item: Item, name: str) -> None:
+    def _extension(self, item: Item, name: str, on: Item, typed: str) -> None:
         url = str(item.holder.get("url") or "")
         if not url.startswith(("http:", "https:", "urn:")):
             return  # part of an extension, which its own definition speaks of
         try:
-            is_known = self.forest.profile(url) is not None
+            profile = self.forest.profile(url)
         except Unusable:
-            is_known = True  # said below
-        if is_known:
+            profile = None
             self._profile(item, url, "error")
+        if profile is not None:
+            self._profile(item, url, "error")
+            if not _may_stand(profile.contexts, on, typed):
+                places = ", ".join(expression for _, expression in profile.contexts)
+                self._say("extension_place", item.place, "warning", name=profile.name, set=places)
         elif name == "modifierExtension":
             self._say("extension_unknown", item.place, "warning", url=url)
+
+
+def _may_stand(contexts: Sequence[tuple[str, str]], on: Item, typed: str) -> bool:
+    """Whether an extension may stand on an element, as far as its definition says so by elements."""
+    path = re.sub(r"\[\d+\]", "", on.place)
+    names = {on.kind, typed, path, "Element", *(() if typed else ("Resource", "DomainResource"))}
+    names |= {"BackboneElement"} if "." in on.kind else set()
+    return not contexts or any(kind != "element" or expression in names for kind, expression in contexts)
 
 
 def _shown(value: Any) -> str:

@@ -71,6 +71,7 @@ class Profile:
     type: str
     root: Node
     generated: bool = False  # its snapshot was made here
+    contexts: tuple[tuple[str, str], ...] = ()  # of an extension: (kind, expression) of where it may stand
 
 
 def code_of(one: Mapping[str, Any]) -> str:
@@ -109,8 +110,9 @@ class Forest:
         kind = str(definition.get("type", ""))
         called = str(definition.get("title") or definition.get("name") or url)
         snapshot = (definition.get("snapshot") or {}).get("element")
+        contexts = tuple((str(c.get("type")), str(c.get("expression"))) for c in definition.get("context") or ())
         if snapshot:
-            return Profile(url, called, kind, planted(url, snapshot))
+            return Profile(url, called, kind, planted(url, snapshot), contexts=contexts)
         base = self.profile(str(definition.get("baseDefinition", "")))
         if base is None:
             said = str(definition.get("baseDefinition", ""))[:200]
@@ -118,7 +120,7 @@ class Forest:
         root = base.root.copied()
         for steps, facts in _differential(url, (definition.get("differential") or {}).get("element") or ()):
             self._apply(url, root, steps, facts)
-        return Profile(url, called, kind, root, generated=True)
+        return Profile(url, called, kind, root, generated=True, contexts=contexts)
 
     # ---- a differential ----
 
