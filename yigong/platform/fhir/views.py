@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import zlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -32,7 +31,7 @@ from yigong.platform.fhir import (
     xml,
 )
 from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
-from yigong.platform.fhir.bodies import JSON, read
+from yigong.platform.fhir.bodies import JSON, read, unpacked
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.projecting import projected
 from yigong.platform.fhir.searching import history_answer, search_answer
@@ -137,20 +136,6 @@ def raw_body(request: HttpRequest) -> bytes:
     if packed not in ("gzip", "x-gzip"):
         raise Refused("fhir.media", type=f"Content-Encoding: {packed[:40]}")
     return unpacked(body, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-
-
-def unpacked(body: bytes, limit: int) -> bytes:
-    """A gzip body, unpacked no further than *limit* bytes. Raises Refused fhir.too_large, fhir.not_json."""
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        found = reader.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise Refused("fhir.not_json", why=f"gzip: {error}"[:120]) from error
-    if len(found) > limit:
-        raise Refused("fhir.too_large")
-    if not reader.eof:
-        raise Refused("fhir.not_json", why="gzip: the end is missing")
-    return found
 
 
 def query_pairs(request: HttpRequest) -> list[tuple[str, str]]:

@@ -82,10 +82,9 @@ def _differing(made: Node, given: Node, path: str) -> list[tuple[str, str]]:
 
 @pytest.mark.feature("C15")
 def test_made_snapshots_are_as_the_official_ones() -> None:
-    """From their differentials alone, the 439 profiles and extensions of R4 become what their published snapshots say.
+    """From their differentials alone, all 439 profiles and extensions of R4 become what their published snapshots say.
 
-    Four elements differ by the publisher's own doing (the order of targets, a cardinality that loosens), and one profile
-    renames an element.
+    Three elements differ by the publisher's own doing (targets, a cardinality that loosens), and one profile renames an element.
     """
     shelf = official_shelf()
     given, made = Forest(Shelves()), Forest(Shelves(bare=True))
@@ -254,9 +253,8 @@ QUANTITY = [
     {"path": "Observation.component", "sliceName": "q", "max": "1"}, {"path": "Observation.component.value[x]", "min": 1, "type": [{"code": "Quantity"}]},
 ]  # fmt: skip
 CODED = [
-    {"path": "Observation.component", "sliceName": "q", "max": "1"},
-    {"path": "Observation.component.code", "patternCodeableConcept": {"coding": [{"code": "c"}]}},
-]
+    QUANTITY[0], {"path": "Observation.component.code", "patternCodeableConcept": {"coding": [{"code": "c"}]}},
+]  # fmt: skip
 PART: dict[str, Any] = {"code": {"coding": [{"system": "urn:x", "code": "c"}]}, "valueQuantity": {"value": 1}}
 
 
