@@ -55,7 +55,8 @@ _BORN = f"""
 _REFRESH = f"""
     with fresh as materialized (
         select p.id, {_STATE} as state, {_GOLDEN} as golden
-        from empi_person p left join empi_registration r on r.person_id = p.id
+        from empi_person p left join empi_registration r on r.person_id = p.id and (r.state <> 'cancelled' or not exists (
+            select 1 from empi_registration o where o.person_id = p.id and o.state not in ('cancelled', 'merged')))
         where p.id = any(%s) group by p.id)
     update empi_person set golden = fresh.golden, state = fresh.state from fresh
     where empi_person.id = fresh.id
