@@ -85,6 +85,8 @@ def _by_number(error: BaseException) -> str | None:
 
 
 def _by_system(error: BaseException) -> str | None:
+    if type(error).__name__ == "NoSuchTableError":  # of SQLAlchemy, where it looks into the catalogue itself
+        return TABLE
     match error:
         case UnicodeError():
             return ENCODING
