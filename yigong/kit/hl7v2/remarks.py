@@ -18,6 +18,8 @@ SEX_WORDS = {
     "男": "1", "男性": "1", "MALE": "1", "女": "2", "女性": "2", "FEMALE": "2",
     "未知": "0", "未知的性别": "0", "UNKNOWN": "0", "未说明": "9", "未说明的性别": "9", "OTHER": "9",
 }  # fmt: skip
+#: HL7 table 0103, what is no production
+TRIALS = {"T": ("培训", "training"), "D": ("调试", "debugging")}
 EARLIEST = date(1850, 1, 1)
 #: moments whose value the records use, besides the birth date
 MOMENTS = (("MSH", (7,)), ("EVN", (2, 6)), ("PV1", (44, 45)))
@@ -80,9 +82,11 @@ def _said_of_way(processing: str, is_versionless: bool) -> Iterator[Fault]:
         zh, en = "MSH-11 为空，按生产数据（P）处理；请补全", "MSH-11 is empty and taken as P (production); fill it in"
         yield Fault("MSH", 11, 0, MISSING, zh, en, warns=True)
     elif processing != "P":
+        word, name = TRIALS.get(processing, (processing, processing))
         zh, en = (
-            f"MSH-11 为 {processing}（非生产数据），本端点按生产数据处理；测试数据请发往测试环境",
-            f"MSH-11 is {processing}, but this endpoint treats all messages as production; send tests to a test system",
+            f"MSH-11 为 {processing}（{word}）：原件已保存并标记为测试，不成为居民记录，也不转发；生产数据请填 P",
+            f"MSH-11 is {processing} ({name}): the message is kept and marked as a test, makes no records and goes nowhere; "
+            "production data say P",
         )
         yield Fault("MSH", 11, 1, PROCESSING, zh, en, warns=True)
     if is_versionless:

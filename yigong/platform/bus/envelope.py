@@ -11,7 +11,7 @@ from typing import NamedTuple
 from yigong.kit.clock import today
 from yigong.kit.hl7v2 import charset as charsets
 from yigong.kit.hl7v2.charset import decode
-from yigong.kit.hl7v2.faults import PROCESSINGS, VERSIONS, Fault, faults_of, faults_of_charset
+from yigong.kit.hl7v2.faults import PROCESSING, PROCESSINGS, VERSIONS, Fault, faults_of, faults_of_charset
 from yigong.kit.hl7v2.parse import Message, NotHl7, Segment, Separators, unescape
 from yigong.kit.hl7v2.plain import is_plain
 from yigong.kit.hl7v2.remarks import remarks_of
@@ -73,6 +73,15 @@ class Envelope(NamedTuple):
         return "AA" if all(fault.warns for fault in self.faults) else "AE"
 
     @property
+    def is_test(self) -> bool:
+        """Whether its sender says that it is for training or debugging (MSH-11 T or D)."""
+        return any(fault.code == PROCESSING and fault.warns for fault in self.faults)
+
+    def as_production(self) -> Envelope:
+        """The same for an endpoint that takes tests as others take production: nothing is said of MSH-11."""
+        return self._replace(faults=tuple(f for f in self.faults if f.code != PROCESSING or not f.warns))
+
+    @property
     def is_refused(self) -> bool:
         """Whether it is kept only to be looked for."""
         return self.kind == UNREADABLE or any(fault.rejects for fault in self.faults)
@@ -103,6 +112,12 @@ def refusal(refused: Envelope) -> dict[str, str]:
         zh, _, en = SAID[NOT_READABLE].partition(" / ")
         return {"code": "refused", "zh": zh, "en": en}
     return {"code": "refused", "zh": "；".join(f.zh for f in faults), "en": "; ".join(f.en for f in faults)}
+
+
+def set_aside(sent: Envelope) -> dict[str, str]:
+    """Why a test makes no records, as the journal keeps it."""
+    fault = next(f for f in sent.faults if f.code == PROCESSING)
+    return {"code": "test", "zh": fault.zh, "en": fault.en}
 
 
 class Unsupported(NotHl7):

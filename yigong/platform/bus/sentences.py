@@ -17,6 +17,7 @@ SENTENCES: dict[str, object] = {
     "bus.none_dead": _("这些死信已由他人处理，没有可以重新投递的：请刷新页面。"),
     "bus.no_such_resend": _("没有这次重新投递。"),
     "bus.not_replayable": _("只有死信和等待重试的消息可以重新处理。"),
+    "bus.only_test": _("这是测试消息（MSH-11 为 T 或 D）：只保存，不处理也不分派；请由发送方以 P 重发。"),
     "bus.bad_path": _(
         "路径“%(path)s”写法不对：HL7 v2 如 PID-3.1，XML 如 //patient/id/@extension，JSON 如 $.subject.id。"
     ),

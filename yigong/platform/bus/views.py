@@ -18,7 +18,7 @@ from yigong.kit.errors import Refused
 from yigong.platform.bus import intake, selectors, services, told, words
 from yigong.platform.bus.forms import RevealForm
 from yigong.platform.bus.intake import Call
-from yigong.platform.bus.lists import OUTCOMES, STATES, MessageList
+from yigong.platform.bus.lists import OUTCOMES, STATES, TEST, MessageList
 from yigong.platform.bus.models import Message, MessageState
 from yigong.platform.bus.register_pages import form_page
 from yigong.security.api import action, audit, opaque_id, public
@@ -45,7 +45,7 @@ def message(request: HttpRequest, message_id: int) -> HttpResponse:
 
 
 def _facts(ctx: Ctx, found: Message, *, reveal: bool = False) -> dict[str, Any]:
-    tone, word = STATES[MessageState(found.state)]
+    tone, word = TEST if found.is_test else STATES[MessageState(found.state)]
     return {
         "message": found,
         "tone": tone,
@@ -67,7 +67,7 @@ def _facts(ctx: Ctx, found: Message, *, reveal: bool = False) -> dict[str, Any]:
             for d in selectors.deliveries(ctx, message_id=found.pk).order_by("pk")
         ],
         "runs": [(r, words.RUNS[r.state]) for r in found.runs.select_related("process").order_by("pk")],
-        "may_reroute": ctx.may("bus.replay") and found.routed_at is not None,
+        "may_reroute": ctx.may("bus.replay") and found.routed_at is not None and not found.is_test,
         "may_replay": ctx.may("bus.replay") and found.state in (MessageState.DEAD, MessageState.FAILED),
         "may_reveal": ctx.may("bus.reveal") and ctx.purpose in PURPOSES and not reveal,
     }
