@@ -24,7 +24,13 @@ __all__ = ["port"]
 @pytest.fixture(autouse=True)
 def _hospital(port: int) -> None:
     """The hospital that sends is registered, so that production becomes records."""
-    row = {"year": 2026, "code": "100000001X", "name": "青禾县人民医院", "short_name": "县医", "kind": "county_hospital"}
+    row = {
+        "year": 2026,
+        "code": "100000001X",
+        "name": "青禾县人民医院",
+        "short_name": "县医",
+        "kind": "county_hospital",
+    }
     registry.save_institutions(system(), pl.DataFrame([row]))
 
 
@@ -76,9 +82,9 @@ def test_a_test_cannot_be_sent_on_its_way_by_hand(port: int) -> None:
     """Neither asking the routes again nor processing again takes a test along."""
     answers(port, frame(message(f10="T3", f11="T").encode()))
     kept = Message.objects.get(control_id="T3")
-    with pytest.raises(Refused, match="bus.only_test"):
+    with pytest.raises(Refused, match=r"bus\.only_test"):
         services.reroute(system(), kept.pk)
-    with pytest.raises(Refused, match="bus.not_replayable"):
+    with pytest.raises(Refused, match=r"bus\.not_replayable"):
         services.replay(system(), kept.pk)
     assert routing.route() == 0
 

@@ -46,6 +46,8 @@ def tabs(here: str, ctx: Ctx, query: str = "") -> list[Tab]:
         Tab(word, reverse(f"bus:{name}"), count_of.get(name), name == here and not query)
         for name, word in named.items()
     ]
+    if ctx.may("bus.manage"):
+        found.append(Tab(_("通知方式"), reverse("bus:channels"), None, False))
     dead = reverse("bus:deliveries") + "?state=dead"
     count = selectors.deliveries(ctx, state=DeliveryState.DEAD).count()
     found.insert(2, Tab(_("投递死信"), dead, count, here == "deliveries" and query == "dead"))

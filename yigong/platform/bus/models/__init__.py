@@ -2,6 +2,7 @@
 
 from yigong.platform.bus.models.golden import Golden
 from yigong.platform.bus.models.journal import KafkaReader, Message, MessageState, Offset
+from yigong.platform.bus.models.notices import Channel, Notice, Trouble
 from yigong.platform.bus.models.register import (
     SENDS,
     TAKES,
@@ -19,6 +20,7 @@ __all__ = [
     "SENDS",
     "TAKES",
     "Attempt",
+    "Channel",
     "Delivery",
     "Endpoint",
     "EndpointState",
@@ -27,6 +29,7 @@ __all__ = [
     "KafkaReader",
     "Message",
     "MessageState",
+    "Notice",
     "Offset",
     "Process",
     "Resend",
@@ -37,4 +40,5 @@ __all__ = [
     "ServiceMove",
     "Subscription",
     "Target",
+    "Trouble",
 ]
