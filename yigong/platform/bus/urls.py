@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from yigong.platform.bus import correct_pages as correcting
 from yigong.platform.bus import dead_pages as dead
 from yigong.platform.bus import kafka_pages as kafka
 from yigong.platform.bus import notice_pages as notices
@@ -56,4 +57,7 @@ urlpatterns: list[URLPattern] = [
     path("<opaque:message_id>/replay/", views.replay, name="replay"),
     path("<opaque:message_id>/reroute/", views.reroute, name="reroute"),
     path("<opaque:message_id>/reveal/", views.reveal, name="reveal"),
+    path("<opaque:message_id>/correct/", correcting.correct, name="correct"),
+    path("<opaque:message_id>/correct/check/", correcting.check, name="correct-check"),
+    path("<opaque:message_id>/corrections/<int:number>/", correcting.correction, name="correction"),
 ]

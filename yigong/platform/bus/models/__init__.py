@@ -1,7 +1,7 @@
 """Register, journal, ways and deliveries of the bus."""
 
 from yigong.platform.bus.models.golden import Golden
-from yigong.platform.bus.models.journal import KafkaReader, Message, MessageState, Offset
+from yigong.platform.bus.models.journal import Correction, KafkaReader, Message, MessageState, Offset
 from yigong.platform.bus.models.notices import Channel, Notice, Trouble
 from yigong.platform.bus.models.register import (
     SENDS,
@@ -21,6 +21,7 @@ __all__ = [
     "TAKES",
     "Attempt",
     "Channel",
+    "Correction",
     "Delivery",
     "Endpoint",
     "EndpointState",

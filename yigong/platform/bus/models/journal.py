@@ -69,6 +69,28 @@ class Message(models.Model):
         return f"{self.kind} {self.pk}"
 
 
+class Correction(models.Model):
+    """The content of a dead letter replaced by a person: both writings, who, when, why; append only."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="corrections", db_index=False)
+    number = models.PositiveSmallIntegerField()  # from 1; what the first replaced is the message as it came
+    before = models.BinaryField()
+    after = models.BinaryField()
+    charset = models.CharField(max_length=20)
+    reason = models.CharField(max_length=300)
+    actor_id = models.BigIntegerField()
+    actor_name = models.CharField(max_length=60)
+    at = models.DateTimeField()
+    died_of = models.JSONField(null=True)
+
+    class Meta:
+        db_table = "bus_correction"
+        constraints = [models.UniqueConstraint(fields=["message", "number"], name="bus_correction_once")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} #{self.number}"
+
+
 class Offset(models.Model):
     """How far a partition of a topic has been carried into the journal."""
 
