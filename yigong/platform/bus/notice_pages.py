@@ -72,7 +72,9 @@ def edit(request: HttpRequest, channel_id: int | None = None) -> HttpResponse:
     """A channel made or changed."""
     found = notices.one(channel_id) if channel_id is not None else None
     names = ("role", "way", "address", "kinds", "active")
-    form = ChannelForm(request.POST or None, initial={n: getattr(found, n) for n in names} if found else None)
+    form = ChannelForm(
+        request.POST or None, initial={n: getattr(found, n) for n in names} if found else {"role": "data_clerk"}
+    )
     if request.method == "POST" and form.is_valid():
         notices.save_channel(_ctx(request), channel_id, **form.cleaned_data)
         return say(request, redirect("bus:channels"), _("已保存"))
