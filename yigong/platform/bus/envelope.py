@@ -170,7 +170,15 @@ def read_envelope(raw: bytes) -> Envelope:
     # a message about nobody waits for nobody
     key = f"{org_code}|{local_id}"[:200] if local_id else digest
     control = header.value(10)
-    facts = (sender[:200], control[:200], kind[:40], decoded.charset, org_code[:10], local_id[:80], order_no[:80])
+    facts: tuple[str, ...] = (
+        sender[:200],
+        control[:200],
+        kind[:40],
+        decoded.charset,
+        org_code[:10],
+        local_id[:80],
+        order_no[:80],
+    )
     if any("\x00" in fact for fact in (*facts, key)):  # by an escape: no column keeps it
         facts, key = tuple(fact.replace("\x00", "") for fact in facts), key.replace("\x00", "")
     sender, control, kind, charset, org_code, local_id, order_no = facts

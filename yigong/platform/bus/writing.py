@@ -112,7 +112,7 @@ def _xml(_text: str, data: bytes) -> Iterator[Wrong]:
     try:
         parse_xml(data)
     except Refused as refused:
-        line, column = int(refused.facts.get("line") or 0), int(refused.facts.get("column") or 0)
+        line, column = (int(str(refused.facts.get(name) or 0)) for name in ("line", "column"))
         words = {
             "xml_doctype": ("不允许 DOCTYPE", "a DOCTYPE is not allowed"),
             "xml_empty": ("没有内容", "there is no content"),

@@ -76,7 +76,8 @@ def query_of(application: Application, query_id: str, service: str = "") -> Call
 def _gone_on(application: Application, spec: declared.Spec, asked: continuation.Continuation) -> message.Request:
     """The query as it was asked, from where it is gone on with. It is asked anew, in the same order. Raises Refused v3.no_query."""
     call = query_of(application, asked.query_id, spec.key)
-    kept = bus.messages(system()).filter(pk=call.message_id).first() if call else None
+    message_id = call.message_id if call else None
+    kept = bus.messages(system()).filter(pk=message_id).first() if message_id is not None else None
     if kept is None:
         raise Refused("v3.no_query", query=asked.query_id[:40], hours=int(GOES_ON.total_seconds() // 3600))
     request = message.open_request(spec, message.open_tree(bytes(kept.raw)))
