@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,33 @@ def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     assert cli.main(["help"]) == 0
     said = capsys.readouterr().out
     assert [name for name in (*OWN, *wiring.COMMANDS) if f"yigong {name}" not in said] == []
+
+
+@pytest.mark.feature("G33")
+def test_a_worker_beside_another_process_ends_with_it(tmp_path: Path) -> None:
+    """``yigong work --beside`` goes on while the process that started it lives, and ends by itself when that one is gone."""
+    started = f"""
+import os, subprocess, sys, time
+print(subprocess.Popen([sys.executable, "-c", {YIGONG!r}, "work", "--beside", str(os.getpid())]).pid, flush=True)
+time.sleep(600)
+"""
+    url = postgres.create_database("yigong_beside")
+    variables = {**os.environ, "DATABASE_URL": url, "YIGONG_LOCAL": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", started], cwd=ROOT, env=variables, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        time.sleep(2)
+        assert _lives(worker)
+        parent.kill()
+    until = time.monotonic() + 90
+    while _lives(worker) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert not _lives(worker)
+
+
+def _lives(number: int) -> bool:
+    """Whether there is such a process, and not only its remains."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -71,7 +71,7 @@ def _run(name: str, rest: list[str]) -> int:
 
 
 def _demo(rest: list[str]) -> int:
-    """The demonstration: tables, the county's data, then the pages unless ``--once``."""
+    """The demonstration: tables, the county's data, then the pages with a worker beside them unless ``--once``."""
     if not _asks(rest):
         _manage(["migrate", "--verbosity", "0"])
     done = _named("demo", rest)
@@ -79,6 +79,7 @@ def _demo(rest: list[str]) -> int:
         return done
     from yigong.portal import serve
 
+    serve.work_beside()
     return serve.main([])
 
 

@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -30,19 +31,26 @@ def main(arguments: list[str]) -> int:
 
 
 def work(arguments: list[str]) -> int:
-    """``yigong work``: run feeds that are due, deliver events, carry on what waits; ``--once`` does what waits and ends."""
+    """``yigong work``: run feeds that are due, deliver events, carry on what waits; ``--once`` does what waits and ends.
+
+    ``--beside`` ends with the process that started it.
+    """
     parser = argparse.ArgumentParser(
         prog="yigong work", description="运行到期任务，投递事件 / run due feeds, deliver events"
     )
     parser.add_argument("--once", action="store_true", help="做完等待的就结束 / do what waits and end")
-    once = parser.parse_args(arguments).once
+    parser.add_argument(
+        "--beside", type=int, metavar="PID", help="随启动它的进程结束 / end with the process that started it"
+    )
+    options = parser.parse_args(arguments)
+    once, parent = options.once, options.beside
     from django.db import DatabaseError, connection
 
     from yigong.kit.ctx import system
     from yigong.platform.exchange.api import Worker
 
     worker = Worker(system())
-    while True:
+    while parent is None or os.getppid() == parent:
         try:
             done = sum(_turn(path) for path in wiring.WORK) + worker.turn()
         except DatabaseError:  # away: nothing was half done, and it is waited for
@@ -56,6 +64,13 @@ def work(arguments: list[str]) -> int:
             worker.wait()
         if not done:
             time.sleep(1)
+    return 0
+
+
+def work_beside() -> None:
+    """A worker in a process of its own, for as long as this process lives."""
+    program = "import sys; from yigong.portal.cli import main; sys.exit(main(sys.argv[1:]))"
+    subprocess.Popen([sys.executable, "-c", program, "work", "--beside", str(os.getpid())])
 
 
 def _turn(path: str) -> int:
