@@ -43,6 +43,7 @@ class Extractor:
         self._chance = random.SystemRandom()
         self._desks: tuple[Configuration | None, dict[str, Desk | None]] = (None, {})
         self._reported: dict[str, float] = {}
+        self._turns: dict[str, tuple[int, int]] = {}
 
     def run(self) -> None:
         """Read until told to stop."""
@@ -57,6 +58,10 @@ class Extractor:
         if orders is None:
             return 0
         self.buffer.limit_bytes = orders.limits.buffer_mb * 1024 * 1024
+        for feed in orders.feeds:
+            if self._turns.setdefault(feed.name, (feed.turn, feed.epoch)) != (feed.turn, feed.epoch):
+                self._turns[feed.name] = (feed.turn, feed.epoch)
+                self._due.pop(feed.name, None)  # somebody at the centre waits for it
         due = [f for f in orders.feeds if f.active and time.monotonic() >= self._due.get(f.name, 0.0)]
         for feed in due:
             if self.stopped.is_set() or self.orders() is not orders:

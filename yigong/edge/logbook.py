@@ -64,7 +64,7 @@ class Logbook:
     def say(self, code: str, *, grave: bool = False, feed: str = "", **facts: Any) -> None:
         """Tell something; with *feed* its title stands before it. A full disk does not keep it from the output."""
         zh, en = said_of(code, facts | ({"feed": feed} if feed and code.startswith("log.") else {}))
-        if feed and not code.startswith("log."):
+        if feed and not code.startswith("log.") and not zh.startswith(feed):
             zh, en = said_of("log.feed", {"feed": feed, "zh": zh, "en": en})
         log.log(logging.WARNING if grave else logging.INFO, "%s", told(zh, en))
         line = Line(datetime.now(UTC).isoformat(timespec="seconds"), grave, code, zh[:500], en[:500])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from yigong.edge import backoff, closing, configuration, identity, wire
+from yigong.edge import backoff, closing, configuration, identity, probing, wire
 from yigong.edge.buffer import Buffer, Kept
 from yigong.edge.bundling import desk_of, now_text
 from yigong.edge.client import Client, body_of
@@ -133,10 +133,27 @@ class Sender:
             self._fetch()
         for offer in said.get("closes") or ():
             self._close(offer)
+        for asked in said.get("probes") or ():
+            self._probe(asked)
         if said.get("rotate_key"):
             identity.rotate(self.folder, self.who, self.client)
             self.book.say("log.key")
             self.beat_soon()
+
+    def _probe(self, asked: dict[str, Any]) -> None:
+        """Show the centre what a source looks like, which it cannot see itself."""
+        found = probing.look(asked)
+        self.client.call("POST", "probes", body_of(found))
+        if "error" in found:
+            self.book.say(
+                "log.feed",
+                grave=True,
+                feed=str(asked.get("title", "")),
+                zh=found["error"]["zh"],
+                en=found["error"]["en"],
+            )
+        else:
+            self.book.say("log.probed", feed=str(asked.get("title", "")), rows=len(found["sample"]))
 
     def _close(self, offer: dict[str, Any]) -> None:
         """Sign a day's close, or say what this side counted."""

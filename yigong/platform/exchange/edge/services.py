@@ -13,7 +13,7 @@ from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.outbox.api import say
 from yigong.platform.exchange.edge import selectors
-from yigong.platform.exchange.edge.domain import CODE_HOURS, HEARD, LIFE, SILENT_AFTER, Side, State
+from yigong.platform.exchange.edge.domain import CODE_HOURS, HEARD, LIFE, Side, State, is_silent
 from yigong.platform.exchange.edge.events import NodeMoved
 from yigong.platform.exchange.edge.models import Node, NodeMove
 from yigong.platform.exchange.models import Feed, FeedState
@@ -72,6 +72,26 @@ def revoke(ctx: Ctx, node_id: int, *, reason: str, wipe: bool = False) -> Node:
 
 
 @transaction.atomic
+def invite_in_place(ctx: Ctx, node_id: int) -> tuple[Node, str]:
+    """Another node in place of a revoked one: same name and institution, the same feeds, a code of its own.
+
+    What the folder of the old one kept is sent by the new one, if it enrols there. Raises Refused edge.still_heard, edge.replaced.
+    """
+    ctx.must("exchange.edge.invite")
+    old = locked(ctx, node_id)
+    if old.state != State.REVOKED:
+        raise Refused("edge.still_heard", node=old.name)
+    if old.replaced_by.exists():
+        raise Refused("edge.replaced", node=old.name)
+    made, code = invite(ctx, name=old.name, org_code=old.org_code)
+    made.replaces, made.limits = old, old.limits
+    made.save(update_fields=["replaces", "limits"])
+    old.assignments.update(node=made, epoch=0)
+    old.probes.update(node=made)
+    return made, code
+
+
+@transaction.atomic
 def ask_for_key(ctx: Ctx, node_id: int) -> Node:
     """Let the node change its key with its next word. Raises Refused edge.not_heard."""
     ctx.must("exchange.edge.order")
@@ -111,18 +131,18 @@ def move(found: Node, verb: str, side: Side, *, by: str = "", reason: str = "") 
 def _colour_feeds(found: Node, source: str, target: str) -> None:
     """The feeds of a silent node stand as failed, on the map and in every list, until it is heard again."""
     theirs = Feed.objects.filter(edge__node=found)
-    if target == State.SILENT:
+    if target in (State.SILENT, State.REVOKED):
         theirs.update(state=FeedState.FAILED)
-    elif source == State.SILENT and target == State.ACTIVE:
+    elif target == State.ACTIVE:
         theirs.exclude(bundle__state="failed").update(state=FeedState.IDLE)
 
 
 @transaction.atomic
 def silence() -> int:
     """Mark the nodes that have not spoken for too long; how many fell silent now."""
-    limit = now() - SILENT_AFTER
+    moment = now()
     heard = Node.objects.select_for_update(skip_locked=True).filter(state__in=[State.ENROLLED, State.ACTIVE])
-    quiet = [n for n in heard if (n.last_seen_at or n.enrolled_at or n.invited_at) < limit]
+    quiet = [n for n in heard if is_silent(n.last_seen_at, n.enrolled_at or n.invited_at, moment, n.limits)]
     for found in quiet:
         move(found, "silence", Side.CLOCK)
     return len(quiet)

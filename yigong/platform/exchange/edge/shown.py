@@ -11,9 +11,13 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from yigong.edge import api as edge
+from yigong.kit.clock import now
 from yigong.platform.exchange.edge import orders, selectors
+from yigong.platform.exchange.edge import refusals as found_refusals
 from yigong.platform.exchange.edge.domain import troubles
-from yigong.platform.exchange.edge.models import Assignment, Node, NodeState
+from yigong.platform.exchange.edge.models import Assignment, Configuration, Node, NodeState
+from yigong.platform.exchange.edge.sentences import SENTENCES
 from yigong.platform.exchange.edge.words import STATES, TROUBLES, VERBS, WAYS
 from yigong.web.charts import chart
 from yigong.web.parts import Step
@@ -51,6 +55,50 @@ def head(node: Node) -> dict[str, Any]:
     }
 
 
+def lines(node: Node) -> list[dict[str, Any]]:
+    """The last lines of the node's own log, the newest first; times by the clock of the node."""
+    told = node.facts.get("log")
+    word = "en" if get_language() == "en" else "zh"
+    listed = [n for n in told if isinstance(n, dict)] if isinstance(told, list) else []
+    return [
+        {"at": moment(n.get("at")), "grave": bool(n.get("grave")), "text": str(n.get(word, ""))} for n in listed[:60]
+    ]
+
+
+def refusals(node: Node) -> list[dict[str, Any]]:
+    """Who was turned away lately in the name of this node."""
+    word = 1 if get_language() == "en" else 0
+    return [{"line": r, "text": SENTENCES[r.code][word]} for r in found_refusals.of(node)]
+
+
+def quiet(node: Node) -> dict[str, Any] | None:
+    """Since when nothing was heard of a node that should speak, and what waited at it then."""
+    since, beat = node.last_seen_at, int(node.limits.get("beat_seconds") or 60)
+    if since is None or node.state not in (NodeState.ACTIVE, NodeState.SILENT):
+        return None
+    span = int((now() - since).total_seconds())
+    if span < 3 * beat:
+        return None
+    queue = node.facts.get("queue") or {}
+    eldest = moment(queue.get("eldest_at"))
+    return {
+        "since": since,
+        "span": _span(span),
+        "rows": queue.get("rows") or 0,
+        "eldest": eldest,
+    }
+
+
+def configurations(node: Node) -> list[Configuration]:
+    """The last versions of the node's orders; one that it did not follow bears the sentence why."""
+    found = list(node.configurations.order_by("-version")[:12])
+    last = node.facts.get("configuration_refused") or {}
+    for one in found:
+        facts = dict(last.get("facts") or {}) if last.get("version") == one.version else {}
+        one.refused_word = edge.said_of(one.refused, facts)[get_language() == "en"] if one.refused else ""  # type: ignore[attr-defined]
+    return found
+
+
 def steps(node: Node) -> list[Step]:
     """The life of the node as stations."""
     path = [NodeState.INVITED, NodeState.ENROLLED, NodeState.ACTIVE]
@@ -74,6 +122,7 @@ def health(node: Node) -> list[tuple[str, str]]:
         (_("内存占用"), size(machine.get("memory"))),
         (_("系统"), f"{machine.get('system', '—')} · {machine.get('processor', '')}"),
         (_("程序"), f"yigong {versions.get('yigong-edge') or versions.get('yigong', '—')} · Python {versions.get('python', '—')}"),
+        (_("配置"), f"v{node.applied}" if node.applied == node.configuration else f"v{node.applied} → v{node.configuration}"),
         (_("已运行"), _span(facts.get("uptime_s"))),
     ]  # fmt: skip
     return lines if facts else []
