@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.faults.edge_county import EdgeNode, until
+from tests.faults.proxy import Proxy
 from tests.journeys.visitor import WIDE, Site, Visitor
 from yigong.portal import postgres
 
@@ -232,9 +233,14 @@ def figures(site: Site, feed: str) -> dict[str, int]:
     return dict(zip(names, row, strict=True)) | {"keys": keys[0]}
 
 
+def number(node: str) -> int:
+    """The node that a page is about."""
+    return int(node.rstrip("/").rpartition("/")[2])
+
+
 def a_minute_later(site: Site, node: str) -> None:
     """The node has been quiet for longer than is usual for it."""
-    ask(site, "update edge_node set last_seen_at = last_seen_at - interval '2 minutes' where id = %s", int(node.rstrip("/").rpartition("/")[2]))  # fmt: skip
+    ask(site, "update edge_node set last_seen_at = last_seen_at - interval '2 minutes' where id = %s", number(node))
 
 
 @pytest.mark.feature("G33", "C04", "C05", "C08", "C10")
@@ -311,4 +317,98 @@ def test_a_node_from_its_invitation_to_rows_and_back(
             told["read"] == told["filtered"] + told["rejected"] + told["inserted"] + told["updated"] + told["unchanged"]
         )
         assert (told["rejected"], told["updated"], told["inserted"], told["keys"]) == (0, 0, keys, keys)
+    assert office.faults == []
+
+
+@pytest.mark.feature("G33")
+def test_a_code_that_is_wrong_used_or_over_is_said_on_both_sides(visit: Visit, site: Site, tmp_path: Path) -> None:
+    """The engineer reads a sentence that says what to do, and the page of the node shows who was turned away and why."""
+    office, tag = visit("fenglei", size=WIDE), secrets.token_hex(3)
+    code, node = invited(office, f"前置机 {tag}")
+    machine = Machine(tmp_path / "node", site.url, tmp_path / "log", preload={"LANG": "zh_CN.UTF-8"})
+    away = machine.do("enrol", "--centre", "http://127.0.0.1:9", "--code", code)
+    assert (away.returncode, "没有开放这个端口" in away.stderr) == (4, True), away.stderr
+    short = machine.do("enrol", "--centre", site.url, "--code", code[:-1])
+    assert (short.returncode, "应为 20 位" in short.stderr) == (2, True), short.stderr
+    wrong = machine.do("enrol", "--centre", site.url, "--code", code[:-1] + ("0" if code[-1] != "0" else "1"))
+    assert (wrong.returncode, "中心不认这个接入码" in wrong.stderr) == (2, True), wrong.stderr
+    expect(office.open(node).locator("[data-refusal='edge.code_unknown']")).to_contain_text("拒绝 1 次：接入码不对")
+    ask(site, "update edge_node set code_expires_at = now() - interval '1 minute' where id = %s", number(node))
+    late = machine.do("enrol", "--centre", site.url, "--code", code)
+    assert (late.returncode, "接入码已过期" in late.stderr) == (2, True), late.stderr
+    expect(office.open(node).locator("main")).to_contain_text("请重发接入码")
+    office.page.click("text=重发接入码")
+    newer = office.page.locator("#code").inner_text()
+    machine.enrol(newer)
+    again = machine.do("enrol", "--centre", site.url, "--code", newer)
+    assert (again.returncode, "中心仍认它" in again.stderr) == (2, True), again.stderr
+    other = Machine(tmp_path / "other", site.url, tmp_path / "log", preload={"LANG": "en_US.UTF-8"})
+    used = other.do("enrol", "--centre", site.url, "--code", newer)
+    assert (used.returncode, "The code has been used" in used.stderr) == (2, True), used.stderr
+    main = office.open(node).locator("main")
+    expect(main.locator("[data-refusal='edge.code_used']")).to_contain_text("来自 127.0.0.1")
+    expect(main.locator("[data-refusal='edge.code_expired']")).to_be_visible()
+    assert office.faults == []
+
+
+@pytest.mark.feature("G33")
+def test_a_revoked_node_keeps_what_it_has_and_another_brings_it_in(
+    visit: Visit, site: Site, helper: Helper, machine: Machine, sources: tuple[Lite, Large]
+) -> None:
+    """Revoked with rows in its buffer: said on both sides, kept, and sent by the node that takes its place; each row once."""
+    office, tag = visit("fenglei", size=WIDE), secrets.token_hex(3)
+    lite, name = sources[0], f"化验文件 {tag}"
+    lite.grow(60)
+    network = Proxy(int(site.url.rpartition(":")[2]))
+    code, node = invited(office, f"前置机 {tag}")
+    page = office.open(node)
+    page.click("text=节点参数")
+    for field, value in (("beat_seconds", "30"), ("retry_seconds", "2")):
+        page.fill(f"#id_{field}", value)
+    page.click("main form button.p")
+    publish(office, set_up_feed(office, lite, name), MAPPING.format(system=f"{lite.system}{tag}"))
+    give(office, node, name)
+    with helper("work"):
+        machine.enrol(code, network.url)
+        machine.start()
+        until(lambda: figures(site, name)["inserted"] == 54, 60, lambda: machine.said())
+        # a bundle arrives and its receipt is lost; then the network is gone, and more rows come
+        beats = "select (facts ->> 'uptime_s')::int from edge_node where id = %s"
+        last = ask(site, beats, number(node))
+        until(lambda: ask(site, beats, number(node)) != last, 60, "no beat")  # the next is far
+        network.set("deaf")
+        lite.grow(20)
+        until(lambda: figures(site, name)["inserted"] == 72, 60, lambda: machine.said())
+        network.set("cut")
+        lite.grow(50)
+        until(lambda: machine.waiting() >= 50, 60, lambda: machine.said())
+        page = office.open(node)
+        page.click(".yg-btn.d")
+        page.fill("#id_reason", "主板更换，重新装机")
+        page.click("main form button.d")
+        expect(page.locator("main")).to_contain_text("邀请新节点接替")
+        network.set("pass")
+        assert machine.process is not None
+        assert machine.process.wait(60) == 3
+        said, waiting = machine.said(), machine.waiting()
+        assert "中心已注销本节点" in said and f"缓存里的 {waiting} 行保留着" in said and waiting >= 50
+        doctor = machine.do("doctor")
+        assert (doctor.returncode, "中心已注销本节点" in doctor.stdout) == (3, True), doctor.stdout
+        assert "中心已注销本节点" in machine.do("status").stdout
+        expect(office.open(node).locator("[data-refusal='edge.revoked']")).to_contain_text("仍在连接")
+        office.page.click("text=邀请新节点接替")
+        newer = office.page.locator("#code").inner_text()
+        office.page.click("text=已抄下，去节点页面")
+        successor = urlsplit(office.page.url).path
+        expect(row_of(office.page, name)).to_be_visible()
+        machine.enrol(newer, network.url)
+        assert machine.waiting() == waiting
+        machine.start()
+        until(lambda: figures(site, name)["inserted"] == 117, 60, lambda: machine.said() + str(figures(site, name)))
+        until(lambda: machine.waiting() == 0, 30, "the buffer does not empty")
+    told = figures(site, name)
+    assert (told["keys"], told["updated"], told["rejected"]) == (117, 0, 0)
+    assert told["read"] == told["filtered"] + told["inserted"] + told["unchanged"]
+    expect(office.open(successor).locator(".yg-state", has_text="在线").first).to_be_visible()
+    expect(office.open(node).locator("main")).to_contain_text("已由新节点接替")
     assert office.faults == []
