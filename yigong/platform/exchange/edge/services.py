@@ -72,26 +72,6 @@ def revoke(ctx: Ctx, node_id: int, *, reason: str, wipe: bool = False) -> Node:
 
 
 @transaction.atomic
-def invite_in_place(ctx: Ctx, node_id: int) -> tuple[Node, str]:
-    """Another node in place of a revoked one: same name and institution, the same feeds, a code of its own.
-
-    What the folder of the old one kept is sent by the new one, if it enrols there. Raises Refused edge.still_heard, edge.replaced.
-    """
-    ctx.must("exchange.edge.invite")
-    old = locked(ctx, node_id)
-    if old.state != State.REVOKED:
-        raise Refused("edge.still_heard", node=old.name)
-    if old.replaced_by.exists():
-        raise Refused("edge.replaced", node=old.name)
-    made, code = invite(ctx, name=old.name, org_code=old.org_code)
-    made.replaces, made.limits = old, old.limits
-    made.save(update_fields=["replaces", "limits"])
-    old.assignments.update(node=made, epoch=0)
-    old.probes.update(node=made)
-    return made, code
-
-
-@transaction.atomic
 def ask_for_key(ctx: Ctx, node_id: int) -> Node:
     """Let the node change its key with its next word. Raises Refused edge.not_heard."""
     ctx.must("exchange.edge.order")

@@ -102,8 +102,9 @@ def configurations(node: Node) -> list[Configuration]:
 def steps(node: Node) -> list[Step]:
     """The life of the node as stations."""
     path = [NodeState.INVITED, NodeState.ENROLLED, NodeState.ACTIVE]
-    if node.state in (NodeState.SILENT, NodeState.REVOKED):
-        path = [p for p in path if p != NodeState.ACTIVE or node.state == NodeState.SILENT] + [NodeState(node.state)]
+    if node.state in (NodeState.SILENT, NodeState.REVOKED):  # three stations fit beside the page
+        dropped = NodeState.INVITED if node.state == NodeState.SILENT else NodeState.ACTIVE
+        path = [*(p for p in path if p != dropped), NodeState(node.state)]
     at = path.index(NodeState(node.state))
     return [Step(STATES[s][1], "done" if n < at else "now" if n == at else "later") for n, s in enumerate(path)]
 
@@ -141,11 +142,10 @@ def _drift(drift_ms: int | None) -> str:
 def _span(seconds: object) -> str:
     if not isinstance(seconds, int):
         return "—"
-    return _("%(d)s 天 %(h)s 小时 %(m)s 分") % {
-        "d": seconds // 86400,
-        "h": seconds // 3600 % 24,
-        "m": seconds // 60 % 60,
-    }
+    parts = {"d": seconds // 86400, "h": seconds // 3600 % 24, "m": seconds // 60 % 60}
+    if not parts["d"]:
+        return (_("%(h)s 小时 %(m)s 分") if parts["h"] else _("%(m)s 分")) % parts
+    return _("%(d)s 天 %(h)s 小时 %(m)s 分") % parts
 
 
 def feeds(node: Node) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.edge import carrying, orders, selectors, services, shown
+from yigong.platform.exchange.edge import carrying, orders, selectors, services, shown, succession
 from yigong.platform.exchange.edge.domain import CODE_HOURS, HEARD
 from yigong.platform.exchange.edge.forms import AssignForm, InviteForm, LimitsForm, OrderForm, RevokeForm
 from yigong.platform.exchange.edge.lists import NodeList
@@ -88,7 +88,7 @@ def invite_again(request: HttpRequest, node_id: int) -> HttpResponse:
 @action("exchange.edge.invite")
 def replace(request: HttpRequest, node_id: int) -> HttpResponse:
     """Another node in place of a revoked one, with its feeds."""
-    found, code = services.invite_in_place(_ctx(request), node_id)
+    found, code = succession.invite_in_place(_ctx(request), node_id)
     return _code(request, found, code)
 
 
