@@ -13,10 +13,13 @@ from django.utils.translation import gettext as _
 
 from yigong.collaboration.referral import api as referral
 from yigong.kit.clock import now, today
-from yigong.kit.ctx import Ctx
+from yigong.kit.ctx import Ctx, Reach
+from yigong.platform.bus import api as bus
 from yigong.platform.empi import api as empi
 from yigong.platform.exchange import api as exchange
+from yigong.platform.exchange.edge import api as edge
 from yigong.platform.registry import api as registry
+from yigong.quality import api as quality
 from yigong.security.models import Audit, Login, User
 from yigong.sharing import api as sharing
 from yigong.supervision import api as supervision
@@ -141,7 +144,86 @@ def _exchange(ctx: Ctx) -> Blocks:
                 _("每一行都写着原因，改好后可重送"),
             ),
         ],
+        "lists": [
+            {
+                "title": _("最近的采集"),
+                "note": _("异常的在前，其余按最近采集"),
+                "url": reverse("exchange:feeds"),
+                "empty": _("还没有采集源；在“交换 → 采集源”里新建。"),
+                "rows": [_run(feed, job) for feed, job in exchange.latest_runs(ctx, 8)],
+            }
+        ],
     }
+
+
+def _run(feed: exchange.Feed, job: exchange.Job | None) -> dict[str, Any]:
+    """A feed and what its last run brought."""
+    tone, word = exchange.FEED_STATES[exchange.FeedState(feed.state)]
+    note = ""
+    if job is not None and job.started_at:
+        facts = {"at": f"{localtime(job.started_at):%m-%d %H:%M}", "rows": number_words(job.loaded)}
+        note = _("%(at)s · 入库 %(rows)s 行") % facts
+    return {
+        "url": reverse("exchange:feed", args=[feed.pk]),
+        "institution": registry.institution(feed.org_code) if feed.org_code else None,
+        "title": feed.name,
+        "note": note,
+        "tone": tone,
+        "state": word,
+    }
+
+
+def _nodes(ctx: Ctx) -> Blocks:
+    return {
+        "todos": _todo(
+            _("边缘节点静默"), edge.silent_count(ctx), reverse("edge:nodes"), "server-off", "bad",
+            _("数据留在医院的节点里；先看医院的网络和电源"),
+        )
+    }  # fmt: skip
+
+
+def _bus(ctx: Ctx) -> Blocks:
+    return {
+        "todos": _todo(
+            _("送不出去的消息和不应答的端点"), bus.dead_count(ctx), f"{reverse('bus:deliveries')}?state=dead",
+            "mail-x", "bad", _("按原因归在一起；改好原因后可以一并重发"),
+        )
+    }  # fmt: skip
+
+
+def _quality(ctx: Ctx) -> Blocks:
+    """Issues that wait for the actor, and the institutions with the lowest scores of this month."""
+    issues = reverse("quality:issues")
+    disputed = ctx.reach == Reach.COUNTY
+    todo = (
+        _todo(_("数据质量问题的申诉等答复"), quality.waiting(ctx), f"{issues}?tab=disputed", "message-report", "warn")
+        if disputed
+        else _todo(_("本机构的数据质量问题"), quality.waiting(ctx), f"{issues}?tab=todo", "shield-exclamation", "warn")
+    )
+    seen = quality.may_see(ctx)
+    places = [p for p in quality.ranking(quality.window("month")) if seen is None or p.org_code in seen]
+    low = [p for p in reversed(places) if p.place is not None][:8]
+    return {
+        "todos": todo,
+        "beneath": [
+            {
+                "title": _("数据质量"),
+                "note": _("本月评分低的在前"),
+                "url": reverse("quality:overview"),
+                "empty": _("本月还没有足够的数据评分。"),
+                "rows": [_place(p, f"{issues}?tab=todo&org_code={p.org_code}") for p in low],
+            }
+        ],
+    }
+
+
+def _place(place: quality.Place, url: str) -> dict[str, Any]:
+    """An institution with its score."""
+    home, cell = registry.institution(place.org_code), quality.score_cell(place.score)
+    failed = number_words(cell.judged - cell.passed)
+    note = _("判断 %(judged)s 次，%(failed)s 次不合格") % {"judged": number_words(cell.judged), "failed": failed}
+    title = home.name if home else place.org_code
+    return {"url": url, "institution": home, "title": title, "note": note, "tone": cell.tone, "state": cell.text}
 
 
 def _identity(ctx: Ctx) -> Blocks:
@@ -181,6 +263,9 @@ PROVIDERS: tuple[tuple[str, Callable[[Ctx], Blocks]], ...] = (
     ("referral.view", _referrals),
     ("person.view", _persons),
     ("exchange.run", _exchange),
+    ("exchange.edge.view", _nodes),
+    ("bus.view", _bus),
+    ("quality.view", _quality),
     ("empi.decide", _identity),
     ("supervision.view", _supervision),
     ("audit.view", _platform),

@@ -4,7 +4,22 @@ from yigong.quality.domain import Score
 from yigong.quality.due import work
 from yigong.quality.issues import expire_waivers
 from yigong.quality.running import run
-from yigong.quality.scores import by_institution, total, window
-from yigong.quality.selectors import issues, waiting
+from yigong.quality.scores import Place, by_institution, ranking, total, window
+from yigong.quality.selectors import issues, may_see, waiting
+from yigong.quality.shown import score_cell
 
-__all__ = ["Score", "by_institution", "expire_waivers", "issues", "run", "total", "waiting", "window", "work"]
+__all__ = [
+    "Place",
+    "Score",
+    "by_institution",
+    "expire_waivers",
+    "issues",
+    "may_see",
+    "ranking",
+    "run",
+    "score_cell",
+    "total",
+    "waiting",
+    "window",
+    "work",
+]

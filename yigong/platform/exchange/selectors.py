@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 
 from yigong.kit.clock import COUNTY_ZONE, now
 from yigong.kit.ctx import Ctx, Reach
@@ -139,6 +139,15 @@ def choices(ctx: Ctx) -> dict[str, list[str]]:
     }
 
 
+def latest_runs(ctx: Ctx, size: int) -> list[tuple[Feed, Job | None]]:
+    """Feeds in use with their last job: those that failed first, then those with rows turned away, then the latest."""
+    worst = [When(state=FeedState.FAILED, then=0), When(state=FeedState.PARTIAL, then=1)]
+    found = feeds(ctx).filter(active=True).order_by(Case(*worst, default=2), F("good_at").desc(nulls_last=True), "name")
+    shown = [(feed, getattr(feed, "last_job_id", None)) for feed in found[:size]]
+    last = jobs(ctx).in_bulk([job_id for _feed, job_id in shown if job_id])
+    return [(feed, last.get(job_id)) for feed, job_id in shown]
+
+
 def counts(ctx: Ctx) -> dict[str, Any]:
     """The exchange in figures: feeds by state, rows of today, rows that wait."""
     states = dict(feeds(ctx).order_by().values_list("state").annotate(n=Count("id")))
@@ -153,4 +162,4 @@ def counts(ctx: Ctx) -> dict[str, Any]:
     }
 
 
-__all__ = ["Account", "Counts", "accounts", "choices", "counts", "feed", "feeds", "hours", "job", "jobs"]
+__all__ = ["Account", "Counts", "accounts", "choices", "counts", "feed", "feeds", "hours", "job", "jobs", "latest_runs"]
