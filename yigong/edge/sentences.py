@@ -114,6 +114,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{place} 缺少映射所需的列 {columns}：源系统结构变了，请联系中心修改映射。",
         "{place} lacks the columns {columns} that the mapping needs: its structure changed, tell the centre.",
     ),
+    "exchange.columns_missing": (
+        "源数据缺少列 {columns}：源系统的结构变了，请修改映射后重跑。",
+        "The source lacks the columns {columns}: its structure has changed; mend the mapping and run again.",
+    ),
+    "exchange.mapping_wrong": ("映射文件有误：{mistakes}", "The mapping is wrong: {mistakes}"),
     "edge.row_too_large": (
         "有一行超过 {limit_mb} MB，无法传送：请在取数语句中去掉大字段。",
         "A row is larger than {limit_mb} MB: leave the large column out of the query.",
