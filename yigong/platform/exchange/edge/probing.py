@@ -61,7 +61,7 @@ def sample(ctx: Ctx, feed: Feed) -> pl.DataFrame:
         seconds = int(found.node.limits.get("beat_seconds", 60))
         raise Refused("edge.probe_waits", node=found.node.name, seconds=seconds)
     if found.error:
-        raise Refused("edge.probe_failed", node=found.node.name, **found.error)
+        raise Refused("edge.probe_failed", node=found.node.name, zh=found.error["zh"], en=found.error["en"])
     return pl.read_ndjson(io.StringIO(found.sample), schema=dict.fromkeys(found.columns, pl.String)) if found.sample else pl.DataFrame()  # fmt: skip
 
 
