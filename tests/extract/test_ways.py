@@ -133,7 +133,7 @@ def test_trigger_brings_corrections_and_deletions(hospital: Hospital) -> None:
         source.prepare()  # a second time changes nothing
     try:
         chunks, state = read(hospital.source(way="trigger"), size=20)
-        assert len(chunks) == 3 and state == {"done": []}
+        assert len(chunks) == 3 and state["done"] == [] and set(state) == {"done", "since"}
         changed(hospital)
         more, state = read(hospital.source(way="trigger"), state, size=3)
         held = copied(more, copied(chunks))
@@ -378,3 +378,40 @@ def test_truncate_without_known_keys_is_refused(postgresql: str) -> None:
         with hospital.source(way="log") as source:
             source.remove()
         hospital.drop()
+
+
+@pytest.mark.feature("C02")
+def test_a_stamp_of_zeros_is_no_stamp(mariadb: str) -> None:
+    """MariaDB writes "never" as a date of zeros: such a row comes with every reading, also one written after the mark was set."""
+    hospital = Hospital("mariadb", mariadb)
+    hospital.make()
+    hospital.put("FIRST", "1")
+    _chunks, state = read(hospital.source(since_column="xgsj"))
+    hospital.sql("set sql_mode = ''", "insert into lis_result values ('NEVER', 'GLU', '2', '0000-00-00 00:00:00')")
+    more, state = read(hospital.source(since_column="xgsj"), state)
+    assert copied(more) == truth(hospital) and state == {"mark": "2026-03-01 09:00:00"}
+    hospital.drop()
+
+
+@pytest.mark.feature("C02")
+def test_one_name_for_two_columns_is_refused(hospital: Hospital) -> None:
+    """Of two columns of one name nobody could say which is meant, and the values of others would move under wrong names."""
+    with pytest.raises((Refused, Fault)) as refused:
+        read(hospital.source(table="", key=[], query="select 1 as a, 2 as b, 3 as a"))
+    assert refused.value.code == ("exchange.source_away" if hospital.kind == "mariadb" else "exchange.columns_twice")
+
+
+@pytest.mark.feature("C02")
+def test_a_database_of_another_encoding_hands_out_utf_8(postgresql: str) -> None:
+    """A PostgreSQL made with EUC_CN: its texts come as the signs they are."""
+    at = postgresql.rpartition("/")[0]
+    server = sa.create_engine(f"{at}/postgres".replace("://", "+psycopg://"), isolation_level="AUTOCOMMIT")
+    with server.connect() as db:
+        db.exec_driver_sql("create database cn encoding 'EUC_CN' template template0 lc_collate 'C' lc_ctype 'C'")
+    try:
+        config = {"kind": "postgresql", "url": f"{at}/cn", "query": "select convert_from('\\xd5c5c8fd'::bytea, 'EUC_CN') as name"}  # fmt: skip
+        chunks, _ = read(open_source(config))
+        assert chunks[0].frame["name"].to_list() == ["张三"]
+    finally:
+        with server.connect() as db:
+            db.exec_driver_sql("drop database cn")

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from yigong.kit.functions import FUNCTIONS, Value
+from yigong.kit.functions import FUNCTIONS, LONGEST_GROWTH, Value, growth
 
 TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'(?:[^']|'')*')|(?P<column>\[[^\]]+\]|\"[^\"]+\")"
@@ -28,6 +28,7 @@ WORDS = {"或": "or", "且": "and", "非": "not"}
 RESERVED = {"or", "and", "not", "in", "is", "null", "empty", "case", "when", "then", "else", "end"}
 LONGEST = 2000
 DEEPEST = 40
+MOST_SIGNS = 100  # + - * / in one expression: each costs a step for every row
 
 
 class Wrong(ValueError):  # noqa: N818  - reads as a sentence
@@ -77,6 +78,11 @@ def compile_text(source: str) -> Value:
 class _Parser:
     def __init__(self, tokens: list[_Token]) -> None:
         self.tokens, self.at, self.depth = tokens, 0, 0
+        counted = [t.at for t in tokens if t.kind == "sign" and t.text in ("+", "-", "*", "/")]
+        if len(counted) > MOST_SIGNS:
+            raise Wrong(
+                counted[MOST_SIGNS], f"四则运算多于 {MOST_SIGNS} 个", f"there are more than {MOST_SIGNS} of + - * /"
+            )
 
     @property
     def next(self) -> _Token:
@@ -139,10 +145,16 @@ class _Parser:
 
     def _one_of(self, left: Value) -> pl.Expr:
         self.must("(", "in 后面应为括号，如 in ('1', '2')", "after in comes a list in brackets, like in ('1', '2')")
-        found = _compare("=", left, self.sum()).fill_null(False)
+        values = [self.sum()]
         while self.take(","):
-            found = found | _compare("=", left, self.sum()).fill_null(False)
+            values.append(self.sum())
         self.must(")", "in 的括号没有结束", "the list lacks its closing bracket")
+        said = [v.kind == left.kind == "text" and not v.expr.meta.root_names() for v in values]
+        texts = [pl.select(v.text().fill_null("")).item() for v, plain in zip(values, said, strict=True) if plain]
+        found = left.text().fill_null("").is_in(texts) if texts else pl.lit(False)  # one look for all plain texts
+        for value, plain in zip(values, said, strict=True):
+            if not plain:
+                found = found | _compare("=", left, value).fill_null(False)
         return found
 
     def sum(self) -> Value:
@@ -150,7 +162,8 @@ class _Parser:
         while sign := self.take("+", "-", "||"):
             right = self.product()
             if sign == "||":
-                found = Value(pl.concat_str([found.text(), right.text()], ignore_nulls=True), "text")
+                joined = pl.concat_str([found.text(), right.text()], ignore_nulls=True)
+                found = Value(joined, "text", found.growth + right.growth)
             else:
                 found = Value(
                     found.number() + right.number() if sign == "+" else found.number() - right.number(), "number"
@@ -180,7 +193,7 @@ class _Parser:
             case "text":
                 return Value(pl.lit(token.text[1:-1].replace("''", "'")), "text")
             case "column":
-                return Value(pl.col(token.text[1:-1]), "text")
+                return Value(_column(token), "text")
             case "word":
                 return self.called(token) if self.next.text == "(" else Value(pl.col(token.text), "text")
         match token.text:
@@ -210,7 +223,7 @@ class _Parser:
         found = other.text()
         for condition, value in reversed(branches):
             found = pl.when(condition).then(value.text()).otherwise(found)
-        return Value(found, "text")
+        return Value(found, "text", max(v.growth for v in (other, *(v for _, v in branches))))
 
     def called(self, name: _Token) -> Value:
         self.take("(")
@@ -229,7 +242,20 @@ class _Parser:
             )
         if not found.least <= len(given) <= found.most:
             raise Wrong(name.at, f"{name.text} 的写法是 {found.form}", f"{name.text} is written {found.form}")
-        return found.build(given)
+        grown = growth(name.text.lower(), given)
+        if grown > LONGEST_GROWTH:
+            raise Wrong(
+                name.at, "结果可能比原文长一万倍以上", "the outcome may be over ten thousand times as long as the text"
+            )
+        return replace(found.build(given), growth=grown)
+
+
+def _column(token: _Token) -> pl.Expr:
+    """The column of that very name: a star or a pattern is not a name to the engine."""
+    name = token.text[1:-1]
+    if name == "*" or (name.startswith("^") and name.endswith("$")):
+        raise Wrong(token.at, f"列名“{name}”不能用在表达式里", f"the name {name} cannot stand in an expression")
+    return pl.col(name)
 
 
 def _compare(sign: str, left: Value, right: Value) -> pl.Expr:

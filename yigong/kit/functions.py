@@ -14,6 +14,7 @@ class Value:
 
     expr: pl.Expr
     kind: str
+    growth: float = 1.0  # how many times longer than its longest column or text it may become
 
     def text(self) -> pl.Expr:
         """As text; whole numbers without ``.0``, truth as 1 and 0."""
@@ -69,6 +70,31 @@ def _default(given: list[Value]) -> Value:
     return _text(pl.coalesce([pl.when(v.text() != "").then(v.text()) for v in given]))
 
 
+def _replaced(given: list[Value]) -> Value:
+    """Each *old* taken for *new*, which may both be columns; an empty *old* stands nowhere."""
+    text, old, new = (v.text() for v in given)
+    if not old.meta.root_names():
+        return _text(text.str.replace_all(old, new, literal=True))
+    parted = pl.when(old != "").then(text.str.split(by=old).list.join(new)).otherwise(text)
+    return _text(pl.when(old.is_null() | new.is_null()).then(None).otherwise(parted))
+
+
+def growth(name: str, given: list[Value]) -> float:
+    """How many times longer than its longest input the outcome of a function may become."""
+    grown = [v.growth for v in given]
+    if name == "concat":
+        return sum(grown)
+    if name != "replace":
+        return max(grown, default=1.0)
+    old, new = (pl.select(v.text()).item() if not v.expr.meta.root_names() else None for v in given[1:3])
+    factor = UNKNOWN if old is None or new is None else len(new) / max(len(old), 1)
+    return grown[0] * max(factor * grown[2], 1.0)
+
+
+UNKNOWN = 100.0  # a text of a column in place of another: nobody knows how long it is
+LONGEST_GROWTH = 10_000.0
+
+
 def _part(given: list[Value]) -> Value:
     parts = given[0].text().str.split(given[1].text())
     return _text(parts.list.get(_whole(given[2]) - 1, null_on_oob=True))
@@ -121,7 +147,7 @@ FUNCTIONS: dict[str, Function] = {
         "replaces old by new",
         3,
         3,
-        lambda g: _text(g[0].text().str.replace_all(g[1].text(), g[2].text(), literal=True)),
+        _replaced,
     ),
     "digits": Function(
         "digits(a)", "只留数字", "its digits only", 1, 1, lambda g: _text(g[0].text().str.replace_all(r"\D", ""))

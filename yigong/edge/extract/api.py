@@ -1,7 +1,7 @@
 """The door of extraction: any source opened from its configuration and read in chunks.
 
 A configuration is JSON. ``kind`` names the source; databases take ``url``, ``table`` or ``query``, ``way`` (``full timestamp
-trigger compare log``), ``key``, ``since_column``, ``overlap_seconds``, ``deleted_when``; files take ``path`` or ``folder`` with
+trigger compare log``), ``key``, ``since_column``, ``overlap_seconds``, ``deleted_when``, ``consumer`` (whose triggers or slot); files take ``path`` or ``folder`` with
 ``pattern``. A part ``${NAME}`` of the url is taken from the environment.
 """
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from yigong.edge.extract.frames import PLACE, acted
+from yigong.edge.extract.frames import PLACE, SERVICE, acted
 from yigong.edge.extract.settings import conditions
 from yigong.edge.extract.source import Chunk, Source, State
 from yigong.kit.errors import Fault, Refused
@@ -37,7 +39,8 @@ def open_files(config: Mapping[str, Any]) -> Source:
 class Files(Source):
     """Files of one format.
 
-    State: ``{"files": {name: {"sha256", "size", "changed"}}}`` of what is stored. A single ``path`` is read in whole each time
+    State: ``{"files": {name: {"sha256", "size", "changed", "entry"}}}`` of what is stored (name: the way from the folder on) and, for XML,
+    ``"columns"`` that files had so far: where nobody has a telephone the element is not there, and the column still is. A single ``path`` is read in whole each time
     unless ``changed_only``; in a folder only what is new or changed is read. ``settle_seconds`` (default 2) lets a file rest that is
     still being written. ``deleted_when`` tells from a column which rows are void.
     """
@@ -52,25 +55,63 @@ class Files(Source):
 
     def read(self, state: State, *, size: int) -> Iterator[Chunk]:
         known = dict(state.get("files", {}))
+        self._columns = list(state.get("columns", []))
+        wrong: list[Fault | Refused] = []
         for path in self._due(known):
+            try:
+                yield from self._read(path, known, size)
+            except (Fault, Refused) as error:
+                if self.config.get("path"):
+                    raise
+                wrong.append(error)  # one bad file keeps no other back
+        if wrong:
+            raise wrong[0]
+
+    def _read(self, path: Path, known: dict[str, Any], size: int) -> Iterator[Chunk]:
+        """The chunks of a file, unless it is known by its content."""
+        try:
             facts = _facts(path) if self._remembers else {}
-            if self._remembers and known.get(path.name, {}).get("sha256") == facts["sha256"]:
-                continue  # touched, not changed
-            yield from self._one(path, known, facts, size)
+            if not self._remembers or known.get(self._name(path), {}).get("sha256") != facts["sha256"]:
+                yield from self._one(path, known, facts, size)
+        except FileNotFoundError:
+            if self.config.get("path"):
+                raise Fault("exchange.file_missing", permanent=True, path=str(path)) from None
+            # else it was taken away since the folder was listed, and nothing of it was read
+        except OSError as error:
+            raise Fault("exchange.file_broken", permanent=False, path=str(path), reason=str(error.strerror)) from error
 
     def _one(self, path: Path, known: dict[str, Any], facts: dict[str, Any], size: int) -> Iterator[Chunk]:
-        """The chunks of a file; it counts as known with its last one."""
-        held: pl.DataFrame | None = None
-        for frame in self._format().read(path, self.config, size=size):
+        """The chunks of a file; it counts as known with its last one. Raises Fault exchange.file_changed where it is written meanwhile."""
+        held, begun = None, path.stat()
+        for frame in self._format().read(path, self._asked(), size=size):
             if held is not None:
                 yield Chunk(held, self._state(known), path.name)
+            if _is_other(path, begun):
+                raise Fault("exchange.file_changed", permanent=False, path=str(path))
             held = acted(frame, conditions(self.config.get("deleted_when")))
-        known[path.name] = facts
+            self._columns = list(dict.fromkeys([*self._columns, *(c for c in frame.columns if c not in SERVICE)]))
+        known[self._name(path)] = facts
         if held is not None:
             yield Chunk(held, self._state(known), path.name)
 
+    _columns: Sequence[str] = ()
+
+    def _asked(self) -> Mapping[str, Any]:
+        """The configuration for the format, with the columns that files of this feed had before."""
+        return (
+            {**self.config, "columns": [*self.config.get("columns", ()), *self._columns]}
+            if self._kind == "xml"
+            else self.config
+        )
+
     def _state(self, known: Mapping[str, Any]) -> State:
-        return {"files": dict(known)} if self._remembers else {}
+        if not self._remembers:
+            return {}
+        return {"files": dict(known), **({"columns": list(self._columns)} if self._kind == "xml" else {})}
+
+    def _name(self, path: Path) -> str:
+        """What a file is known by: two of one name in two folders are two."""
+        return path.relative_to(str(self.config["folder"])).as_posix() if self.config.get("folder") else path.name
 
     @property
     def _remembers(self) -> bool:
@@ -86,9 +127,15 @@ class Files(Source):
             if not path.is_file():
                 raise Fault("exchange.file_missing", permanent=True, path=str(path))
             return [path]
-        rest = time.time() - float(self.config.get("settle_seconds", 2))
-        found = [(p.stat(), p) for p in self._listed()]
-        due = [(s.st_mtime_ns, p) for s, p in found if s.st_mtime <= rest and _differs(s, known.get(p.name))]
+        settle, now = float(self.config.get("settle_seconds", 2)), time.time()
+        due = []
+        for path in self._listed():
+            with contextlib.suppress(FileNotFoundError):
+                stat = path.stat()
+                # a time to come is that of a wrong clock, and no reason to wait for ever
+                at_rest = stat.st_mtime <= now - settle or stat.st_mtime > now + settle
+                if at_rest and _differs(stat, known.get(self._name(path))):
+                    due.append((stat.st_mtime_ns, path))
         return [p for _at, p in sorted(due)]
 
     def _listed(self) -> list[Path]:
@@ -101,6 +148,9 @@ class Files(Source):
             p
             for p in folder.glob(str(pattern or "*"))
             if p.is_file()
+            and p.resolve().is_relative_to(
+                folder.resolve()
+            )  # a link out of the folder would show what nobody put there
             and not p.name.startswith((".", "~$"))
             and (pattern or p.suffix.lower().lstrip(".") in endings)
         ]
@@ -114,7 +164,18 @@ class Files(Source):
 
 
 def _differs(stat: Any, known: Mapping[str, Any] | None) -> bool:
-    return known is None or known.get("size") != stat.st_size or known.get("changed") != stat.st_mtime_ns
+    if known is None or known.get("size") != stat.st_size or known.get("changed") != stat.st_mtime_ns:
+        return True
+    return known.get("entry", stat.st_ctime_ns) != stat.st_ctime_ns  # replaced by one of the same size and time
+
+
+def _is_other(path: Path, begun: os.stat_result) -> bool:
+    """Whether the file that is being read was written meanwhile; one put in its place leaves what we read as it was."""
+    try:
+        now = path.stat()
+    except FileNotFoundError:
+        return False
+    return now.st_ino == begun.st_ino and (now.st_size, now.st_mtime_ns) != (begun.st_size, begun.st_mtime_ns)
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -122,4 +183,4 @@ def _facts(path: Path) -> dict[str, Any]:
     with path.open("rb") as source:
         while part := source.read(PART):
             digest.update(part)
-    return {"sha256": digest.hexdigest(), "size": stat.st_size, "changed": stat.st_mtime_ns}
+    return {"sha256": digest.hexdigest(), "size": stat.st_size, "changed": stat.st_mtime_ns, "entry": stat.st_ctime_ns}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -68,11 +68,21 @@ def plain(value: Any) -> str | None:
             return value.isoformat(sep="T" if value.tzinfo else " ")
         case date():
             return value.isoformat()
+        case timedelta():
+            return clocked(value)
         case Decimal():
             return format(value, "f")
         case bytes() | bytearray() | memoryview():
             return bytes(value).hex()
     return str(value)
+
+
+def clocked(span: timedelta) -> str:
+    """A TIME of MySQL, which reaches beyond a day and below zero, as the server writes it: ``-838:59:59``, ``08:05:00.25``."""
+    whole, micro = divmod(abs(span), timedelta(seconds=1))
+    hours, rest = divmod(whole, 3600)
+    part = f".{micro.microseconds:06}".rstrip("0") if micro else ""
+    return f"{'-' if span < timedelta() else ''}{hours:02}:{rest // 60:02}:{rest % 60:02}{part}"
 
 
 def placed(frame: pl.DataFrame, source: str, first: int) -> pl.DataFrame:
@@ -103,6 +113,17 @@ def voided(frame: pl.DataFrame, deleted_when: Mapping[str, Sequence[str]]) -> pl
     return plain_rows.with_columns(
         pl.when(frame.get_column(OP) == DELETE).then(pl.lit(DELETE)).otherwise(said).alias(OP)
     )
+
+
+def without_blank(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame without rows in which no column has a value: blank lines, and cells that were merely formatted. One column alone may be empty."""
+    own = [c for c in frame.columns if c not in SERVICE]
+    if len(own) < 2 or frame.get_column(own[-1]).null_count() == 0:
+        return frame
+    first = pl.col(own[0])
+    blank = pl.all_horizontal(pl.col(own[1:]).is_null()) & (first.is_null() | (first.str.strip_chars() == ""))
+    trouble = pl.col(TROUBLE).is_null() if TROUBLE in frame.columns else pl.lit(True)
+    return frame.filter(~(blank & trouble))
 
 
 def slices(frame: pl.DataFrame, size: int) -> Iterator[tuple[int, pl.DataFrame]]:

@@ -23,6 +23,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "文件 {path} 无法读取：{reason}。请向来源机构重新索取。",
         "File {path} cannot be read: {reason}. Ask the source for it again.",
     ),
+    "exchange.file_changed": (
+        "文件 {path} 正在被改写：写完后自动重读，没有写完的部分不入库。",
+        "File {path} is being written: it is read again once that is done; nothing half-written goes in.",
+    ),
     "exchange.quotes_unpaired": (
         "文件 {path} 从第 {byte} 字节起引号不成对，分不出行：请让来源机构重新导出，字段内的引号要写两遍。",
         "File {path} has a quote without its pair from byte {byte} on, so that lines cannot be told apart: "
@@ -59,6 +63,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "exchange.not_prepared": (
         "{place} 还没有做好变化捕获的准备：请先请院方管理员审阅并执行准备语句。",
         "{place} is not prepared for change capture: let the hospital's administrator review and run the statements first.",
+    ),
+    "exchange.capture_broken": (
+        "{place} 的变化捕获中断：触发器 {missing} 不在或已停用，其间的变化没有记下。请院方管理员重新执行准备语句，之后会整表重读一遍。",
+        "Change capture of {place} is broken: the triggers {missing} are gone or switched off and changes were not written down. "
+        "Let the hospital's administrator run the preparation again; the whole is then read once more.",
     ),
     "exchange.too_many_gone": (
         "{place} 上次有 {known} 行，这次少了 {gone} 行，超过 {limit}：可能源表正在重建。没有删除任何行；确认后可放宽上限再跑。",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ class Settings:
     deleted_when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     store: str = ""  # file that remembers hashes, for the way "compare"
     slot: str = ""  # of the log
+    consumer: str = ""  # whose capture it is: two feeds on one table have each their own
     delete_limit: float = 0.3  # share of known rows that may vanish at once
     more: Mapping[str, Any] = field(default_factory=dict)
 
@@ -54,6 +56,7 @@ def settings(config: Mapping[str, Any]) -> Settings:
         deleted_when=conditions(config.get("deleted_when")),
         store=str(config.get("store") or ""),
         slot=str(config.get("slot") or ""),
+        consumer=str(config.get("consumer") or ""),
         delete_limit=float(config.get("delete_limit", 0.3)),
         more=dict(config),
     )
@@ -73,6 +76,12 @@ def _check(found: Settings) -> None:
         raise Refused("exchange.config_missing", key="table")
     if found.way == "timestamp" and not found.since_columns:
         raise Refused("exchange.config_missing", key="since_column")
+
+
+def identity(found: Settings) -> str:
+    """A digest of what is read, so that what was remembered of another table is not taken for this one's."""
+    told = (str(found.more.get("url")), found.table, found.query, *found.key)
+    return hashlib.sha256("\x1f".join(told).encode()).hexdigest()
 
 
 def names(given: Any) -> tuple[str, ...]:

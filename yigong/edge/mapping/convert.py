@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from yigong.edge.mapping.rows import Reason
 
 ZONE = "Asia/Shanghai"  # a time without a zone is the county's
-DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y-%m-%d %H:%M:%S", "%Y年%m月%d日", "%Y.%m.%d")
+DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y年%m月%d日", "%Y.%m.%d")
 MOMENT_FORMATS = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S",
-    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y%m%d%H%M",
+    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y%m%d%H%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M",
 )  # fmt: skip
-TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H%M%S")
+ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
+TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H%M%S", "%H%M", "%H:%M:%S%.f")
+#: how many signs a form of digits alone has
+DIGITS = {"%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14, "%H%M": 4, "%H%M%S": 6}
 TRUE = ("1", "true", "t", "True", "TRUE", "Y", "y", "是", "有", "阳性")
 FALSE = ("0", "false", "f", "False", "FALSE", "N", "n", "2", "否", "无", "阴性")
 DTYPE = {
@@ -47,48 +51,125 @@ def as_kind(value: pl.Expr, kind: str, formats: Sequence[str] = ()) -> pl.Expr:
     """Text *value* as *kind*; null where it cannot be."""
     match kind:
         case "number":
-            return value.str.strip_chars().cast(pl.Float64, strict=False)
+            return _numbers(value)
         case "date":
             return _dates(value, formats)
         case "datetime":
             return moments(value, formats)
         case "time":
-            return _first([value.str.to_time(f, strict=False) for f in formats or TIME_FORMATS])
+            return _times(value, formats)
         case "boolean":
             return pl.when(value.is_in(TRUE)).then(True).when(value.is_in(FALSE)).then(False)
     return value
 
 
+def _numbers(value: pl.Expr) -> pl.Expr:
+    """A number that can be counted with: neither infinite nor none at all, which the text NaN would become."""
+    number = value.str.strip_chars().cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
+
+
 def _dates(value: pl.Expr, formats: Sequence[str]) -> pl.Expr:
-    return _first([value.str.to_datetime(f, strict=False, time_unit="us").dt.date() if "%H" in f
-                   else value.str.to_date(f, strict=False) for f in formats or DATE_FORMATS])  # fmt: skip
+    """Days; of a moment the day that it has in the county."""
+
+    def known(text: pl.Series) -> pl.Series:
+        found = _by_forms(text, formats or DATE_FORMATS, _date, pl.Date)
+        if formats or (rest := _rest(text, found)) is None:
+            return found
+        return _filled(found, rest, _moments(text.filter(rest), ()).dt.convert_time_zone(ZONE).dt.date())
+
+    return _of_series(value, known, pl.Date)
 
 
 def moments(value: pl.Expr, formats: Sequence[str] = ()) -> pl.Expr:
     """Text as moments in UTC; without a zone it is the county's time, a mere date is its midnight."""
-    if formats:
-        return _first([_moment(value, f) for f in formats])
-    days = [value.str.to_date(f, strict=False).cast(pl.Datetime("us")) for f in DATE_FORMATS if "%H" not in f]
-    zoned = value.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC")
-    local = _first([*(value.str.to_datetime(f, strict=False, time_unit="us") for f in MOMENT_FORMATS), *days])
-    return pl.coalesce(_zoned(local), zoned)
+    return _of_series(value, lambda text: _moments(text, formats), pl.Datetime("us", "UTC"))
 
 
-def _moment(value: pl.Expr, form: str) -> pl.Expr:
+def _of_series(value: pl.Expr, turn: Callable[[pl.Series], pl.Series], kind: Any) -> pl.Expr:
+    """A column turned form by form: each form sees only what those before it left."""
+
+    def turned(text: pl.Series) -> pl.Series:
+        return _in_bounds(turn(text.str.strip_chars()))
+
+    if not value.meta.root_names():  # a constant: it has no column to go through
+        return pl.lit(turned(pl.select(value.cast(pl.String)).to_series())[0], dtype=kind)
+    return value.map_batches(turned, return_dtype=kind, is_elementwise=True)
+
+
+def _in_bounds(found: pl.Series) -> pl.Series:
+    """Without years of less than four digits: 26-03-01 is no day of the year 26, and 0001-01-01 is how programs say "none"."""
+    wrong = ~found.dt.year().is_between(1000, 9999)
+    return found.set(wrong, None) if wrong.any() else found
+
+
+def _rest(text: pl.Series, found: pl.Series) -> pl.Series | None:
+    """Which values are not turned yet; None when all are."""
+    rest = found.is_null() & text.is_not_null()
+    return rest if rest.any() else None
+
+
+def _filled(found: pl.Series, rest: pl.Series, more: pl.Series) -> pl.Series:
+    return found.scatter(rest.arg_true(), more)
+
+
+def _by_forms(
+    text: pl.Series, forms: Sequence[str], turn: Callable[[pl.Series, str], pl.Series], kind: Any
+) -> pl.Series:  # fmt: skip
+    found = pl.Series(text.name, [None], dtype=kind).new_from_index(0, len(text))
+    for form in forms:
+        if (rest := _rest(text, found)) is None:
+            break
+        left = text.filter(rest)
+        try:
+            found = _filled(found, rest, turn(_of_length(left, form), form))
+        except pl.exceptions.ComputeError:  # a form of the mapping's own that is none: nothing is written in it
+            continue
+    return found
+
+
+def _of_length(text: pl.Series, form: str) -> pl.Series:
+    """Without values too short or long for a form of digits alone: 2026111 is the 11th of January or the 1st of November."""
+    digits = DIGITS.get(form)
+    return text if digits is None else text.set(text.str.len_chars() != digits, None)
+
+
+def _date(text: pl.Series, form: str) -> pl.Series:
+    if "%H" in form:
+        return text.str.to_datetime(form, strict=False, time_unit="us").dt.date()
+    return text.str.to_date(form, strict=False)
+
+
+def _moments(text: pl.Series, formats: Sequence[str]) -> pl.Series:
+    found = _by_forms(text, formats or (*MOMENT_FORMATS, *DATE_FORMATS), _moment, pl.Datetime("us", "UTC"))
+    if formats or (rest := _rest(text, found)) is None:
+        return found
+    told = text.filter(rest).str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")  # PostgreSQL: 2026-03-01 08:00:00+08
+    return _filled(found, rest, _by_forms(told, ZONED, _moment, pl.Datetime("us", "UTC")))
+
+
+def _moment(text: pl.Series, form: str) -> pl.Series:
     if "%z" in form or "%:z" in form or "%#z" in form:
-        return value.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+        return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
     if "%H" not in form:
-        return _zoned(value.str.to_date(form, strict=False).cast(pl.Datetime("us")))
-    return _zoned(value.str.to_datetime(form, strict=False, time_unit="us"))
+        return _zoned(text.str.to_date(form, strict=False).cast(pl.Datetime("us")))
+    return _zoned(text.str.to_datetime(form, strict=False, time_unit="us"))
 
 
-def _zoned(local: pl.Expr) -> pl.Expr:
-    """County time to UTC; the hour that summer time skipped or doubled (1986-1991) is read as the earlier one."""
-    return local.dt.replace_time_zone(ZONE, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+def _zoned(local: pl.Series) -> pl.Series:
+    """County time to UTC; of the hour that summer time doubled the earlier, that it skipped as if the clock had not been set."""
+    found = local.dt.replace_time_zone(ZONE, ambiguous="earliest", non_existent="null")
+    if (rest := _rest(local, found)) is not None:
+        later = local.filter(rest).dt.offset_by("1h")
+        found = _filled(found, rest, later.dt.replace_time_zone(ZONE, ambiguous="earliest", non_existent="null"))
+    return found.dt.convert_time_zone("UTC")
 
 
-def _first(candidates: list[pl.Expr]) -> pl.Expr:
-    return candidates[0] if len(candidates) == 1 else pl.coalesce(candidates)
+def _times(value: pl.Expr, formats: Sequence[str]) -> pl.Expr:
+    text = value.str.strip_chars()
+    found = [pl.when(text.str.len_chars() == DIGITS[f]).then(text.str.to_time(f, strict=False)) if f in DIGITS
+             else text.str.to_time(f, strict=False) for f in formats or TIME_FORMATS]  # fmt: skip
+    return found[0] if len(found) == 1 else pl.coalesce(found)
 
 
 def looked_up(value: pl.Expr, table: Mapping[str, str]) -> pl.Expr:

@@ -77,3 +77,37 @@ def test_every_function_says_what_it_is_for() -> None:
     """Each function bears its form and its purpose in both languages."""
     for name, function in FUNCTIONS.items():
         assert function.form.startswith(f"{name}(") and function.zh and function.en
+
+
+@pytest.mark.feature("C05")
+def test_what_is_replaced_may_stand_in_columns() -> None:
+    """Old and new of every row its own; an empty old stands nowhere, and a list of many codes is one look."""
+    frame = pl.DataFrame({"a": ["abc", "aXbX", None, "x"], "b": ["b", "X", "b", ""], "c": ["z", "", "q", "w"]})
+    assert frame.select(compile_text("replace(a, b, c)").text()).to_series().to_list() == ["azc", "ab", None, "x"]
+    codes = ", ".join(f"'{n}'" for n in range(200))
+    assert frame.select(compile_text(f"a in ({codes}, 'x', '')").truth()).to_series().to_list() == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.feature("C05")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "replace(replace(replace(a, 'a', '" + "a" * 99 + "'), 'a', '" + "a" * 99 + "'), 'a', '" + "a" * 99 + "')",
+            "ten thousand",
+        ),
+        ("replace(replace(replace(a, 'a', a), 'a', a), 'a', a)", "ten thousand"),
+        ("+".join(["a"] * 200), "more than 100"),
+        ("[*] = '1'", "cannot stand"),
+        ("[^a.*$] = '1'", "cannot stand"),
+    ],
+)
+def test_no_text_grows_or_works_without_bound(text: str, words: str) -> None:
+    """Texts that would swell row by row, sums of hundreds, names that the engine takes for patterns: refused where they stand."""
+    with pytest.raises(Wrong, match=words):
+        compile_text(text)

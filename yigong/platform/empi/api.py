@@ -19,7 +19,7 @@ from yigong.platform.empi.selectors import (
     registrations,
     review_count,
 )
-from yigong.platform.empi.services import mark, merge, merge_registrations, split, undo, update
+from yigong.platform.empi.services import mark, merge, merge_registrations, reinstate, split, undo, update, withdraw
 
 __all__ = [
     "REGISTRATION",
@@ -46,9 +46,11 @@ __all__ = [
     "merge_registrations",
     "register",
     "registrations",
+    "reinstate",
     "review_count",
     "search",
     "split",
     "undo",
     "update",
+    "withdraw",
 ]

@@ -51,11 +51,14 @@ _BORN = f"""
     insert into empi_person (id, state, origin, golden, created_at)
     select p.id, {_STATE.replace("p.origin = 'split'", "false")}, 'register', {_GOLDEN}, %s
     from unnest(%s::bigint[]) p (id) join empi_registration r on r.person_id = p.id group by p.id"""
-#: worked out once, whatever the planner believes of tables that were empty a moment ago
+#: what was cancelled says nothing of a person who has other registrations; worked out once, whatever the planner believes of tables that were empty a moment ago
 _REFRESH = f"""
-    with fresh as materialized (
+    with theirs as materialized (
+        select *, bool_or(state not in ('cancelled', 'merged')) over (partition by person_id) as others_live
+        from empi_registration where person_id = any(%s)),
+    fresh as materialized (
         select p.id, {_STATE} as state, {_GOLDEN} as golden
-        from empi_person p left join empi_registration r on r.person_id = p.id
+        from empi_person p left join theirs r on r.person_id = p.id and (r.state <> 'cancelled' or not r.others_live)
         where p.id = any(%s) group by p.id)
     update empi_person set golden = fresh.golden, state = fresh.state from fresh
     where empi_person.id = fresh.id
@@ -71,4 +74,4 @@ def born(person_ids: Iterable[int]) -> int:
 def refresh(person_ids: Iterable[int]) -> int:
     """Work out golden record and state of these persons anew, in the present transaction; how many changed."""
     wanted = sorted(set(person_ids))
-    return do(_REFRESH, [wanted]) if wanted else 0
+    return do(_REFRESH, [wanted, wanted]) if wanted else 0

@@ -126,6 +126,34 @@ def mark(ctx: Ctx, person_id: int, verb: str, *, reason: str) -> int:
 
 
 @transaction.atomic
+def withdraw(ctx: Ctx, registration_ids: Collection[int], *, reason: str) -> list[int]:
+    """The source of these registrations took them back: they are cancelled, and say nothing of their persons any more; which were."""
+    return _marked(ctx, registration_ids, ("active", "cancelled"), "cancel", reason)
+
+
+@transaction.atomic
+def reinstate(ctx: Ctx, registration_ids: Collection[int], *, reason: str) -> list[int]:
+    """The source of withdrawn registrations gives them again; which were."""
+    return _marked(ctx, registration_ids, ("cancelled", "active"), "restore", reason)
+
+
+def _marked(ctx: Ctx, registration_ids: Collection[int], way: tuple[str, str], verb: str, reason: str) -> list[int]:
+    """Mark single registrations; a line of the log for each person, which ``undo`` takes back as any mark."""
+    _needs(reason)
+    wanted = Registration.objects.filter(pk__in=list(registration_ids), state=way[0])
+    _hold(*wanted.values_list("person_id", flat=True))
+    of: dict[int, list[int]] = {}
+    for one, person in wanted.order_by("pk").values_list("pk", "person_id"):
+        of.setdefault(person, []).append(one)
+    for person, going in of.items():
+        states: list[list[Any]] = [[one, *way] for one in going]
+        _set_states(states)
+        facts: dict[str, Any] = {"from_person": person, "to_person": person, "states": states, "reason": reason}
+        done(ctx, f"empi.{verb}", moves.note(ctx, "mark", going, **facts), person)
+    return [one for going in of.values() for one in going]
+
+
+@transaction.atomic
 def confirm(ctx: Ctx, candidate_id: int, *, reason: str = "") -> int:
     """The two registrations of a question are of one person; the id of the decision.
 

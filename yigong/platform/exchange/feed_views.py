@@ -29,7 +29,7 @@ from yigong.security.api import action, audit
 from yigong.standards.api import load as standards
 from yigong.web.http import page
 
-VERBS = {"run": services.start, "pause": services.pause, "resume": services.resume}
+VERBS = {"run": services.start, "whole": services.start_whole, "pause": services.pause, "resume": services.resume}
 CAPTURED = ("trigger", "log")
 feeds = action("exchange.view")(FeedList().view)
 

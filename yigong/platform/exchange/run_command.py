@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> int:
     runs.add_argument("--processes", type=int, default=1, choices=(1, 2), help="同时运行的进程数 / at a time")
     runs.add_argument("--from", dest="start", help="按时间列重采：起（含） / read a range again: from")
     runs.add_argument("--to", dest="end", help="止（不含） / to, excluded")
+    runs.add_argument("--whole", action="store_true", help="从头整体重读 / read the whole from the beginning")
     runs.add_argument(
         "--buffered", type=int, metavar="JOB", help="用某次运行的缓冲重新处理 / process a run's buffer again"
     )
@@ -83,7 +84,7 @@ def _one(name: str, options: argparse.Namespace) -> int:
         elif options.start or options.end:
             job = services.run_range(system(), name, options.start or "", options.end or "")
         else:
-            job = services.run(system(), name)
+            job = services.run(system(), services.reread(system(), name) if options.whole else name)
     except Refused as refused:
         print(" / ".join(sentence(refused.code, refused.facts)), file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ from yigong.platform.exchange.readers import BATCH_ROWS, READERS, reader
 from yigong.platform.exchange.readers.edge import mapped_again
 from yigong.platform.exchange.schedule import parse
 from yigong.security.api import audit
+
+CAPTURED = ("trigger", "log")  # ways that keep something of their own in the source
 
 
 @transaction.atomic
@@ -65,6 +68,7 @@ def save_feed(
     before = Feed.objects.filter(name=name).first()
     if before is not None and before.reader == "edge" != reader:
         raise Refused("edge.read_at_node")
+    facts["config"] = _own_capture(dict(config), before)
     if before is None or before.schedule != schedule or (before.due_at is None and schedule):
         facts["due_at"] = planned.next_after(now())
     if before is not None and _place(before.reader, before.config) != _place(reader, config):
@@ -77,6 +81,15 @@ def save_feed(
         next_version(ctx, feed, mapping)
     audit(ctx, "exchange.run", "feed", feed.pk, after={"made": made, "reader": reader, "org_code": org_code})
     return feed
+
+
+def _own_capture(config: dict[str, Any], before: Feed | None) -> dict[str, Any]:
+    """The configuration with the mark that its triggers or slot bear: kept for life, so that no two feeds share a capture."""
+    if config.get("way") not in CAPTURED or "consumer" in config:
+        return config
+    known = before.config if before is not None and before.config.get("way") in CAPTURED else None
+    mark = secrets.token_hex(4) if known is None else known.get("consumer", "")
+    return {**config, "consumer": mark} if mark else config
 
 
 def _place(reader: str, config: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -139,6 +152,24 @@ def run(ctx: Ctx, feed: Feed | str, *, progress: Progress | None = None, size: i
     return running.run(ctx, feed if isinstance(feed, Feed) else named(feed), progress=progress, size=size)
 
 
+@transaction.atomic
+def reread(ctx: Ctx, feed: Feed | str) -> Feed:
+    """Let the next run read the whole from the beginning: the remedy where a log or a change table has a gap.
+
+    What is in already is recognised as unchanged; what is gone from the source is withdrawn where its keys are known.
+    Raises Refused exchange.running, edge.read_at_node.
+    """
+    ctx.must("exchange.run")
+    found = feed if isinstance(feed, Feed) else named(feed)
+    if found.reader == "edge":
+        raise Refused("edge.read_at_node")
+    if found.pk in running.running_ids():
+        raise Refused("exchange.running", feed=found.name)
+    Feed.objects.filter(pk=found.pk).update(watermark="")
+    audit(ctx, "exchange.run", "feed", found.pk, before={"watermark": found.watermark}, after={"watermark": ""})
+    return named(found.name)
+
+
 def run_range(ctx: Ctx, feed: Feed | str, start: str, end: str, *, size: int = BATCH_ROWS) -> Job:
     """Read again what changed from *start* (included) to *end* (excluded), ISO dates or moments.
 
@@ -167,6 +198,11 @@ def _range(start: str, end: str) -> dict[str, str]:
     if not right:
         raise Refused("exchange.range_wrong", start=start, end=end)
     return {"start": start, "end": end}
+
+
+def start_whole(ctx: Ctx, feed: Feed) -> None:
+    """Begin to read the whole from the beginning, in a process of its own. Raises Refused as ``reread`` and ``start``."""
+    start(ctx, reread(ctx, feed))
 
 
 def start(ctx: Ctx, feed: Feed, *arguments: str) -> None:

@@ -47,6 +47,8 @@ STATUS = {
     "fhir.patch": (422, "processing"),
     "fhir.patch_operation": (422, "processing"),
     "fhir.media": (415, "not-supported"),
+    "fhir.form_media": (415, "not-supported"),
+    "fhir.bundle_address": (400, "not-supported"),
     "fhir.format": (406, "not-supported"),
     "fhir.method": (405, "not-supported"),
     "fhir.operation_unknown": (404, "not-supported"),
@@ -55,7 +57,9 @@ STATUS = {
     "fhir.reference_unresolved": (412, "not-found"),
     "fhir.export_kept": (404, "not-found"),
     "fhir.code_unknown": (404, "not-found"),
-    "fhir.value_set": (422, "too-costly"),
+    "fhir.value_set": (422, "processing"),
+    "fhir.value_set_costly": (422, "too-costly"),
+    "fhir.definition_unknown": (422, "not-found"),
     "fhir.identifier_unknown": (404, "not-found"),
     "empi.no_such_registration": (404, "not-found"),
     "fhir.too_large": (413, "too-long"),
@@ -132,6 +136,8 @@ def refused_answer(refused: Refused) -> HttpResponse:
     response = json_answer(body, status)
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="fhir"'
+    if status == 405 and (allowed := refused.facts.get("allowed")):
+        response["Allow"] = str(allowed)
     return response
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -44,6 +45,20 @@ def read(raw: bytes) -> JSON:
         raise Refused("fhir.not_json", why=str(error)[:200]) from error
     if not isinstance(found, dict) or not isinstance(found.get("resourceType"), str):
         raise Refused("fhir.no_type")
+    return found
+
+
+def unpacked(body: bytes, limit: int) -> bytes:
+    """A gzip body, unpacked no further than *limit* bytes. Raises Refused fhir.too_large, fhir.not_json."""
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        found = reader.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise Refused("fhir.not_json", why=f"gzip: {error}"[:120]) from error
+    if len(found) > limit:
+        raise Refused("fhir.too_large")
+    if not reader.eof:
+        raise Refused("fhir.not_json", why="gzip: the end is missing")
     return found
 
 

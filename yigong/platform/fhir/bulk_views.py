@@ -9,16 +9,15 @@ from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
 from django.utils.http import http_date
 
 from yigong.kit.errors import Refused
-from yigong.platform.fhir import acts, exporting
+from yigong.platform.fhir import acts, export_asked, exporting
 from yigong.platform.fhir.answers import is_lenient, issue, json_answer, outcome
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.models import ExportState
 from yigong.platform.fhir.operations import asked_of
-from yigong.platform.fhir.search.asked import only
 from yigong.platform.fhir.views import fhir
 from yigong.security.api import audit
 
-KNOWN = ("_type", "_since", "_outputFormat")
+KNOWN = ("_type", "_typeFilter", "_elements", "_since", "_outputFormat")
 
 
 @fhir("fhir.export")
@@ -28,12 +27,12 @@ def start(request: HttpRequest, caller: Caller, level: str = "system", fhir_id: 
     if "respond-async" not in request.headers.get("Prefer", ""):
         raise Refused("fhir.operation_input", name="export", parameter="Prefer: respond-async")
     known = KNOWN if level == "system" else (*KNOWN, "patient")
-    only("$export", pairs, known, lenient=is_lenient(request))
     given: dict[str, list[str]] = defaultdict(list)
     for name, value in pairs:
         given[name].append(value)
     group = acts.good_id(fhir_id) if level == "group" else ""
-    export = exporting.ask(caller, level, given, request.build_absolute_uri(), group)
+    narrowed = export_asked.read(caller, given, known, lenient=is_lenient(request))
+    export = exporting.ask(caller, level, given, narrowed, request.build_absolute_uri(), group)
     response = HttpResponse(status=202)
     response["Content-Location"] = f"{caller.base}export/{export.key}"
     return response

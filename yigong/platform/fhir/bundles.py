@@ -14,6 +14,7 @@ from yigong.platform.fhir import acts, reading
 from yigong.platform.fhir.answers import refusal_outcome
 from yigong.platform.fhir.bodies import JSON, instant, new_id, read
 from yigong.platform.fhir.callers import Caller
+from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.search.asked import read as asked_of
 from yigong.platform.fhir.search.running import search
@@ -38,6 +39,7 @@ class Entry:
     full_url: str
     condition: str | None  # ifNoneExist
     if_match: int | None
+    headers: dict[str, str] = field(default_factory=dict)  # ifNoneMatch, ifModifiedSince
     draft: Draft | None = None
     there: str = ""  # logical id of one that met the condition of a create
     met: str = ""  # logical id of one that met the condition of an update
@@ -99,7 +101,18 @@ def _entry(caller: Caller, number: int, given: Any) -> Entry:
     version = str(request.get("ifMatch") or "")
     url = request["url"].removeprefix(caller.base) if caller.base else request["url"]
     return Entry(number, request["method"], url, resource, str(given.get("fullUrl", "")), request.get("ifNoneExist"),
-                 acts.version_of(version, "ifMatch") if version and version != "*" else None)  # fmt: skip
+                 acts.version_of(version, "ifMatch") if version and version != "*" else None,
+                 {n: str(request[n]) for n in ("ifNoneMatch", "ifModifiedSince") if request.get(n)})  # fmt: skip
+
+
+def _addressed(entry: Entry) -> None:
+    """Raises Refused fhir.bundle_address for an address that is no resource or type, or not for this method."""
+    steps = entry.path.split("/")
+    reads = entry.method in ("GET", "HEAD")
+    version = len(steps) == 4 and steps[2] == "_history" and reads
+    known = entry.kind in definitions().parameters and (version or len(steps) <= (1 if entry.method == "POST" else 2))
+    if not known or any(s[:1] in ("$", "_") for s in steps[1:2]):
+        raise Refused("fhir.bundle_address", method=entry.method, url=entry.url[:80])
 
 
 def _alone(caller: Caller, number: int, given: Any) -> Entry:
@@ -118,13 +131,14 @@ def _alone(caller: Caller, number: int, given: Any) -> Entry:
 @transaction.atomic
 def _transaction(caller: Caller, entries: Sequence[Entry]) -> Sequence[Entry]:
     for entry in entries:
-        if entry.kind not in definitions().parameters:
-            raise Refused("fhir.bundle", entry=entry.number + 1, why=entry.url[:80])
+        _located(entry.number, _addressed, entry)
         _located(entry.number, _identify, caller, entry)
     _resolve(caller, entries)
     for entry in sorted(entries, key=lambda e: ORDER.index(e.method)):
         if entry.method not in ("GET", "HEAD") and not entry.there:
             entry.draft = _located(entry.number, _draft, caller, entry)
+            if entry.draft is not None and entry.method == "PUT":
+                entry.draft.if_absent = entry.headers.get("ifNoneMatch", "").strip() == "*"
     drafts = [e.draft for e in entries if e.draft is not None]
     _no_twins(entries)
     acts.commit(caller, drafts)
@@ -276,7 +290,8 @@ def _read(caller: Caller, entry: Entry) -> dict[str, Any]:
     if len(parts) == 1:
         found = search(caller, asked_of(parts[0], entry.query))
         note_reading(caller, parts[0], [*found.matches, *found.along])
-        return {"resource": read(searchset(caller, found, caller.base + parts[0])), "response": {"status": "200"}}
+        body = {} if entry.method == "HEAD" else {"resource": read(searchset(caller, found, caller.base + parts[0]))}
+        return {**body, "response": {"status": "200"}}
     caller.scopes.must(parts[0], "r")
     if len(parts) == 4 and parts[2] == "_history" and parts[3].isdigit():
         one = reading.version(caller, parts[0], parts[1], int(parts[3]))
@@ -285,4 +300,22 @@ def _read(caller: Caller, entry: Entry) -> dict[str, Any]:
     else:
         raise Refused("fhir.bundle", entry=entry.number + 1, why=entry.url[:80])
     audit(caller.ctx, "fhir.read", "fhir", one.place, registration_id=one.registration_id)
-    return {"resource": read(one.body), "response": {"status": "200", "etag": f'W/"{one.version}"'}}
+    etag = f'W/"{one.version}"'
+    if _has_it(entry, one):
+        return {"response": {"status": "304", "etag": etag}}
+    response = {"response": {"status": "200", "etag": etag, "lastModified": instant(one.last_updated)}}
+    return response if entry.method == "HEAD" else {"resource": read(one.body), **response}
+
+
+def _has_it(entry: Entry, one: reading.Stored) -> bool:
+    """Whether the client has this version, as it says by ifNoneMatch or else by ifModifiedSince."""
+    if (given := entry.headers.get("ifNoneMatch")) is not None:
+        tags = [tag.strip().removeprefix("W/").strip('"') for tag in given.split(",")]
+        return "*" in tags or str(one.version) in tags
+    since = entry.headers.get("ifModifiedSince")
+    try:
+        return since is not None and moments(since)[1] >= one.last_updated.timestamp() * 1e6
+    except (ValueError, OverflowError) as error:
+        raise Refused(
+            "fhir.header_value", name="ifModifiedSince", value=str(since)[:60], example="2026-01-01T08:00:00+08:00"
+        ) from error

@@ -35,6 +35,7 @@ OPERATIONS = {
     ),
     "CodeSystem": (
         ("lookup", "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup"),
+        ("subsumes", "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes"),
         ("validate-code", "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code"),
     ),
     "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
@@ -42,14 +43,21 @@ OPERATIONS = {
 _URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
+#: profiles as (type, address)
+Profiles = tuple[tuple[str, str], ...]
+
+
 @lru_cache(maxsize=8)
-def statement(base: str) -> bytes:
-    """The statement as text."""
-    return written(capability(base))
+def statement(base: str, profiles: Profiles = ()) -> bytes:
+    """The statement as text, with the profiles that were brought."""
+    return written(capability(base, profiles))
 
 
-def capability(base: str) -> dict[str, Any]:
+def capability(base: str, profiles: Profiles = ()) -> dict[str, Any]:
     """What this server does."""
+    of: dict[str, list[str]] = {}
+    for kind, url in profiles:
+        of.setdefault(kind, []).append(url)
     security = {
         "cors": False,
         "service": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
@@ -71,7 +79,11 @@ def capability(base: str) -> dict[str, Any]:
             {
                 "mode": "server",
                 "security": security,
-                "resource": [_resource(kind) for kind in definitions().resources if kind in definitions().parameters],
+                "resource": [
+                    _resource(kind, of.get(kind, []))
+                    for kind in definitions().resources
+                    if kind in definitions().parameters
+                ],
                 "interaction": [{"code": c} for c in ("transaction", "batch", "history-system")],
                 "operation": [{"name": n, "definition": d} for n, d in SYSTEM_OPERATIONS],
             }
@@ -79,12 +91,13 @@ def capability(base: str) -> dict[str, Any]:
     }
 
 
-def _resource(kind: str) -> dict[str, Any]:
+def _resource(kind: str, profiles: list[str]) -> dict[str, Any]:
     known = supported(kind)
     references = [f"{kind}:{p.code}" for p in known if p.type == "reference"]
     return {
         "type": kind,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
+        **({"supportedProfile": profiles} if profiles else {}),
         "interaction": [{"code": c} for c in INTERACTIONS],
         "versioning": "versioned-update",
         "readHistory": True,

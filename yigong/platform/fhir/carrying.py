@@ -15,7 +15,7 @@ from django.db import transaction
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, system
 from yigong.platform.exchange import api as exchange
-from yigong.platform.fhir import arrival, db, inpatient, subscriptions, telling
+from yigong.platform.fhir import arrival, db, inpatient, subscriptions, telling, withdrawing
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.mapping import Declaration, get, mapping_for
@@ -73,6 +73,7 @@ def carry(limit: int = 1000) -> int:
             arrival.wake(encounters, [w.resource_id for w in waiting])
             subscriptions.announce([(w.resource_id, w.version) for w in waiting])
             _settle(waiting)
+            withdrawing.settle(system(), [w.resource_id for w in waiting])
     return len(waiting)
 
 

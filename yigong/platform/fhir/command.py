@@ -1,4 +1,4 @@
-"""``yigong fhir import|publish|carry|application``."""
+"""``yigong fhir import|publish|profiles|carry``."""
 
 from __future__ import annotations
 
@@ -25,10 +25,17 @@ def main(arguments: list[str]) -> int:
     publish.add_argument(
         "--definitions", action="store_true", help="只发布结构定义、值集与代码系统 / only the definitions"
     )
+    profiles = commands.add_parser(
+        "profiles",
+        help="载入配置文件、值集与代码系统（文件夹、JSON 文件或 .tgz 包）/ bring profiles, value sets and code systems",
+    )
+    profiles.add_argument("paths", nargs="+", type=Path)
     commands.add_parser("carry", help="把等待的资源转为标准记录 / carry what waits into the records")
     options = parser.parse_args(arguments)
     try:
-        return {"import": _import, "publish": _publish, "carry": _carry}[options.command](options)
+        return {"import": _import, "publish": _publish, "profiles": _profiles, "carry": _carry}[options.command](
+            options
+        )
     except Refused as refused:
         from yigong.platform.fhir.answers import told
 
@@ -78,6 +85,17 @@ def _publish(options: argparse.Namespace) -> int:
     for name, count in publish(system(), options.data_set).items():
         print(f"{name}: {count:,}")
     return 0
+
+
+def _profiles(options: argparse.Namespace) -> int:
+    from yigong.platform.fhir import packages
+
+    done = packages.bring(options.paths)
+    for place, zh, en in done.problems:
+        print(f"{place}: {zh} {en}")
+    counts = "，".join(f"{kind} {count:,}" for kind, count in sorted(done.read.items())) or "0"
+    print(f"载入 {counts}；新建或更新 {done.changed:,}；略过其他资源 {done.passed:,}；问题 {len(done.problems):,}")
+    return 1 if done.problems else 0
 
 
 def _carry(_options: argparse.Namespace) -> int:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import orjson
-from django.conf import settings
 
 from yigong.platform.fhir import store
 from yigong.platform.fhir.bodies import JSON
 from yigong.platform.fhir.callers import platform
+from yigong.platform.fhir.official import package
 from yigong.platform.fhir.store import Draft
 from yigong.standards.api import load
 
@@ -21,6 +20,7 @@ BATCH = 100
 #: files of the official package and the types that are taken out of them
 FILES = {
     "profiles-types.json": {"StructureDefinition"}, "profiles-resources.json": {"StructureDefinition"},
+    "profiles-others.json": {"StructureDefinition"}, "extension-definitions.json": {"StructureDefinition"},
     "valuesets.json": {"ValueSet", "CodeSystem"},
 }  # fmt: skip
 
@@ -40,17 +40,13 @@ def publish() -> int:
 def resources() -> Iterator[JSON]:
     """The official definitions that resources are validated by, then the nation's."""
     for name, kinds in FILES.items():
-        for entry in orjson.loads((_package() / name).read_bytes())["entry"]:
+        for entry in orjson.loads((package() / name).read_bytes())["entry"]:
             resource = entry["resource"]
-            if resource["resourceType"] in kinds and resource.get("derivation") != "constraint" and resource.get("id"):
+            if resource["resourceType"] in kinds and resource.get("id"):
                 yield resource
     for table in load().value_sets.values():
         if table.codes:
             yield from _national(table)
-
-
-def _package() -> Path:
-    return Path(settings.NODE_MODULES) / "@medplum" / "definitions" / "dist" / "fhir" / "r4"
 
 
 def system_of(table: Any) -> str:

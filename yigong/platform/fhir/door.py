@@ -37,6 +37,11 @@ class FhirDoor:
         answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         answer.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         answer.headers["X-Frame-Options"] = "DENY"
+        if (
+            "Cache-Control" not in answer.headers
+        ):  # kept by nobody but the client, and asked about before it is used again
+            answer.headers["Cache-Control"] = "private, no-cache"
+            answer.headers["Vary"] = "Accept, Authorization"
         if isinstance(answer, HttpResponse):
             answer.headers["Content-Length"] = str(len(answer.content))
         return answer

@@ -24,10 +24,13 @@ from django.db.models import Q
 from yigong.kit.clock import now
 from yigong.platform.fhir import access, exporting
 from yigong.platform.fhir.anchors import in_compartments
+from yigong.platform.fhir.answers import outcome
 from yigong.platform.fhir.callers import Caller
-from yigong.platform.fhir.exporting import GONE, folder
+from yigong.platform.fhir.export_asked import wanted
+from yigong.platform.fhir.exporting import GONE, PASSED, folder
 from yigong.platform.fhir.models import Export, ExportState
 from yigong.platform.fhir.official import definitions
+from yigong.platform.fhir.projecting import projected
 from yigong.platform.fhir.search.compiling import Compiler
 
 log = logging.getLogger("yigong.fhir")
@@ -129,6 +132,8 @@ def _written(export: Export, view: View) -> tuple[list[dict[str, Any]], list[dic
     place.mkdir(parents=True)
     allowed = caller.scopes.kinds("r", definitions().resources)
     kinds = [k for k in export.types or allowed if k in allowed]
+    if export.passed:
+        (place / f"{PASSED}.ndjson").write_bytes(orjson.dumps(outcome(export.passed)) + b"\n")
     files, gone = [], []
     for number, kind in enumerate(kinds, 1):
         if not _move(export, ExportState.RUNNING, progress=f"{number}/{len(kinds)} {kind}"):
@@ -144,13 +149,19 @@ def _of_kind(caller: Caller, export: Export, view: View, kind: str, path: Path) 
     """Stream a type to its file; how many lines."""
     compiler = Compiler(caller)
     where = [*_conditions(compiler, export, view, kind), "not r.deleted", compiler.narrowing(kind, "r")]
+    if queries := export.filters.get(kind):
+        where.append(compiler.any_of(kind, queries))
     sql = f"select r.body from fhir_resource r where {' and '.join(where)} order by r.id"
-    count = 0
+    count, elements = 0, wanted(export.elements, kind)
     with path.open("w", encoding="utf-8") as out:
         for part in _parts(view, sql, compiler.params):
-            out.write("".join(f"{body}\n" for (body,) in part))
+            out.write("".join(f"{_shown(body, kind, elements)}\n" for (body,) in part))
             count += len(part)
     return _kept(path, count)
+
+
+def _shown(body: str, kind: str, elements: str) -> str:
+    return projected(body.encode(), kind, elements=elements).decode() if elements else body
 
 
 def _gone(caller: Caller, export: Export, view: View, kind: str, path: Path) -> int:

@@ -16,6 +16,7 @@ from yigong.kit.errors import Refused
 from yigong.platform.fhir import db, reading
 from yigong.platform.fhir.bodies import JSON, instant, read
 from yigong.platform.fhir.callers import Caller, visible
+from yigong.platform.fhir.export_asked import Narrowed
 from yigong.platform.fhir.indexing.values import moments
 from yigong.platform.fhir.models import Export, ExportState
 from yigong.platform.fhir.official import definitions
@@ -26,6 +27,8 @@ KEPT = timedelta(hours=24)
 FORMATS = ("", "application/fhir+ndjson", "application/ndjson", "ndjson")
 #: how the file that tells of a type's deletions is called
 GONE = "deleted-"
+#: how the file is called that tells what of a request was passed over
+PASSED = "passed-over"
 Given = Mapping[str, Sequence[str]]
 
 
@@ -39,21 +42,18 @@ def folder(key: str) -> Path:
     return root() / key
 
 
-def ask(caller: Caller, level: str, given: Given, url: str, group: str = "") -> Export:
+def ask(caller: Caller, level: str, given: Given, narrowed: Narrowed, url: str, group: str = "") -> Export:
     """Accept an export of a level (system, patient, group). Raises Refused fhir.operation_input, fhir.scope, fhir.not_found."""
     if _one(given, "_outputFormat") not in FORMATS:
         raise Refused("fhir.operation_input", name="export", parameter="_outputFormat")
-    kinds = list(dict.fromkeys(k for text in given.get("_type", ()) for k in text.split(",") if k))
-    for kind in kinds:
-        if kind not in definitions().parameters:
-            raise Refused("fhir.type_unknown", type=kind[:60])
-        caller.scopes.must(kind, "r")
+    kinds = narrowed.types
     if not kinds and not caller.scopes.kinds("r", definitions().resources):
         raise Refused("fhir.scope", act="r", type="*")
     export = Export.objects.create(
         key=secrets.token_urlsafe(18), application_id=caller.application_id, request_url=url, level=level, types=kinds,
         since=_since(_one(given, "_since")), scopes=str(caller.scopes), asked_at=now(),
         registrations=_wanted(caller, level, given.get("patient", ()), group),
+        filters=narrowed.filters, elements=narrowed.elements, passed=narrowed.passed,
     )  # fmt: skip
     audit(caller.ctx, "fhir.export", "fhir", export.key, after={"level": level, "types": kinds, "group": group})
     return export
@@ -162,14 +162,18 @@ def manifest(export: Export, base: str) -> dict[str, Any]:
         "requiresAccessToken": True,
         "output": [{"type": f["type"], "url": f"{here}{f['type']}.ndjson", "count": f["count"]} for f in export.files],
         "deleted": [{"type": "Bundle", "url": f"{here}{GONE}{f['type']}.ndjson", "count": f["count"]} for f in export.gone],
-        "error": [],
+        "error": [{"type": "OperationOutcome", "url": f"{here}{PASSED}.ndjson", "count": 1}] if export.passed else [],
     }  # fmt: skip
 
 
 def file_of(caller: Caller, key: str, kind: str) -> Path:
     """The file of a type, or of its deletions. Raises Refused fhir.export_kept."""
     export = mine(caller, key)
-    known = {f["type"] for f in export.files} | {GONE + f["type"] for f in export.gone}
+    known = (
+        {f["type"] for f in export.files}
+        | {GONE + f["type"] for f in export.gone}
+        | {PASSED for _ in export.passed[:1]}
+    )
     if kind not in known:
         raise Refused("fhir.export_kept", key=f"{key[:40]}/{kind[:40]}")
     return folder(key) / f"{kind}.ndjson"

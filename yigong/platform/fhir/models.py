@@ -192,6 +192,9 @@ class Export(models.Model):
         default=""
     )  # pg_snapshot of what it holds: what is not visible in it was committed later
     gone = models.JSONField(default=list)  # files that tell of deletions
+    filters = models.JSONField(default=dict)  # type -> searches, of which one must hold
+    elements = models.JSONField(default=dict)  # type -> elements that are wanted; absent: the whole resource
+    passed = models.JSONField(default=list)  # what was asked for and is not served, as issues
 
     class Meta:
         db_table = "fhir_export"

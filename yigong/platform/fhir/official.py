@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from yigong.platform.fhir.definitions.api import Definitions, Parameter, load
+from yigong.platform.fhir.definitions.shelf import Shelf, shelf
 from yigong.platform.fhir.indexing.extracting import Compiled, extractor
 from yigong.platform.fhir.indexing.values import parameter_number
 
@@ -49,8 +50,19 @@ PUBLIC = frozenset(
 @cache
 def definitions() -> Definitions:
     """The official definitions of R4. Raises NoDefinitions where `make setup` did not run."""
-    package = Path(settings.NODE_MODULES) / "@medplum" / "definitions" / "dist" / "fhir" / "r4"
-    return load(package, Path(settings.LOCAL) / "cache")
+    return load(package(), Path(settings.LOCAL) / "cache")
+
+
+@cache
+def official_shelf() -> Shelf:
+    """The official profiles, value sets and code systems, read one at a time."""
+    definitions()  # says plainly when the package is absent
+    return shelf(package(), Path(settings.LOCAL) / "cache")
+
+
+def package() -> Path:
+    """Where the official files lie."""
+    return Path(settings.NODE_MODULES) / "@medplum" / "definitions" / "dist" / "fhir" / "r4"
 
 
 def compiled(kind: str) -> Compiled:

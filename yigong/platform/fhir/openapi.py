@@ -61,7 +61,7 @@ def _interactions() -> dict[str, Any]:
 def _operations() -> dict[str, Any]:
     """Operations that are called by name, and how a program comes to its token."""
     return {
-        "/{type}/$validate": {"post": _operation("validate", [_type()], body=_FREE)},
+        "/{type}/$validate": {"post": _operation("validate", [_type(), *_query("profile")], body=_FREE)},
         "/Patient/{id}/$everything": {
             "get": _operation("everything", [_id(), *_query("start", "end", "_count", "_since", "_type", "_after")]),
             "post": _operation("everything by Parameters", [_id()], body=_FREE),
@@ -69,12 +69,20 @@ def _operations() -> dict[str, Any]:
         "/Patient/{id}/{type}": {"get": _operation("compartment", [_id(), _type(), *_query("_count")])},
         "/Patient/$match": {"post": _operation("match", body=_FREE)},
         "/Patient/$ihe-pix": {"get": _operation("PIXm", _query("sourceIdentifier", "targetSystem"))},
-        "/ValueSet/$expand": {"get": _operation("codes of a value set", _query("url", "filter", "offset", "count"))},
+        "/ValueSet/$expand": {
+            "get": _operation("codes of a value set", _query("url", "filter", "offset", "count", "activeOnly"))
+        },
         "/ValueSet/{id}/$expand": {"get": _operation("its codes", [_id(), *_query("filter", "offset", "count")])},
         "/ValueSet/$validate-code": {"get": _operation("is a code in it", _query("url", "code", "system", "display"))},
         "/CodeSystem/$validate-code": {"get": _operation("is a code of it", _query("url", "code", "display"))},
         "/ValueSet/{id}/$validate-code": {
             "get": _operation("is a code in it", [_id(), *_query("code", "system", "display")])
+        },
+        "/CodeSystem/$subsumes": {
+            "get": _operation("whether one code holds another", _query("system", "codeA", "codeB"))
+        },
+        "/CodeSystem/{id}/$subsumes": {
+            "get": _operation("whether one code of it holds another", [_id(), *_query("codeA", "codeB")])
         },
         "/CodeSystem/$lookup": {"get": _operation("what a code means", _query("system", "code"))},
         "/$export": _export("bulk export", []),
@@ -97,7 +105,7 @@ def _operations() -> dict[str, Any]:
 
 def _export(summary: str, besides: list[Any]) -> dict[str, Any]:
     """Both ways to ask for an export."""
-    asked = [*besides, *_query("_type", "_since", "_outputFormat"), _header("Prefer")]
+    asked = [*besides, *_query("_type", "_typeFilter", "_elements", "_since", "_outputFormat"), _header("Prefer")]
     named = [p for p in asked if p["in"] != "query"]
     return {"get": _operation(summary, asked), "post": _operation(f"{summary} by Parameters", named, body=_FREE)}
 

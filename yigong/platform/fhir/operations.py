@@ -14,7 +14,7 @@ from yigong.platform.fhir.answers import JSON_TYPE, bundle, entry, is_lenient, i
 from yigong.platform.fhir.bodies import JSON
 from yigong.platform.fhir.callers import Caller, visible
 from yigong.platform.fhir.search.asked import only
-from yigong.platform.fhir.views import body_of, fhir, query_pairs
+from yigong.platform.fhir.views import body_of, fhir, not_here, query_pairs
 from yigong.security.api import audit
 
 MATCH_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
@@ -51,12 +51,12 @@ def validate(request: HttpRequest, caller: Caller, kind: str = "", fhir_id: str 
         from yigong.platform.fhir.bodies import read
 
         caller.scopes.must(kind, "r")
-        resource = read(reading.read(caller, kind, fhir_id).body)
+        resource = read(reading.read_noted(caller, kind, fhir_id).body)
     elif request.method == "POST":
         parameters = _parameters(request)
         resource = _value(parameters, "resource")
     else:
-        raise Refused("fhir.method", method=request.method)
+        raise not_here(request, "GET, POST" if fhir_id else "POST")
     if (mode := _value(parameters, "mode") or given.get("mode", "")) not in ("", "create", "update"):
         raise Refused(
             "fhir.parameter_unserved", where="$validate", name=f"mode={str(mode)[:40]}", known=["create", "update"]
@@ -66,22 +66,18 @@ def validate(request: HttpRequest, caller: Caller, kind: str = "", fhir_id: str 
     if kind and resource["resourceType"] != kind:
         raise Refused("fhir.type_differs", asked=kind, given=resource["resourceType"][:60])
     found = validating.all_findings(resource)
+    asked = _profiles(parameters) or [v for k, v in query_pairs(request) if k == "profile" and v]
+    profiled = validating.profiled(resource, asked)
     good = issue("information", "informational", "符合 FHIR R4", "conforms to FHIR R4")
-    unseen = _unseen(resource, str(_value(parameters, "profile") or given.get("profile", "")))
-    return json_answer(outcome([*unseen, *([f.issue() for f in found] or [good])]))
+    issues = [f.issue() for f in (*profiled, *found)]
+    if not any(f.severity in ("error", "warning") for f in (*profiled, *found)):
+        issues.append(good)
+    return json_answer(outcome(issues))
 
 
-def _unseen(resource: JSON, asked: str) -> list[dict[str, Any]]:
-    """What cannot be judged: a profile that was asked for (error) or is claimed in meta (warning), other than R4's own of the type."""
-    claimed = (resource.get("meta") or {}).get("profile") or []
-    named = [("error", asked)] if asked else []
-    named += [("warning", str(p)) for p in claimed if p != asked] if isinstance(claimed, list) else []
-    base = f"http://hl7.org/fhir/StructureDefinition/{resource['resourceType']}"
-    return [
-        issue(severity, "not-supported", f"平台没有配置文件 {profile[:120]}，只按 FHIR R4 的 {resource['resourceType']} 校验",
-              f"the profile {profile[:120]} is not known here; only {resource['resourceType']} of FHIR R4 was checked")
-        for severity, profile in named if profile.partition("|")[0] != base
-    ]  # fmt: skip
+def _profiles(parameters: list[dict[str, Any]]) -> list[str]:
+    """The profiles that a body asks for."""
+    return [str(v) for p in parameters if p.get("name") == "profile" and (v := _value([p], "profile"))]
 
 
 def asked_of(request: HttpRequest) -> list[tuple[str, str]]:
@@ -90,7 +86,18 @@ def asked_of(request: HttpRequest) -> list[tuple[str, str]]:
     if request.method == "POST" and request.body:
         pairs += [_pair(p) for p in _parameters(request)]
     elif request.method not in ("GET", "HEAD", "POST"):
-        raise Refused("fhir.method", method=request.method)
+        raise not_here(request, "GET, HEAD, POST")
+    return pairs
+
+
+def given_parameters(request: HttpRequest) -> list[tuple[str, Any]]:
+    """The parameters of the address as text, and with POST those of the body as they are."""
+    pairs: list[tuple[str, Any]] = list(query_pairs(request))
+    if request.method == "POST" and request.body:
+        body = _parameters(request)
+        pairs += [(str(p.get("name")), _value([p], str(p.get("name")))) for p in body]
+    elif request.method not in ("GET", "HEAD", "POST"):
+        raise not_here(request, "GET, HEAD, POST")
     return pairs
 
 
@@ -108,7 +115,7 @@ def _pair(parameter: dict[str, Any]) -> tuple[str, str]:
 def match(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Patients that the given one may be, likeliest first, with the score of the index of persons."""
     if request.method != "POST":
-        raise Refused("fhir.method", method=request.method)
+        raise not_here(request, "POST")
     caller.scopes.must("Patient", "s")
     parameters = _parameters(request)
     asked = _value(parameters, "resource")

@@ -28,6 +28,8 @@ urlpatterns: list[URLPattern] = [
         rf"^(?P<kind>ValueSet|CodeSystem)/{ID}/\$validate-code$", terminology.validate_code, name="validate-code-stored"
     ),
     path("CodeSystem/$lookup", terminology.lookup, name="lookup"),
+    path("CodeSystem/$subsumes", terminology.subsumes, name="subsumes"),
+    re_path(rf"^CodeSystem/{ID}/\$subsumes$", terminology.subsumes, name="subsumes-stored"),
     path("$export", bulk_views.start, name="export"),
     path("Patient/$export", bulk_views.start, {"level": "patient"}, name="patient-export"),
     re_path(rf"^Group/{ID}/\$export$", bulk_views.start, {"level": "group"}, name="group-export"),
@@ -40,7 +42,9 @@ urlpatterns: list[URLPattern] = [
     re_path(rf"^{TYPE}/{ID}/_history$", views.instance_history, name="instance-history"),
     re_path(rf"^{TYPE}/{ID}/_history/(?P<number>[^/]+)$", views.instance_version, name="version"),
     re_path(
-        r"^Patient/(?P<fhir_id>[^/$_][^/$]*)/(?P<kind>[A-Z][A-Za-z]+)$", views.compartment_search, name="compartment"
+        r"^Patient/(?P<fhir_id>[^/$_][^/$]*)/(?P<kind>[A-Z][A-Za-z]+)(?:/_search)?$",
+        views.compartment_search,
+        name="compartment",
     ),
     re_path(r"^(?P<place>.*)$", views.elsewhere),
 ]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from yigong.kit.errors import Refused
+from yigong.platform.fhir.library import Library
 from yigong.platform.fhir.official import definitions
+from yigong.platform.fhir.terms.sets import Terminology
 from yigong.platform.fhir.validation import invariants
 from yigong.platform.fhir.validation.findings import Finding
+from yigong.platform.fhir.validation.profiles import ProfileChecker
 from yigong.platform.fhir.validation.structure import Checker
+from yigong.platform.fhir.validation.trees import CORE, Forest
 
 
 @cache
@@ -40,3 +44,44 @@ def all_findings(resource: Mapping[str, Any]) -> list[Finding]:
     if any(f.severity == "error" for f in found):
         return found
     return [*found, *invariants.check(definitions(), resource)]
+
+
+def profiled(resource: Mapping[str, Any], asked: Sequence[str] = ()) -> list[Finding]:
+    """What the profiles say that are asked for or claimed in ``meta.profile``, and the definitions of the extensions used.
+
+    A profile that is asked for and unknown is an error, one that is only claimed a warning. Raises Refused fhir.too_deep.
+    """
+    library = Library()
+    one = ProfileChecker(definitions(), Forest(library), Terminology(library))
+    own = CORE + str(resource["resourceType"])
+    asked_for = [p for p in asked if p.partition("|")[0] != own]
+    claimed = [p for p in _claimed(resource) if p not in asked and p.partition("|")[0] != own]
+    try:
+        one.check(resource, asked_for)
+        one.check(resource, claimed, unknown="warning")
+        for place, inner in _inside(resource):
+            base = CORE + str(inner["resourceType"])
+            urls = [p for p in _claimed(inner) if p.partition("|")[0] != base]
+            one.check(inner, urls, unknown="warning", place=place)
+        return one.extensions(resource)
+    except RecursionError as error:
+        raise Refused("fhir.too_deep") from error
+
+
+def _inside(resource: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The resources of a Bundle and those contained, with their places."""
+    kind = resource["resourceType"]
+    entries = resource.get("entry") if kind == "Bundle" else None
+    held = [(f"Bundle.entry[{n}].resource", e.get("resource")) for n, e in enumerate(_dicts(entries))]
+    held += [(f"{kind}.contained[{n}]", c) for n, c in enumerate(_dicts(resource.get("contained")))]
+    yield from ((at, one) for at, one in held if isinstance(one, dict) and isinstance(one.get("resourceType"), str))
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [v if isinstance(v, dict) else {} for v in value] if isinstance(value, list) else []
+
+
+def _claimed(resource: Mapping[str, Any]) -> list[str]:
+    meta = resource.get("meta")
+    said = meta.get("profile") if isinstance(meta, dict) else None
+    return [p for p in said if isinstance(p, str)] if isinstance(said, list) else []

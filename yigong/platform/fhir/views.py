@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import zlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -19,9 +18,20 @@ from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
 
 from yigong.kit.errors import Refused
-from yigong.platform.fhir import access, acts, binaries, bundles, capability, openapi, reading, xml
+from yigong.platform.fhir import (
+    access,
+    acts,
+    binaries,
+    bundles,
+    capability,
+    library,
+    negotiating,
+    openapi,
+    reading,
+    xml,
+)
 from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
-from yigong.platform.fhir.bodies import JSON, read
+from yigong.platform.fhir.bodies import JSON, read, unpacked
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.projecting import projected
 from yigong.platform.fhir.searching import history_answer, search_answer
@@ -49,7 +59,7 @@ def fhir(action: str | None) -> Callable[[View], View]:
                 as_xml = _wants_xml(request)
                 caller = () if action is None else (access.caller_of(request),)
                 answer = view(request, *caller, *args, **kwargs)
-                return _in_xml(answer) if as_xml else answer
+                return _in_xml(answer) if as_xml else _bare(answer)
             except Exception as error:
                 answer = _troubled(request, error)
                 return _in_xml(answer) if as_xml else answer
@@ -74,29 +84,34 @@ def _troubled(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def _wants_xml(request: HttpRequest) -> bool:
-    """Whether the client wants XML rather than JSON. Raises Refused fhir.format where neither will do; a Binary comes in its own form."""
-    if "/Binary/" in request.path:
+    """Whether the client wants XML rather than JSON. Raises Refused fhir.format where neither will do; a Binary and the file of an export come in their own form."""
+    if "/Binary/" in request.path or request.path.endswith(".ndjson"):
         return False
     wanted = request.GET.get("_format", "") if "_format" in request.META.get("QUERY_STRING", "") else ""
     if not wanted and request.META.get("HTTP_ACCEPT", "*/*") in _USUAL:
         return False
     if wanted:
-        if "json" not in wanted and "xml" not in wanted:
-            raise Refused("fhir.format")
-        return "json" not in wanted
-    if request.accepts("application/fhir+json") or request.accepts("application/json"):
-        return False
-    if not any(request.accepts(kind) for kind in _XML_TYPES):
-        raise Refused("fhir.format")
-    return True
+        return negotiating.format_is_xml(wanted)
+    return negotiating.accept_is_xml(request.META.get("HTTP_ACCEPT", "*/*") or "*/*")
 
 
 def _in_xml(answer: HttpResponse) -> HttpResponse:
     """The same answer with its resource as XML."""
-    if not answer.headers.get("Content-Type", "").startswith("application/fhir+json") or not answer.content:
-        return answer
+    if (
+        answer.streaming
+        or not answer.headers.get("Content-Type", "").startswith("application/fhir+json")
+        or not answer.content
+    ):
+        return _bare(answer)
     answer.content = xml.to_xml(read(answer.content))
     answer["Content-Type"] = "application/fhir+xml; charset=utf-8"
+    return answer
+
+
+def _bare(answer: HttpResponse) -> HttpResponse:
+    """An answer without a body says nothing of its form."""
+    if not answer.streaming and not answer.content:
+        answer.headers.pop("Content-Type", None)
     return answer
 
 
@@ -123,20 +138,6 @@ def raw_body(request: HttpRequest) -> bytes:
     return unpacked(body, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
-def unpacked(body: bytes, limit: int) -> bytes:
-    """A gzip body, unpacked no further than *limit* bytes. Raises Refused fhir.too_large, fhir.not_json."""
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        found = reader.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise Refused("fhir.not_json", why=f"gzip: {error}"[:120]) from error
-    if len(found) > limit:
-        raise Refused("fhir.too_large")
-    if not reader.eof:
-        raise Refused("fhir.not_json", why="gzip: the end is missing")
-    return found
-
-
 def query_pairs(request: HttpRequest) -> list[tuple[str, str]]:
     """The parameters of the address, in order."""
     text = (
@@ -156,8 +157,13 @@ def if_match(request: HttpRequest) -> int | None:
     return acts.version_of(given, "If-Match")
 
 
-def _not_here(request: HttpRequest) -> Refused:
-    return Refused("fhir.method", method=request.method)
+def not_here(request: HttpRequest, allowed: str) -> Refused:
+    """The refusal of a method at an address that knows only those of *allowed*."""
+    return Refused("fhir.method", method=request.method, allowed=allowed)
+
+
+#: methods of the address of a type and of a resource
+AT_TYPE, AT_INSTANCE = "GET, HEAD, POST, PUT, PATCH, DELETE", "GET, HEAD, PUT, PATCH, DELETE"
 
 
 # ---- a type ----
@@ -184,7 +190,7 @@ def type_level(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
             if removed is not None:
                 acts.commit(caller, [removed])
             return HttpResponse(status=204)
-    raise _not_here(request)
+    raise not_here(request, AT_TYPE)
 
 
 def _create(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
@@ -233,13 +239,19 @@ def type_search(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse
     """``POST Type/_search`` with a form."""
     acts.kind_known(kind)
     if request.method != "POST":
-        raise _not_here(request)
+        raise not_here(request, "POST")
+    pairs = [*query_pairs(request), *_form(request)]
+    return search_answer(request, caller, kind, pairs)
+
+
+def _form(request: HttpRequest) -> list[tuple[str, str]]:
+    """The parameters that a form brings. Raises Refused fhir.form_media, fhir.parameter_value."""
+    if request.content_type not in ("application/x-www-form-urlencoded", "") and request.body:
+        raise Refused("fhir.form_media", type=str(request.content_type)[:80])
     try:
-        form = parse_qsl(raw_body(request).decode("utf-8"), keep_blank_values=True, max_num_fields=500)
+        return parse_qsl(raw_body(request).decode("utf-8"), keep_blank_values=True, max_num_fields=500)
     except ValueError as error:
         raise Refused("fhir.parameter_value", name="_search", value="") from error
-    pairs = [*query_pairs(request), *form]
-    return search_answer(request, caller, kind, pairs)
 
 
 # ---- a resource ----
@@ -264,7 +276,7 @@ def instance(request: HttpRequest, caller: Caller, kind: str, fhir_id: str) -> H
         case "DELETE":
             acts.commit(caller, [acts.removal(caller, kind, fhir_id, if_match(request))])
             return HttpResponse(status=204)
-    raise _not_here(request)
+    raise not_here(request, AT_INSTANCE)
 
 
 def _patch_in(request: HttpRequest) -> Any:
@@ -330,7 +342,7 @@ def type_history(request: HttpRequest, caller: Caller, kind: str) -> HttpRespons
 def system_level(request: HttpRequest, caller: Caller) -> HttpResponse:
     """``POST`` of a transaction or a batch."""
     if request.method != "POST":
-        raise _not_here(request)
+        raise not_here(request, "POST")
     return json_answer(bundles.run(caller, body_of(request)))
 
 
@@ -338,8 +350,8 @@ def system_level(request: HttpRequest, caller: Caller) -> HttpResponse:
 def metadata(request: HttpRequest) -> HttpResponse:
     """The CapabilityStatement; whoever asks may know it."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
-        raise _not_here(request)
-    return HttpResponse(capability.statement(access.base_url(request)), content_type=JSON_TYPE)
+        raise not_here(request, "GET, HEAD, OPTIONS")
+    return HttpResponse(capability.statement(access.base_url(request), library.profiles()), content_type=JSON_TYPE)
 
 
 @fhir(None)
@@ -356,10 +368,14 @@ def system_history(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 @fhir("fhir.search")
 def compartment_search(request: HttpRequest, caller: Caller, fhir_id: str, kind: str) -> HttpResponse:
-    """``Patient/id/Type``: what lies in a patient's compartment."""
+    """``Patient/id/Type`` and ``Patient/id/Type/_search``: what lies in a patient's compartment."""
     acts.kind_known(kind)
+    by_form = request.path.endswith("/_search")
+    if request.method != "POST" if by_form else request.method not in ("GET", "HEAD"):
+        raise not_here(request, "POST" if by_form else "GET, HEAD")
     reading.read(caller, "Patient", acts.good_id(fhir_id))
-    return search_answer(request, caller, kind, query_pairs(request), patient=fhir_id)
+    pairs = [*query_pairs(request), *(_form(request) if by_form else ())]
+    return search_answer(request, caller, kind, pairs, patient=fhir_id)
 
 
 @fhir(None)

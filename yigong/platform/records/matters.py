@@ -58,7 +58,9 @@ class Told:
 
 @dataclass(slots=True)
 class Matter:
-    """A matter as it stands, with all that was said of it in ``moves`` (verb, state, at, control_id, in_order)."""
+    """A matter as it stands, with all that was said of it in ``moves``: verb, state, at, control_id, in_order, said (what the
+    message told beside, so that the matter can be told again without another's word), withdrawn (its author took it back).
+    """
 
     kind: str
     org_code: str
@@ -105,12 +107,12 @@ def _followed(known: Matter | None, told: Told) -> Matter | None:
     """The matter after a message; None when it was told before."""
     state = known.state if known else domain.State.NONE
     moves = list(known.moves) if known else []
-    if told.control_id and any(m["control_id"] == told.control_id and m["verb"] == told.verb for m in moves):
+    if told.control_id and any((m["control_id"], m["verb"]) == (told.control_id, told.verb) for m in _valid(moves)):
         return None
     late = known is not None and told.said_at < known.said_at
     after, in_order = (known.state, False) if known and late else domain.follow(told.kind, state, told.verb)
     said = {"verb": told.verb, "state": after, "at": told.said_at.isoformat(), "control_id": told.control_id}
-    moves.append({**said, "in_order": in_order})
+    moves.append({**said, "in_order": in_order, "said": _said(told)})
     facts = dict(told.facts)
     if known is None:
         return Matter(
@@ -125,6 +127,46 @@ def _followed(known: Matter | None, told: Told) -> Matter | None:
     placed, starts = first.placed_at or then.placed_at, then.starts_at or first.starts_at
     person, title = known.registration_id, then.title or first.title
     return Matter(*told.key, group, person, encounter, after, title, placed, starts, whole, moves, latest, now())
+
+
+def _valid(moves: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The moves that their authors did not take back."""
+    return [m for m in moves if not m.get("withdrawn")]
+
+
+def _said(told: Told) -> dict[str, Any]:
+    """What a message told of a matter beside its verb, as JSON."""
+    texts = {"group_key": told.group_key, "encounter_key": told.encounter_key, "title": told.title}
+    moments = {n: m.isoformat() for n, m in (("placed_at", told.placed_at), ("starts_at", told.starts_at)) if m}
+    return {k: v for k, v in {**texts, **moments, "facts": dict(told.facts)}.items() if v}
+
+
+def _retold(matter: Matter, begin: str) -> Matter | None:
+    """A matter as the others tell it, without whose control ids begin so; None where it is not known what each of them said."""
+    others = [m for m in _valid(matter.moves) if not str(m["control_id"]).startswith(begin)]
+    if not all("said" in m for m in others):
+        return None  # told before this was kept
+    made: Matter | None = None
+    for move in others:
+        made = _followed(made, _told_again(matter, move)) or made
+    if made is None:
+        return None
+    fresh = iter(made.moves)
+    kept = {id(m) for m in others}
+    made.moves = [next(fresh) if id(m) in kept else {**m, "withdrawn": True} for m in matter.moves]
+    made.id = matter.id
+    return made
+
+
+def _told_again(matter: Matter, move: Mapping[str, Any]) -> Told:
+    """What a move says, as the message said it."""
+    said = move["said"]
+    placed, starts = (datetime.fromisoformat(said[n]) if n in said else None for n in ("placed_at", "starts_at"))
+    return Told(
+        matter.kind, matter.org_code, matter.source_system, matter.number, move["verb"], datetime.fromisoformat(move["at"]), "",
+        said.get("group_key", ""), matter.registration_id, said.get("encounter_key", ""), said.get("title", ""), placed, starts,
+        said.get("facts", {}),
+    )  # fmt: skip
 
 
 def _standing(keys: Iterable[Key]) -> list[Matter]:
@@ -215,10 +257,13 @@ _WITHDRAW = """with m as (delete from records_matter where id = any(%s) returnin
 def withdraw_matters(ctx: Ctx, said: Mapping[Key, str]) -> list[Key]:
     """Take back matters that turned out to be none, and keep them among what was said before; those that were.
 
-    *said* gives how the control ids of the one who told begin: a matter that others told of too stays.
+    *said* gives how the control ids of the one who told begin: a matter that others told of too stays, as they tell it.
     """
     standing = _standing(said) if said else []
-    gone = [m for m in standing if all(str(x["control_id"]).startswith(said[m_key(m)]) for x in m.moves)]
+    gone = [m for m in standing if all(str(x["control_id"]).startswith(said[m_key(m)]) for x in _valid(m.moves))]
+    shared = [again for m in standing if m not in gone and (again := _retold(m, said[m_key(m)])) is not None]
+    _write(shared)
+    index_events(ctx, _events(shared))
     with connection.cursor() as cursor:
         cursor.execute(_WITHDRAW, [[m.id for m in gone], now()])
         for m in gone:
@@ -277,7 +322,7 @@ def rows_of(ctx: Ctx, data_set: str, person_id: int, number: str, org_code: str)
 def _row(data_set: str, m: Matter) -> Row:
     items = "；".join(str(i.get("name") or i.get("code") or "") for i in m.facts.get("items", ()))
     history = "；".join(
-        f"{_minute(datetime.fromisoformat(v['at']))} {STATES.get(v['state'], v['state'])}" for v in m.moves
+        f"{_minute(datetime.fromisoformat(v['at']))} {STATES.get(v['state'], v['state'])}" for v in _valid(m.moves)
     )
     said = {
         **m.facts, "number": m.number, "state": STATES.get(m.state, m.state), "items": items, "moves": history,

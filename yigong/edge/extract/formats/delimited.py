@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -15,13 +17,14 @@ from typing import IO, Any
 import polars as pl
 
 from yigong.edge.extract.formats.quotes import whole_lines
-from yigong.edge.extract.frames import TROUBLE, placed
+from yigong.edge.extract.frames import TROUBLE, placed, without_blank
 from yigong.kit.errors import Fault, Refused
 
 CHUNK = 2 << 20
 PIECE = 512 << 10  # what is looked at for its encoding at a time: copies of it are made
 LONGEST_RECORD = 64 << 20  # bytes: no line of a table is as long
 THREADS = 2
+LONGEST_HEADER = 50  # lines that one line of names may go over
 LONGEST = 4  # bytes of a sign in UTF-8
 #: the encodings of Chinese systems, likeliest first
 ENCODINGS = ("utf-8", "gb18030")
@@ -35,14 +38,23 @@ def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.Dat
     encoding, clean = detect(path) if not config.get("encoding") else (str(config["encoding"]), True)
     with tempfile.TemporaryDirectory(prefix="yigong-") as folder:
         text = path
-        if encoding != "utf-8" or not clean:
+        if encoding != "utf-8" or not clean or _ends_by_return(path):
             text = Path(folder) / "text.csv"
             transcode(path, text, encoding)
         yield from _frames(text, path.name, config, size, clean)
 
 
+def _ends_by_return(path: Path) -> bool:
+    """Whether lines end by a carriage return alone, as old systems write them."""
+    with path.open("rb") as source:
+        begin = source.read(CHUNK)
+    return b"\r" in begin and b"\n" not in begin
+
+
 def detect(path: Path) -> tuple[str, bool]:
     """The encoding of a file and whether every byte of it decodes; the one with the fewest broken signs otherwise."""
+    if wide := _wide(path):
+        return wide, True
     if _is_clean_utf8(path):
         return "utf-8", True
     broken = {}
@@ -52,6 +64,17 @@ def detect(path: Path) -> tuple[str, bool]:
             return encoding, True
     best = min(ENCODINGS, key=lambda e: broken[e])
     return best, False
+
+
+def _wide(path: Path) -> str:
+    """UTF-16 with its mark, as Excel writes "Unicode text", or without where every other byte of the beginning is none."""
+    with path.open("rb") as source:
+        begin = source.read(400)
+    if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    odd, even = begin[1::2].count(0), begin[::2].count(0)
+    signs = max(len(begin) // 2, 1)
+    return "utf-16-le" if odd > signs // 3 and not even else "utf-16-be" if even > signs // 3 and not odd else ""
 
 
 def _is_clean_utf8(path: Path) -> bool:
@@ -95,28 +118,59 @@ def _broken(path: Path, encoding: str, limit: int = 10_000) -> int:
 
 
 def transcode(path: Path, target: Path, encoding: str) -> None:
-    """A copy in UTF-8; what does not decode becomes the replacement sign."""
+    """A copy in UTF-8; what does not decode becomes the replacement sign, and a return that ends lines becomes a line feed."""
     with path.open("r", encoding=encoding, errors="replace", newline="") as source, _new(target) as out:
-        while chunk := source.read(CHUNK):
-            out.write(chunk)
+        chunk = source.read(CHUNK)
+        returns = "\r" in chunk and "\n" not in chunk
+        while chunk:
+            out.write(chunk.replace("\r", "\n") if returns else chunk)
+            chunk = source.read(CHUNK)
 
 
 def _new(target: Path) -> IO[str]:
     return target.open("w", encoding="utf-8", newline="")
 
 
-def _header(path: Path, config: Mapping[str, Any]) -> tuple[list[str], str]:
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The names of the columns, the sign between them, the records up to and with that line, and where it stands."""
+
+    columns: list[str]
+    separator: str
+    records: int
+
+
+def _header(path: Path, config: Mapping[str, Any]) -> _Head:
+    """The line of names: the first, or that numbered ``header``; Excel's own line ``sep=;`` before it names the separator."""
+    before = int(config.get("header") or 1) - 1
     with path.open("r", encoding="utf-8-sig", errors="replace", newline="") as source:
-        line = source.readline()
-    separator = str(config.get("separator") or max(SEPARATORS, key=line.count))
-    if not line.strip():
-        return [], separator
-    head = pl.read_csv(line.encode(), separator=separator, has_header=False, infer_schema=False)
-    return [str(name or "").strip() for name in head.row(0)], separator
+        lines = iter(partial(_logical, source), "")
+        line = next(lines, "")
+        said = line[4:5] if line[:4].lower() == "sep=" and not line[5:].strip() else ""
+        skipped = before + bool(said)
+        for _ in range(skipped):
+            line = next(lines, "")
+    separator = str(config.get("separator") or said or max(SEPARATORS, key=line.count))
+    names = next(csv.reader([line], delimiter=separator), []) if line.strip() else []
+    return _Head([" ".join(name.split()) for name in names], separator, skipped + 1)
+
+
+def _logical(source: IO[str]) -> str:
+    """A line with those that a quote holds together with it."""
+    line = held = source.readline()
+    for _ in range(LONGEST_HEADER):
+        if not held or held.count('"') % 2 == 0:
+            return held
+        more = source.readline()
+        held = held + more if more else line
+        if not more:
+            break
+    return line
 
 
 def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: bool) -> Iterator[pl.DataFrame]:
-    columns, separator = _header(path, config)
+    head = _header(path, config)
+    columns, separator = head.columns, head.separator
     if not columns:
         return
     if len(set(columns)) != len(columns):
@@ -127,16 +181,21 @@ def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: 
         has_header=False,
         schema=dict.fromkeys([*columns, OVERFLOW], pl.String),
         truncate_ragged_lines=True,
+        extra_columns="ignore",
         missing_columns="insert",
         encoding="utf8" if clean else "utf8-lossy",
     )
     parts = enumerate(_records(path, separator))
     # a part is small: read at once it costs two thirds of what it costs as a stream
-    frames = (parse(io.BytesIO(part), skip_rows=0 if n else 1).collect(engine="in-memory") for n, part in parts)
-    first = 2  # the header is line 1
+    frames = (
+        parse(io.BytesIO(part), skip_rows=0 if n else head.records).collect(engine="in-memory") for n, part in parts
+    )
+    first = head.records + 1
     for frame in _even(frames, size):
-        yield placed(_marked(frame, columns, clean), name, first)
+        told = without_blank(placed(_marked(frame, columns, clean), name, first))
         first += frame.height
+        if told.height:
+            yield told
 
 
 def _records(path: Path, separator: str) -> Iterator[bytes]:

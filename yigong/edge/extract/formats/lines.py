@@ -25,7 +25,7 @@ def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.Dat
         return
     encoding = str(config.get("encoding") or delimited.detect(path)[0])
     skip = int(config.get("skip_lines") or 0)
-    with path.open("r", encoding=encoding, errors="replace") as source:
+    with path.open("r", encoding="utf-8-sig" if encoding == "utf-8" else encoding, errors="replace") as source:
         held: list[tuple[int, str]] = []
         for number, line in enumerate(source, start=1):
             if number <= skip or not line.strip():
@@ -40,8 +40,12 @@ def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.Dat
 
 def _frame(held: list[tuple[int, str]], name: str, config: Mapping[str, Any]) -> pl.DataFrame:
     lines = pl.DataFrame({"at": [at for at, _ in held], "line": [line for _, line in held]})
-    cut = _by_widths(config["widths"]) if config.get("widths") else _by_pattern(str(config["pattern_of_line"]))
-    columns = lines.select(*cut).with_columns(pl.all().str.strip_chars())
+    try:
+        cut = _by_widths(config["widths"]) if config.get("widths") else _by_pattern(str(config["pattern_of_line"]))
+        columns = lines.select(*cut).with_columns(pl.all().str.strip_chars())
+    except pl.exceptions.ComputeError as error:  # what Python's expressions know and these do not: looking around
+        reason = str(error).rpartition("\n")[2]
+        raise Refused("exchange.pattern_wrong", pattern=str(config.get("pattern_of_line")), reason=reason) from error
     place = (pl.lit(f"{name} 第 ") + pl.col("at").cast(pl.String) + pl.lit(" 行")).alias(PLACE)
     garbled = pl.col("line").str.contains(delimited.REPLACED, literal=True)
     unfit = (

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from yigong.edge.extract.frames import acted, placed, void
+from yigong.edge.extract.settings import identity
 from yigong.edge.extract.source import Chunk, State
 from yigong.edge.extract.sql.full import Full
 from yigong.kit.errors import Refused
@@ -30,6 +31,8 @@ class Compare(Full):
         store = Store(Path(self.settings.store))
         try:
             store.settle(state)
+            if not state:  # read from the beginning: every row comes once more, and what is gone is still told
+                store.begin_anew(identity(self.settings))
             yield from self._differences(store, size)
         finally:
             store.close()
@@ -61,10 +64,7 @@ class Compare(Full):
 
     def _gone(self, store: Store, size: int, chunk: int) -> Iterator[pl.DataFrame]:
         """Keys that were known and did not come; only after the table was read to its end."""
-        known, gone = store.known(), store.missing_count()
-        limit = self.settings.delete_limit
-        if known > SMALL and gone > limit * known:
-            raise Refused("exchange.too_many_gone", place=self.place, known=known, gone=gone, limit=f"{limit:.0%}")
+        guard(self.place, store.known(), store.missing_count(), self.settings.delete_limit)
         shape = pl.Struct(dict.fromkeys(self.key, pl.String))
         for keys in store.missing(size):
             chunk += 1
@@ -80,6 +80,12 @@ class Compare(Full):
             store = Store(Path(self.settings.store))
             store.settle(state)
             store.close()
+
+
+def guard(place: str, known: int, gone: int, limit: float) -> None:
+    """Raises Refused exchange.too_many_gone where more than the share *limit* of the known rows is missing."""
+    if known > SMALL and gone > limit * known:
+        raise Refused("exchange.too_many_gone", place=place, known=known, gone=gone, limit=f"{limit:.0%}")
 
 
 class Store:
@@ -119,6 +125,13 @@ class Store:
         )
         self.db.execute("delete from pending where chunk <= ?", [stored])
         self.db.execute("commit")
+
+    def begin_anew(self, source: str) -> None:
+        """What is known of *source* stays known, but counts as different; what is known of another source is forgotten."""
+        if self._meta("source") != source:
+            self.db.execute("delete from known")
+            self.db.execute("insert or replace into meta values ('source', ?)", [source])
+        self.db.execute("update known set hash = 0")
 
     def begin(self) -> int:
         """Begin a comparison; its number. Hashes made by another version of the hash function count as different."""

@@ -22,6 +22,7 @@ DRIVERS = {
     "oracle": "oracle+oracledb",
     "sqlite": "sqlite",
 }
+MYSQL = ("mysql", "mariadb")
 CLOCK = {
     "postgresql": "select to_char(localtimestamp, 'YYYY-MM-DD HH24:MI:SS')",
     "mysql": "select date_format(now(), '%Y-%m-%d %H:%i:%S')",
@@ -70,7 +71,7 @@ class Database:
 
     def _fetched(self, db: sa.Connection, sql: str, values: Mapping[str, Any], size: int) -> Iterator[pl.DataFrame]:
         result = db.execution_options(stream_results=True, yield_per=size).execute(_bound(sql, values), dict(values))
-        columns, self.kinds = list(result.keys()), {}
+        columns, self.kinds = _single(list(result.keys())), {}
         for rows in result.partitions(size):
             self._learn(columns, rows)
             yield from_rows(columns, rows)
@@ -88,7 +89,7 @@ class Database:
         cursor = driver.cursor()
         cursor.execute(f"select * from ({sql}) s limit 0")
         described = cursor.description or ()
-        columns = [c.name for c in described]
+        columns = _single([c.name for c in described])
         self.kinds = {c.name: _oid_kind(c.type_code) for c in described}
         held: list[Any] = []
         with cursor.copy(f"copy ({sql}) to stdout (format csv)") as rows:
@@ -188,9 +189,37 @@ def _address(kind: str, url: str, readonly: bool) -> tuple[sa.URL]:
 
 def _options(kind: str, url: str) -> dict[str, Any]:
     if kind == "postgresql" or url.startswith("postgres"):
+        # whatever the database's own encoding, its server hands out UTF-8
         settings = "-c datestyle=ISO -c timezone=Asia/Shanghai -c standard_conforming_strings=on"
-        return {"connect_args": {"options": settings}}
+        return {"connect_args": {"options": settings, "client_encoding": "UTF8"}}
+    if kind in MYSQL or url.startswith(MYSQL):
+        return {"connect_args": {"conv": _as_written()}}
     return {}
+
+
+def _as_written() -> dict[Any, Any]:
+    """Decoders of PyMySQL, but: BIT as its number, a TIME as the server writes it, a date of zeros as none."""
+    from pymysql.constants import FIELD_TYPE
+    from pymysql.converters import conversions, convert_date, convert_datetime
+
+    def dated(decoder: Any) -> Any:
+        return lambda text: None if text.startswith("0000-00-00") else decoder(text)
+
+    return {
+        **conversions,
+        FIELD_TYPE.BIT: lambda raw: int.from_bytes(raw, "big"),
+        FIELD_TYPE.TIME: lambda text: text.rstrip("0").rstrip(".") if "." in text else text,
+        FIELD_TYPE.DATE: dated(convert_date),
+        FIELD_TYPE.DATETIME: dated(convert_datetime),
+        FIELD_TYPE.TIMESTAMP: dated(convert_datetime),
+    }
+
+
+def _single(columns: list[str]) -> list[str]:
+    """The columns as they are. Raises Refused exchange.columns_twice: which of two is meant, nobody could say."""
+    if len(set(columns)) < len(columns):
+        raise Refused("exchange.columns_twice", columns=sorted({c for c in columns if columns.count(c) > 1}))
+    return columns
 
 
 def _lenient(connection: Any, _record: Any) -> None:

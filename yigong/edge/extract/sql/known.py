@@ -9,19 +9,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from yigong.edge.extract.frames import DELETE, OP, placed, void
+from yigong.edge.extract.settings import identity
 from yigong.edge.extract.source import Chunk, State
-from yigong.edge.extract.sql.compare import Store
+from yigong.edge.extract.sql.compare import Store, guard
 from yigong.edge.extract.sql.full import Full
 from yigong.kit.errors import Refused
 
 KEYS = "keys"  # of a state: the run and chunk up to which keys are safely known
-RECOUNT_SECONDS = 3600.0  # where a trigger does not see TRUNCATE the table is counted so often
+RECOUNT_SECONDS = 3600.0  # where a capture does not see every deletion the table is counted so often
 EMPTIED = "（源表被清空，撤回已知的行）"
+#: foreign keys of a table that change or remove its rows by themselves
+ACTING = """select count(*) from information_schema.referential_constraints where constraint_schema = coalesce(:schema, database())
+    and table_name = :table and (delete_rule in ('CASCADE', 'SET NULL') or update_rule in ('CASCADE', 'SET NULL'))"""
 MISSING = "（源表行数变少，与已知的行整表比对）"
 
 
@@ -36,12 +41,16 @@ class Emptied:
 class Keys(Store):
     """The keys of one table that were passed on and are not withdrawn."""
 
-    def open(self, state: State) -> bool:
-        """Take over what is stored by *state*; False when the keys of this source are not known from the beginning on."""
+    def open(self, state: State, source: str) -> bool:
+        """Take over what is stored by *state*; False when the keys of *source* are not known from the beginning on.
+
+        Read from the beginning, the keys known before stay known: what is gone meanwhile can be withdrawn.
+        """
         self.settle(state.get(KEYS) or {})
+        if not state:
+            self.begin_anew(source)
         self.run = self.begin()
         if not state:
-            self.db.execute("delete from known")
             self.db.execute("insert or replace into meta values ('whole', '1')")
         return self._meta("whole") == "1"
 
@@ -73,18 +82,29 @@ class Keys(Store):
 class Known(Full):
     """A way of extraction that remembers keys, where the configuration names a file for them."""
 
-    def remembered(self, said: Iterable[Chunk | Emptied], state: State, *, recount: bool = False) -> Iterator[Chunk]:
-        """The chunks of a reading; an emptied table becomes deletions. Raises Refused exchange.log_gap where keys are not known."""
+    def remembered(
+        self, said: Iterable[Chunk | Emptied], state: State, *, recount: bool = False, anew: bool = False
+    ) -> Iterator[Chunk]:
+        """The chunks of a reading; an emptied table becomes deletions. Raises Refused exchange.log_gap where keys are not known.
+
+        *recount*: not every deletion is captured, so the rows are counted now and then. *anew*: the whole is read once more, and
+        what was known and is gone is withdrawn, unless far too much is.
+        """
         if not self.settings.store:
             for one in said:
                 yield _chunk(one, self.place)
             return
         keys = Keys(Path(self.settings.store))
         try:
-            whole = keys.open(state)
+            whole = keys.open(state, identity(self.settings))
+            before, seconds = keys.known(), float(self.settings.more.get("recount_seconds", RECOUNT_SECONDS))
             yield from self._noted(said, keys, whole)
-            if recount and whole and state and keys.is_due(float(self.settings.more.get("recount_seconds", RECOUNT_SECONDS))):  # fmt: skip
+            if whole and before and (anew or not state):
+                yield from self._recounted(keys, self._last, limit=self.settings.delete_limit)
+            elif whole and self._partly_emptied:
                 yield from self._recounted(keys, self._last)
+            elif recount and whole and state and keys.is_due(seconds):
+                yield from self._recounted(keys, self._last, counted=not self.acts_unseen)
         finally:
             keys.close()
 
@@ -118,15 +138,36 @@ class Known(Full):
             frame = void(part, self.column_names)
             yield Chunk(placed(frame, self.place, at.at + begin), at.state, self.place + why)
 
-    def _recounted(self, keys: Keys, state: State) -> Iterator[Chunk]:
-        """Where fewer rows stand in the table than are known: those that are missing, found by comparing all keys."""
+    @cached_property
+    def acts_unseen(self) -> bool:
+        """Whether a foreign key may change rows in silence: MySQL and MariaDB neither log what a cascade does nor fire triggers."""
+        if self.db.dialect not in ("mysql", "mariadb") or not self.settings.table:
+            return False
+        *schema, table = self.settings.table.split(".")
+        found = self.db.value(ACTING, {"schema": schema[-1] if schema else None, "table": table})
+        return bool(int(found or 0))
+
+    @cached_property
+    def is_partitioned(self) -> bool:
+        """Whether PostgreSQL may drop or empty a part of the table, which neither trigger nor log of the whole tells."""
+        if self.db.dialect != "postgresql" or not self.settings.table:
+            return False
+        sql = "select count(*) from pg_inherits where inhparent = to_regclass(:t)"
+        return bool(int(self.db.value(sql, {"t": self.db.table(self.settings.table)}) or 0))
+
+    def _recounted(
+        self, keys: Keys, state: State, *, counted: bool = False, limit: float | None = None
+    ) -> Iterator[Chunk]:  # fmt: skip
+        """The known rows that are missing, found by comparing all keys; *counted*: only where fewer rows stand there than are known."""
         known = keys.all()
-        if int(self.db.value(f"select count(*) from ({self.query}) s")) >= len(known):
+        if not known or (counted and int(self.db.value(f"select count(*) from ({self.query}) s")) >= len(known)):
             return
         columns = ", ".join(self._s(c) for c in self.key)
         left = set(known)
         for frame in self.db.stream(f"select {columns} from ({self.query}) s", size=20_000):
             left -= set(frame.select(pl.struct(self.key).struct.json_encode()).to_series())
+        if limit is not None:
+            guard(self.place, len(known), len(left), limit)
         number = getattr(self, "_number", 0)
         for chunk in self._withdrawn(sorted(left), 20_000, Emptied(state or self._position, 1), MISSING):
             number += 1
@@ -135,6 +176,7 @@ class Known(Full):
 
     _number = 0
     _position: State = {}
+    _partly_emptied = False  # a part of the table was emptied: which rows, only comparing tells
 
 
 def _chunk(one: Chunk | Emptied, place: str) -> Chunk:

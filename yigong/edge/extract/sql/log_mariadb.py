@@ -10,8 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from yigong.edge.extract.frames import DELETE, OP, UPSERT, placed, plain, voided
+from yigong.edge.extract.frames import DELETE, OP, UPSERT, placed, voided
 from yigong.edge.extract.source import Chunk, State
+from yigong.edge.extract.sql import mariadb_values
 from yigong.edge.extract.sql.known import Emptied, Known
 from yigong.kit.errors import Fault, Refused
 
@@ -21,6 +22,14 @@ EMPTYING = re.compile(
     r"\s*(?:/\*.*?\*/\s*)*(?:truncate(?:\s+table)?|drop\s+table(?:\s+if\s+exists)?)\s+(?P<tables>[^/]+?)(?:\s*/\*.*)?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
+#: statements that change rows: they stand in the log as text where a session does not log by row
+WRITING = re.compile(
+    r"\s*(?:/\*.*?\*/\s*)*(?:with\b.*?\b)?(?:insert|update|delete|replace|load\s+data|load\s+xml)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+#: what a server writes of its own tables in memory when it starts
+FORGETTING = re.compile(r"\s*delete\s+from\s+(?P<table>\S+?)\s*;?\s*(?:/\*.*?\*/\s*)*$", re.IGNORECASE | re.DOTALL)
+OPENING = re.compile(r"\s*(?:begin|savepoint|rollback\s+to|xa\s+(?:start|end|prepare))\b", re.IGNORECASE)
 PURGED = 1236  # the server's number for "this log is no longer here"
 
 
@@ -28,7 +37,8 @@ class MariaLog(Known):
     """Changes by binary log; the first reading is of the whole table.
 
     State: ``{"file", "pos"}``, the end of the last stored transaction. The server keeps its logs by its own rule
-    (``expire_logs_days``); when one is gone that is needed, Refused exchange.log_gap says so.
+    (``expire_logs_days``); when one is gone that is needed, Refused exchange.log_gap says so, and so it is where a session
+    of the hospital's wrote statements in place of rows. What a foreign key's cascade does stands in no log: keys are compared.
     """
 
     def preparation(self) -> list[str]:
@@ -54,7 +64,9 @@ class MariaLog(Known):
         self._ready()
         end = self._end()
         begin = (str(state["file"]), int(state["pos"])) if state.get("file") else None
-        yield from self.remembered(self._changes(begin, end, size) if begin else self._whole(end, size), state)
+        self._position = _state(end)
+        said = self._changes(begin, end, size) if begin else self._whole(end, size)
+        yield from self.remembered(said, state, recount=True, anew=not begin)
 
     def _ready(self) -> None:
         self._logging()
@@ -108,8 +120,7 @@ class MariaLog(Known):
                 if isinstance(event, XidEvent):
                     yield at, []
                 elif isinstance(event, QueryEvent):
-                    if self._empties(event):
-                        yield at, None
+                    yield from self._said(event, at)
                 else:
                     yield None, self._rows(event)
                 if at >= end:
@@ -120,6 +131,33 @@ class MariaLog(Known):
             raise Fault("exchange.source_away", permanent=False, place=self.place, reason=str(error)[:300]) from error
         finally:
             stream.close()
+
+    def _said(self, event: Any, at: Position) -> Iterator[tuple[Position | None, list[dict[str, Any]] | None]]:
+        """What a statement in the log means: the table emptied, a transaction ended (tables without them end by COMMIT), nothing."""
+        schema, query = _decoded(event.schema), _decoded(event.query)
+        if self._empties(schema, query):
+            yield at, None
+        elif self._writes(schema, query):
+            raise Refused("exchange.log_gap", place=self.place, missing="binlog_format=STATEMENT")
+        elif not OPENING.match(query):
+            yield at, []
+
+    def _writes(self, schema: str, query: str) -> bool:
+        """Whether a statement stands in place of rows that may be ours: it may name the table, or fire a trigger that does."""
+        if not WRITING.match(query):
+            return False
+        forgot = FORGETTING.match(query)
+        if forgot and forgot["table"].replace("`", "").split(".")[-1] != self._name:
+            return False
+        return schema == self._schema or self._name.lower() in query.lower()
+
+    @property
+    def _schema(self) -> str:
+        return str(self.db.engine.url.database)
+
+    @property
+    def _name(self) -> str:
+        return self.settings.table.split(".")[-1]
 
     def _stream(self, begin: Position) -> Any:
         from pymysqlreplication import BinLogStreamReader
@@ -132,10 +170,10 @@ class MariaLog(Known):
                 "host": url.host or "127.0.0.1", "port": url.port or 3306, "user": url.username or "", "passwd": url.password or "",
                 "charset": "utf8mb4",
             },
-            server_id=int(self.settings.more.get("server_id") or 0x79670000 + zlib.crc32(self.settings.table.encode()) % 0xFFFF),
+            server_id=int(self.settings.more.get("server_id") or 0x79670000 + zlib.crc32(f"{self.settings.table}{self.settings.consumer}".encode()) % 0xFFFF),
             only_events=[WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent, XidEvent, QueryEvent],
-            only_schemas=[str(url.database)],
-            only_tables=[self.settings.table.split(".")[-1]],
+            only_schemas=[self._schema],
+            only_tables=[self._name],
             log_file=begin[0],
             log_pos=begin[1],
             resume_stream=True,
@@ -144,27 +182,34 @@ class MariaLog(Known):
             enable_logging=False,
         )  # fmt: skip
 
-    def _empties(self, event: Any) -> bool:
+    def _empties(self, schema: str, query: str) -> bool:
         """Whether a statement in the log empties or drops the table: TRUNCATE stands there as it was written."""
-        schema = event.schema.decode() if isinstance(event.schema, bytes) else str(event.schema)
-        query = event.query.decode("utf-8", "replace") if isinstance(event.query, bytes) else str(event.query)
         found = EMPTYING.match(query)
         if found is None:
             return False
         names = [(n.strip().strip('`"')) for n in found["tables"].replace(";", "").split(",")]
         full = [n.replace("`", "") if "." in n else f"{schema}.{n}" for n in names]
-        return f"{self.db.engine.url.database}.{self.settings.table.split('.')[-1]}" in full
+        return f"{self._schema}.{self._name}" in full
 
     def _rows(self, event: Any) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
+        turned = self._turned
         for row in event.rows:
             old = row.get("before_values") or (row["values"] if type(event).__name__ == "DeleteRowsEvent" else None)
             new = row.get("after_values") or (row["values"] if type(event).__name__ == "WriteRowsEvent" else None)
+            if missing := [k for k in self.key if k not in (old or new or {})]:
+                raise Refused("exchange.log_gap", place=self.place, missing=", ".join(missing))
             if old is not None and (new is None or any(old[k] != new[k] for k in self.key)):
-                rows.append({k: plain(old[k]) for k in self.key} | {OP: DELETE})
+                rows.append(mariadb_values.as_text({k: old[k] for k in self.key}, turned) | {OP: DELETE})
             if new is not None:
-                rows.append({c: plain(v) for c, v in new.items()} | {OP: UPSERT})
+                rows.append(mariadb_values.as_text(new, turned) | {OP: UPSERT})
         return rows
+
+    @cached_property
+    def _turned(self) -> dict[str, mariadb_values.Turn]:
+        """What makes a query's values of the log's."""
+        columns = self.db.rows(mariadb_values.COLUMNS, {"schema": self._schema, "table": self._name})
+        return mariadb_values.turns(columns, int(self.db.value(mariadb_values.AHEAD) or 0))
 
     @cached_property
     def _shape(self) -> dict[str, Any]:
@@ -176,6 +221,10 @@ class MariaLog(Known):
 
     def expected(self, state: State) -> int | None:
         return None if state.get("file") else super().expected(state)
+
+
+def _decoded(said: Any) -> str:
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
 def _state(at: Position) -> State:

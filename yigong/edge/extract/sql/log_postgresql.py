@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -21,17 +22,24 @@ PEEK = (
 )
 
 
+LONGEST = 40  # signs of a table's name in that of its slot
+HELD_BYTES = 16 << 20  # so much log is let go even where nothing of the table is in it
+
+
 class PostgresLog(Known):
     """Changes by logical decoding; the first reading is of the whole table.
 
     State: ``{"lsn": end of the last stored transaction}``. The slot moves on when the state comes back, so a crash repeats
-    changes and loses none. A transaction longer than a chunk comes in several, with the state of the one before it.
+    changes and loses none; where the slot stands beyond the state, the whole is read once more. A transaction longer than a chunk comes in several, with the state of the one before it.
     """
 
     @cached_property
     def slot(self) -> str:
         """The name of slot and publication."""
-        base = "".join(c if c.isascii() and c.isalnum() else "_" for c in self.settings.table.lower())
+        table, whose = self.settings.table, self.settings.consumer
+        base = "".join(c if c.isascii() and c.isalnum() else "_" for c in table.lower())
+        if base != table.lower() or whose or len(base) > LONGEST:  # no two tables, and no two feeds, share a slot
+            base = f"{base[:LONGEST]}_{hashlib.sha256(f'{table} {whose}'.encode()).hexdigest()[:8]}"
         return self.settings.slot or f"yg_{base}"
 
     @cached_property
@@ -43,9 +51,15 @@ class PostgresLog(Known):
         full = [] if self._key_is_logged() else [f"alter table {self.table} replica identity full"]
         return [
             *full,
-            f"create publication {self.db.quoted(self.slot)} for table {self.table}",
+            f"create publication {self.db.quoted(self.slot)} for table {self.table}{self._by_root}",
             f"select pg_create_logical_replication_slot('{self.slot}', 'pgoutput')",
         ]
+
+    @property
+    def _by_root(self) -> str:
+        """Changes of partitions under the name of the whole, where the server can."""
+        new = int(self.db.value("select current_setting('server_version_num')")) >= 130000
+        return " with (publish_via_partition_root = true)" if self.is_partitioned and new else ""
 
     def removal(self) -> list[str]:
         return [
@@ -62,6 +76,7 @@ class PostgresLog(Known):
             }
             raise Refused("exchange.way_unfit", place=self.place, way="log", **facts)
         if self._slot_at() is None:
+            self.remove()  # a publication may be left of a slot that was lost
             for statement in self.preparation():  # a slot can only be made in a transaction of its own
                 self.db.run([statement])
 
@@ -71,8 +86,10 @@ class PostgresLog(Known):
 
     def _key_is_logged(self) -> bool:
         """Whether a deletion's line in the log names the key that we know rows by."""
-        sql = """select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-                 where i.indrelid = to_regclass(:t) and i.indisprimary"""
+        sql = """select a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+                 left join pg_index i on i.indrelid = c.oid and a.attnum = any (i.indkey)
+                  and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end
+                 where c.oid = to_regclass(:t) and (c.relreplident = 'f' or i.indexrelid is not null)"""
         return set(self.key) <= {r[0] for r in self.db.rows(sql, {"t": self.table})}
 
     def _slot_at(self) -> str | None:
@@ -86,9 +103,13 @@ class PostgresLog(Known):
         if at is None:
             code = "exchange.log_gap" if state else "exchange.not_prepared"
             raise Refused(code, place=self.place, missing=self.slot)
-        self.confirm(state)
-        said = self._changes(state, size) if state.get("lsn") else self._whole(at, size)
-        yield from self.remembered(said, state)
+        reached = state.get("lsn")
+        # a slot that stands beyond what is stored was made anew, or somebody else read from it: what lies between is not to be had
+        anew = not reached or position(at) > position(str(reached))
+        if not anew:
+            self.confirm(state)
+        said = self._whole(at, size) if anew else self._changes(state, size)
+        yield from self.remembered(said, state, recount=self.is_partitioned, anew=anew)
 
     def _whole(self, at: str, size: int) -> Iterator[Chunk]:
         held: Chunk | None = None
@@ -110,6 +131,8 @@ class PostgresLog(Known):
             match said:
                 case Commit():
                     reached = said.lsn
+                case Truncated() if not self._is_whole(said):
+                    self._partly_emptied = True
                 case Truncated():
                     if held:
                         yield Chunk(self._frame(held, first), {"lsn": reached}, self.place)
@@ -121,13 +144,22 @@ class PostgresLog(Known):
             if len(held) >= size:
                 yield Chunk(self._frame(held, first), {"lsn": reached}, self.place)
                 first, held = first + len(held), []
-        if held or emptied:
+        if position(self._upto) - position(reached) > HELD_BYTES:
+            reached = self._upto  # nothing of this table is before it: the server need not keep its log for us
+        if held or emptied or reached != state["lsn"]:
             yield Chunk(self._frame(held, first), {"lsn": reached}, self.place)
+
+    _upto = "0/0"
+
+    def _is_whole(self, said: Truncated) -> bool:
+        """Whether the table itself was emptied, not merely a part of it under another name."""
+        sql = "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass(:t)"
+        return not self.is_partitioned or str(self.db.value(sql, {"t": self.table})) in said.tables
 
     def _messages(self) -> Iterator[bytes]:
         """The log from the slot on, up to now; the server sends it piece by piece."""
         with self.db._answering(), self.db.engine.connect() as db:
-            upto = db.execute(sa.text("select pg_current_wal_lsn()::text")).scalar()
+            upto = self._upto = str(db.execute(sa.text("select pg_current_wal_lsn()::text")).scalar())
             streamed = db.execution_options(stream_results=True, yield_per=5000)
             values = {"slot": self.slot, "upto": upto, "publication": self.slot}
             for (data,) in streamed.execute(sa.text(PEEK), values):
@@ -146,6 +178,9 @@ class PostgresLog(Known):
     def _rows(self, change: Change) -> list[dict[str, Any]]:
         """The row written, and before it the one that its key was taken from."""
         gone = change.old is not None and (change.new is None or self._key(change.old) != self._key(change.new))
+        for row in (change.old, change.new):
+            if row is not None and (missing := [k for k in self.key if k not in row]):
+                raise Refused("exchange.log_gap", place=self.place, missing=", ".join(missing))
         old = [{k: v for k, v in (change.old or {}).items() if k in self.key} | {OP: DELETE}] if gone else []
         new = [{**change.new, OP: UPSERT}] if change.new is not None else []
         return [*old, *new]

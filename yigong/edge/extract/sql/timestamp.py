@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from yigong.edge.extract.source import Chunk, State
+from yigong.edge.extract.sql.database import MYSQL
 from yigong.edge.extract.sql.full import Full, is_moment, moment_of
 
 MARK = "yg_mark"
@@ -48,6 +49,8 @@ class Timestamp(Full):
             return "", {}
         value = since(str(state["mark"]), kind, form, self.settings.overlap_seconds)
         unstamped = "" if self.settings.skip_unstamped else f" or {stamp} is null"
+        if unstamped and kind != "number" and self.db.dialect in MYSQL:
+            unstamped += f" or {stamp} = '0000-00-00 00:00:00'"  # how these databases write that there is none
         return f" where {stamp} >= :since{unstamped}", {"since": value}
 
     def _reached(self, frame: pl.DataFrame, limit: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -21,22 +22,25 @@ _QUOTES = str.maketrans("", "", '"`[]')
 class Trigger(Known):
     """Changes by trigger; the first reading is of the whole table.
 
-    State: ``{"done": [[first, last], …]}``, the numbers of changes that are stored; they are removed from the change table when the
-    state comes back. Numbers are given before a transaction ends, so a smaller one may appear later than a greater: what
+    State: ``{"done": [[first, last], …], "since": n}``, when capture began, and the numbers of changes that are stored; they are removed from the change table when the
+    state comes back. Where capture began anew the whole is read once more: nobody wrote down what changed before. Numbers are given before a transaction ends, so a smaller one may appear later than a greater: what
     is read is therefore everything that still stands in the change table, never "from the greatest number on".
     """
 
     @cached_property
     def captured(self) -> triggers.Captured:
         """The table with the types of its key."""
-        seen = sa.inspect(self.db.engine)
         *schema, table = self.settings.table.split(".")
-        described = {c["name"]: c["type"] for c in seen.get_columns(table, schema=schema[-1] if schema else None)}
+        with self.db._answering():
+            seen = sa.inspect(self.db.engine).get_columns(table, schema=schema[-1] if schema else None)
+        described = {c["name"]: c["type"] for c in seen}
         dialect = self.db.engine.dialect
         key = [
             (self.db.quoted(c), _type(described[c], dialect)) for c in self.db.named(self.settings.key, list(described))
         ]
-        return triggers.Captured(self.db.table(self.settings.table), key)
+        return triggers.Captured(
+            self.db.table(self.settings.table), key, self.settings.consumer, time.time_ns() // 1000
+        )
 
     def preparation(self) -> list[str]:
         return triggers.install(self.db.dialect, self.captured)
@@ -45,24 +49,56 @@ class Trigger(Known):
         return triggers.removal(self.db.dialect, self.captured)
 
     def prepare(self) -> None:
-        """Make change table and triggers, unless they are there."""
-        if not self._is_prepared():
-            self.db.run(self.preparation())
+        """Make change table and triggers, unless they are there and work; what is left of a broken capture goes first."""
+        there = self._is_prepared()
+        if there and not self._dead():
+            return
+        if there:
+            self.db.run(self.removal())
+        self.db.run(self.preparation())
 
     def remove(self) -> None:
         self.db.run(self.removal())
 
     def _is_prepared(self) -> bool:
         *schema, table = self.captured.changes.translate(_QUOTES).split(".")
-        return bool(sa.inspect(self.db.engine).has_table(table, schema=schema[-1] if schema else None))
+        with self.db._answering():
+            return bool(sa.inspect(self.db.engine).has_table(table, schema=schema[-1] if schema else None))
+
+    def _dead(self) -> list[str]:
+        """The triggers that are gone or do not fire, as far as the database tells."""
+        wanted = triggers.names(self.db.dialect, self.captured)
+        if not wanted:
+            return []
+        *schema, _table = self.settings.table.split(".")
+        sql = triggers.LIVE[self.db.dialect].format(names=", ".join(f"'{n}'" for n in wanted))
+        asked = {"table": self.captured.table, "schema": schema[-1] if schema else None}
+        live = {str(r[0]) for r in self.db.rows(sql, {k: v for k, v in asked.items() if f":{k}" in sql})}
+        if not live and self.db.dialect in ("mysql", "mariadb") and not int(self.db.value(triggers.MAY_SEE) or 0):
+            return []  # not for our eyes
+        return [n for n in wanted if n not in live]
 
     def read(self, state: State, *, size: int) -> Iterator[Chunk]:
         if not self._is_prepared():
             raise Refused("exchange.not_prepared", place=self.place)
-        self._position = {"done": []}
-        self.confirm(state)
-        said = self._captured(size) if "done" in state else self._whole(size)
-        yield from self.remembered(said, state, recount=self.db.dialect != "postgresql")
+        if dead := self._dead():
+            raise Refused("exchange.capture_broken", place=self.place, missing=dead)
+        anew = "done" not in state or str(state.get("since", "")) != self._since
+        if not anew:
+            self.confirm(state)
+        said = self._whole(size) if anew else self._captured(size)
+        self._position = self._state([])
+        recount = self.db.dialect != "postgresql" or self.is_partitioned
+        yield from self.remembered(said, state, recount=recount, anew=anew)
+
+    @cached_property
+    def _since(self) -> str:
+        """The number of the line that says that capture began; empty where an older version made the change table."""
+        found = self.db.value(f"select max(seq) from {self.captured.changes} where op = 'W'")
+        return "" if found is None else str(int(found))
+
+    def _state(self, done: list[list[int]]) -> State:
+        return {"done": done, "since": self._since} if self._since else {"done": done}
 
     def _captured(self, size: int) -> Iterator[Chunk | Emptied]:
         """What stands in the change table."""
@@ -72,11 +108,11 @@ class Trigger(Known):
             numbers = changes.get_column("seq").cast(pl.Int64)
             last = int(numbers[-1])
             if (emptied := changes.get_column("op").str.strip_chars().eq("T").arg_true()).len():
-                yield Emptied({"done": list(done)}, first)
+                yield Emptied(self._state(list(done)), first)
                 changes = changes.slice(int(emptied[-1]) + 1)
             done = joined(done, numbers.to_list())
             frame = self._rows(changes, int(numbers[0]), last)
-            yield Chunk(placed(frame, self.place, first), {"done": list(done)}, self.place)
+            yield Chunk(placed(frame, self.place, first), self._state(list(done)), self.place)
             first += frame.height
 
     def _whole(self, size: int) -> Iterator[Chunk]:
@@ -87,10 +123,10 @@ class Trigger(Known):
                 yield held
             held = chunk
         if held is not None:
-            yield Chunk(held.frame, {"done": []}, held.place)
+            yield Chunk(held.frame, self._state([]), held.place)
 
     def _changes(self, after: int, size: int) -> pl.DataFrame | None:
-        sql = f"select seq, op, {self.captured.columns} from {self.captured.changes} where seq > :after order by seq"
+        sql = f"select seq, op, {self.captured.columns} from {self.captured.changes} where seq > :after and op <> 'W' order by seq"
         frames = self.db.stream(sql, {"after": after}, size=size)
         found = next(frames, None)
         frames.close()  # type: ignore[attr-defined]
@@ -117,20 +153,21 @@ class Trigger(Known):
         )
 
     def expected(self, state: State) -> int | None:
-        if "done" not in state:
+        if "done" not in state or str(state.get("since", "")) != self._since:
             return super().expected(state)
-        distinct = f"select distinct {self.captured.columns} from {self.captured.changes}"
+        distinct = f"select distinct {self.captured.columns} from {self.captured.changes} where op not in ('W', 'T')"
         return int(self.db.value(f"select count(*) from ({distinct}{_outside(state)}) s"))
 
     def confirm(self, state: State) -> None:
         if ranges := state.get("done"):
             table = self.captured.changes
-            self.db.run([f"delete from {table} where seq between {int(lo)} and {int(hi)}" for lo, hi in ranges])
+            self.db.run(
+                [f"delete from {table} where seq between {int(lo)} and {int(hi)} and op <> 'W'" for lo, hi in ranges]
+            )
 
 
 def _outside(state: State) -> str:
-    ranges = [f"not seq between {int(lo)} and {int(hi)}" for lo, hi in state.get("done", [])]
-    return f" where {' and '.join(ranges)}" if ranges else ""
+    return "".join(f" and not seq between {int(lo)} and {int(hi)}" for lo, hi in state.get("done", []))
 
 
 def joined(done: list[list[int]], numbers: Sequence[int]) -> list[list[int]]:

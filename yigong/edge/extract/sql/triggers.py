@@ -1,6 +1,7 @@
 """The statements of change capture by trigger, for each dialect: a change table, and what writes into it. Pure text.
 
-The change table holds a running number, what was done (``U`` written, ``D`` gone) and the key of the row; nothing else of it.
+The change table holds a running number, what was done (``U`` written, ``D`` gone) and the key of the row; nothing else of it. Its first
+line ``W`` says that capture began here, and stays: whatever was read before must be read in whole once more.
 TRUNCATE fires no row trigger in any of the databases. PostgreSQL has a trigger of its own for it; elsewhere the rows are counted
 now and then, and where some are missing all keys are compared (``known.py``).
 """
@@ -23,6 +24,8 @@ class Captured:
 
     table: str
     key: Sequence[tuple[str, str]]  # (column as written, type as the dialect writes it)
+    consumer: str = ""  # whose capture it is
+    begins: int = 0  # the number of the line that says that capture began: never the same twice
 
     @property
     def base(self) -> str:
@@ -36,10 +39,10 @@ class Captured:
 
     def own(self, prefix: str) -> str:
         """A name of ours for this table, short enough for every database and such that none asks for quotes."""
-        name = f"{prefix}{self.base}".lower()
-        if len(name.encode()) > LONGEST or not re.fullmatch(r"\w+", name):
+        name, whose = f"{prefix}{self.base}".lower(), f"{prefix}{self.base} {self.consumer}" if self.consumer else ""
+        if whose or len(name.encode()) > LONGEST or not re.fullmatch(r"\w+", name):
             plain = re.sub(r"[^a-z0-9_]", "", name)
-            name = plain[: LONGEST - 8] + hashlib.sha256(name.encode()).hexdigest()[:8]
+            name = plain[: LONGEST - 8] + hashlib.sha256((whose or name).encode()).hexdigest()[:8]
         return self.schema + name
 
     @property
@@ -59,6 +62,10 @@ class Captured:
     def write(self, op: str, row: str, more: str = "") -> str:
         """The insert of one change."""
         return f"insert into {self.changes} (op, {self.columns}{', seq' if more else ''}) values ('{op}', {self.of(row)}{more})"
+
+    def begun(self) -> str:
+        """The insert that says that capture began."""
+        return f"insert into {self.changes} (seq, op) values ({self.begins}, 'W')"
 
     def moved(self, unequal: str) -> str:
         """The condition that an update changed the key, *unequal* being the dialect's comparison of ``{a}`` and ``{b}``."""
@@ -82,6 +89,7 @@ def _postgresql(t: Captured) -> list[str]:
         f"create function {t.own('yg_fn_')}() returns trigger language plpgsql security definer as $yg$ {body} $yg$",
         f"create trigger {t.own('yg_trg_').split('.')[-1]} after insert or update or delete on {t.table} for each row execute procedure {t.own('yg_fn_')}()",
         f"create trigger {t.own('yg_trt_').split('.')[-1]} after truncate on {t.table} for each statement execute procedure {t.own('yg_fn_')}()",
+        t.begun(),
     ]
 
 
@@ -95,12 +103,13 @@ def _postgresql_removal(t: Captured) -> list[str]:
 
 
 def _mysql(t: Captured) -> list[str]:
-    moved = t.moved("not ({a} <=> {b})")
+    moved = t.moved("not (cast({a} as binary) <=> cast({b} as binary))")  # a collation may take 'a' for 'A'
     return [
         f"create table {t.changes} (seq bigint not null auto_increment primary key, op char(1) not null, {t.typed()}, at timestamp not null default current_timestamp)",
         f"create trigger {t.own('yg_ins_')} after insert on {t.table} for each row {t.write('U', 'new')}",
         f"create trigger {t.own('yg_upd_')} after update on {t.table} for each row begin if {moved} then {t.write('D', 'old')}; end if; {t.write('U', 'new')}; end",
         f"create trigger {t.own('yg_del_')} after delete on {t.table} for each row {t.write('D', 'old')}",
+        t.begun(),
     ]
 
 
@@ -119,6 +128,7 @@ def _sqlite(t: Captured) -> list[str]:
         f"create trigger {t.own('yg_ins_')} after insert on {t.table} begin {t.write('U', 'new')}; end",
         f"create trigger {t.own('yg_upd_')} after update on {t.table} begin {update}; {t.write('U', 'new')}; end",
         f"create trigger {t.own('yg_del_')} after delete on {t.table} begin {t.write('D', 'old')}; end",
+        t.begun(),
     ]
 
 
@@ -131,6 +141,7 @@ def _mssql(t: Captured) -> list[str]:
         f"create trigger {t.own('yg_trg_')} on {t.table} after insert, update, delete as begin set nocount on; "
         f"insert into {t.changes} (op, {t.columns}) select 'D', {t.of('d')} from deleted d where not exists (select 1 from inserted i where {same}); "
         f"insert into {t.changes} (op, {t.columns}) select 'U', {t.of('i')} from inserted i; end",
+        t.begun(),
     ]
 
 
@@ -151,11 +162,34 @@ def _oracle(t: Captured) -> list[str]:
         f"create table {t.changes} (seq number(19) primary key, op char(1) not null, {t.typed()}, at timestamp default systimestamp not null)",
         f"create or replace trigger {t.own('yg_trg_')} after insert or update or delete on {t.table} for each row "
         f"begin if deleting then {old}; else if updating and ({moved}) then {old}; end if; {new}; end if; end;",
+        t.begun(),
     ]
 
 
 def _oracle_removal(t: Captured) -> list[str]:
     return [f"drop trigger {t.own('yg_trg_')}", f"drop table {t.changes} purge", f"drop sequence {t.own('yg_seq_')}"]
+
+
+#: dialect -> the triggers of ours among those asked for that are there and fire; none where the database does not say
+LIVE = {
+    "postgresql": "select tgname from pg_trigger where tgrelid = to_regclass(:table) and tgenabled in ('O', 'A') and tgname in ({names})",
+    "sqlite": "select name from sqlite_master where type = 'trigger' and name in ({names})",
+    "mysql": "select trigger_name from information_schema.triggers where trigger_schema = coalesce(:schema, database()) and trigger_name in ({names})",
+}
+LIVE["mariadb"] = LIVE["mysql"]
+PREFIXES = {"postgresql": ("yg_trg_", "yg_trt_"), **dict.fromkeys(("mysql", "mariadb", "sqlite"), ("yg_ins_", "yg_upd_", "yg_del_"))}  # fmt: skip
+#: MySQL and MariaDB show triggers only to whom may make them
+MAY_SEE = (
+    "select count(*) from (select grantee, privilege_type from information_schema.user_privileges"
+    " union all select grantee, privilege_type from information_schema.schema_privileges"
+    " union all select grantee, privilege_type from information_schema.table_privileges) p where privilege_type = 'TRIGGER'"
+    " and grantee = concat('''', replace(current_user(), '@', '''@'''), '''')"
+)
+
+
+def names(dialect: str, captured: Captured) -> list[str]:
+    """The triggers that must be there, for the dialects that tell which are."""
+    return [captured.own(prefix).split(".")[-1] for prefix in PREFIXES.get(dialect, ())]
 
 
 #: dialect -> (what makes the change table and triggers, what takes them away)

@@ -309,3 +309,34 @@ def test_only_what_is_in_order_goes_on(path: Path) -> None:
     lab.source(path, [*lab.good(2), lab.row(9, JG="高")])
     job = run(feed(path))
     assert (job.inserted, job.rejected, Quarantined.objects.count()) == (4, 1, 1)
+
+
+@pytest.mark.feature("C02", "C07")
+def test_the_whole_is_read_from_the_beginning_on_demand(path: Path) -> None:
+    """The remedy that the sentences name: a feed set back reads every row, changes nothing that is in, and withdraws what is gone."""
+    import sqlite3
+
+    found = feed(path, mode="incremental", config={"way": "compare", "key": ["BGDH", "XMBH"]})
+    run(found)
+    services.reread(actors.system(), found.name)
+    job = run(found)
+    assert (job.read, job.unchanged, job.deleted) == (20, 20, 0)
+    with sqlite3.connect(path) as db:
+        db.execute("delete from lis_result where BGDH = 'R3'")
+    services.reread(actors.system(), found.name)
+    job = run(found)
+    assert (job.read, job.unchanged, job.deleted) == (20, 18, 2) and run(found).read == 0
+
+
+@pytest.mark.feature("C02")
+def test_every_captured_feed_has_a_capture_of_its_own(path: Path) -> None:
+    """Two feeds on one table bear different marks; a feed keeps its mark when it is saved again, and one made before goes without."""
+    captured = {"way": "trigger", "key": ["BGDH", "XMBH"]}
+    first = feed(path, mode="incremental", config=captured)
+    Feed.objects.filter(pk=first.pk).update(name="另一个")
+    second = feed(path, mode="incremental", config=captured)
+    marks = [Feed.objects.get(pk=f.pk).config["consumer"] for f in (first, second)]
+    assert len(set(marks)) == 2 and all(len(m) == 8 for m in marks)
+    assert feed(path, mode="incremental", config=captured).config["consumer"] == marks[1]
+    Feed.objects.filter(pk=second.pk).update(config={k: v for k, v in second.config.items() if k != "consumer"})
+    assert "consumer" not in feed(path, mode="incremental", config=captured).config

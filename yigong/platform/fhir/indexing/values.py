@@ -152,13 +152,15 @@ def token_coding(s: Sink, n: int, v: Any, part: int, system: int) -> None:
 
 
 def token_concept(s: Sink, n: int, v: Any, part: int, system: int) -> None:
-    text = v.get("text")
+    text, told = v.get("text"), False
     for coding in v.get("coding", ()):
         code = coding.get("code")
         if code is not None or coding.get("system"):
             row = (s.resource_id, n, part, system_number(coding.get("system")), (code or "")[:LONGEST])
-            s.token.append((*row, text or coding.get("display")))
-    if text and not v.get("coding"):
+            display = coding.get("display") or text
+            told = told or display == text
+            s.token.append((*row, display))
+    if text and not told:  # found by ``:text`` as the names of its codes are
         s.token.append((s.resource_id, n, part, 0, "", text))
 
 

@@ -30,7 +30,7 @@ KEPT_HOURS = 2
 MOST_ALONG = 2000
 #: kind of parameter -> what is compared when it sorts, upward and downward
 SORTED = {
-    "token": ("min(i.code)", "max(i.code)"), "string": ("min(i.value)", "max(i.value)"), "uri": ("min(i.uri)", "max(i.uri)"),
+    "token": ("min(nullif(i.code, ''))", "max(nullif(i.code, ''))"), "string": ("min(i.value)", "max(i.value)"), "uri": ("min(i.uri)", "max(i.uri)"),
     "date": ("min(i.low)", "max(i.high)"), "quantity": ("min(i.low)", "max(i.high)"), "number": ("min(i.low)", "max(i.high)"),
     "reference": ("min(i.target)", "max(i.target)"),
 }  # fmt: skip

@@ -118,7 +118,7 @@ def test_no_parameter_is_passed_over(api: desk.Api) -> None:
     asynchronous = {"prefer": "respond-async"}
     for path, headers in (
         (f"Patient/{patient}/$everything?_typeFilter=Observation", {}), (f"Patient/{patient}/_history?_at=2026-01-01", {}),
-        ("$export?_typeFilter=Patient%3Fgender%3Dmale", asynchronous), ("$export?_elements=id", asynchronous),
+        ("$export?includeAssociatedData=LatestProvenanceResources", asynchronous), ("$export?organizeOutputBy=Patient", asynchronous),
         (f"Observation?patient={patient}&_contained=true", {}),
     ):  # fmt: skip
         refused = api.get(path, 400, **headers)

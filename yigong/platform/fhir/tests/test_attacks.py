@@ -16,10 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from yigong.kit.errors import Refused
-from yigong.platform.fhir.bodies import read
+from yigong.platform.fhir.bodies import read, unpacked
 from yigong.platform.fhir.models import Application
 from yigong.platform.fhir.tests import desk
-from yigong.platform.fhir.views import unpacked
 
 #: examples for each operation; the long run: YIGONG_FUZZ=200
 EXAMPLES = int(os.environ.get("YIGONG_FUZZ", "2"))

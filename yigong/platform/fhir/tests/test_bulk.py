@@ -94,7 +94,7 @@ def test_import_writes_the_same_rows_as_single_writes(tmp_path: Path) -> None:
     one = rows()
     (tmp_path / "a.ndjson").write_text(json.dumps(odd, ensure_ascii=False), "utf-8")
     assert import_paths(desk.caller(), [tmp_path / "a.ndjson"]).created == 1
-    assert rows() == one and len(one["token"]) == 3
+    assert rows() == one and len(one["token"]) == 4
 
 
 class _Subscriber(BaseHTTPRequestHandler):

@@ -165,7 +165,10 @@ def test_kick_off_by_parameters(api: Api) -> None:
     ]
     said = exported(api, "$export", {"resourceType": "Parameters", "parameter": asked})
     assert held(api, said) == {patient, result} and said["request"].endswith("/fhir/r4/$export")
-    wrong = {"resourceType": "Parameters", "parameter": [{"name": "_typeFilter", "valueString": "Patient?gender=male"}]}
+    wrong = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "includeAssociatedData", "valueCode": "LatestProvenanceResources"}],
+    }
     api.ask("POST", "$export", wrong, status=400, **ASYNC)
     api.ask("PUT", "$export", wrong, status=405, **ASYNC)
 
@@ -273,3 +276,54 @@ def test_what_came_since_is_found_by_indexes() -> None:
     plan = db.rows(f"explain select 1 from fhir_resource r where r.type = 'Observation' and {held}", compiler.params)
     text = "\n".join(row[0] for row in plan)
     assert "fhir_resource_written" in text and "fhir_resource_updated" in text and "Seq Scan" not in text, text
+
+
+@pytest.mark.feature("C15")
+def test_export_by_searches_and_elements(api: Api) -> None:
+    """``_typeFilter`` keeps what one of its searches finds, by address or body; ``_elements`` what is wanted of each type."""
+    one = api.post("Patient", desk.PATIENT)["id"]
+    other = api.post("Patient", {**desk.PATIENT, "gender": "male"})["id"]
+    high = api.post("Observation", observation(one, 9.5))["id"]
+    low = api.post("Observation", observation(other, 4.1))["id"]
+    text = "Observation%3Fvalue-quantity%3Dgt9,Observation%3Fpatient.gender%3Dmale%26value-quantity%3Dlt3"
+    assert held(api, exported(api, f"$export?_typeFilter={text}")) == {one, other, high}
+    asked = [
+        {"name": "_type", "valueString": "Observation,Patient"}, {"name": "_typeFilter", "valueString": "Observation?subject:Patient.gender=male"},
+        {"name": "_typeFilter", "valueString": "Patient?gender=female,male"},
+    ]  # fmt: skip
+    assert held(api, exported(api, "$export", {"resourceType": "Parameters", "parameter": asked})) == {one, other, low}
+    said = lines(api, exported(api, "$export?_type=Patient,Observation&_elements=Patient.gender,code"))
+    members = {r["resourceType"]: set(r) for r in said}
+    manifest = exported(api, "$export?_type=Patient")
+    answer: Any = api.client.get(manifest["output"][0]["url"], headers={"accept": "application/fhir+ndjson"})
+    assert answer.status_code == 200 and answer["Content-Type"] == "application/fhir+ndjson"
+    assert members == {
+        "Patient": {"resourceType", "id", "meta", "gender"}, "Observation": {"resourceType", "id", "meta", "status", "code"},
+    }  # fmt: skip
+    assert {r["meta"]["tag"][0]["code"] for r in said} == {"SUBSETTED"}
+
+
+@pytest.mark.feature("C15")
+def test_what_an_export_does_not_serve(api: Api) -> None:
+    """Refused with what is wrong; with handling=lenient passed over, and told in the manifest's error file."""
+    patient = api.post("Patient", desk.PATIENT)["id"]
+    for query in (
+        "_type=Patient,Nonsense", "_typeFilter=Patient%3Fcolour%3Dred", "_typeFilter=Patient%3F_count%3D1", "_typeFilter=gender%3Dmale",
+        "_type=Patient&_typeFilter=Observation%3Fstatus%3Dfinal", "_elements=Patient.soul", "includeAssociatedData=LatestProvenanceResources",
+        "_typeFilter=Patient%3F",
+    ):  # fmt: skip
+        refused = api.get(f"$export?{query}", 400, **ASYNC)
+        assert refused["issue"][0]["severity"] == "error", query
+    lenient = {"prefer": "respond-async, handling=lenient"}
+    api.get("$export?_type=Patient,Nonsense&_typeFilter=Patient%3Fcolour%3Dred&includeAssociatedData=x", 202, **lenient)
+    place = str(api.last["Content-Location"]).partition("/fhir/r4/")[2]
+    assert export_work.step() == 1
+    said = api.get(place)
+    assert held(api, said) == {patient}
+    (told,) = lines(api, said, "error")
+    assert [i["severity"] for i in told["issue"]] == ["warning"] * 3
+    assert "Nonsense" in json.dumps(told) and "includeAssociatedData" in json.dumps(told)
+    api.get("$export?_type=Nonsense", 400, **lenient)
+    narrow = Api(desk.application(held="system/Patient.r"))
+    assert narrow.get("$export?_type=Observation,Patient", 403, **ASYNC)["issue"][0]["code"] == "forbidden"
+    narrow.get("$export?_typeFilter=Patient%3F_has:Observation:patient:status%3Dfinal", 403, **ASYNC)

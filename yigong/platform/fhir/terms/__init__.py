@@ -1,0 +1,1 @@
+"""Code systems and value sets: hierarchies, filters, expansions. Pure: knows no Django."""
