@@ -149,6 +149,10 @@ def mariadb() -> Iterator[str]:
             "create database his character set utf8mb4;\n"
             f"create user 'his'@'localhost' identified by '{word}';\n"
             "grant all on *.* to 'his'@'localhost';\n"
+            f"create user 'narrow'@'localhost' identified by '{word}' with max_statement_time 0.2;\n"
+            "grant create temporary tables on his.* to 'narrow'@'localhost';\n"
+            f"create user 'reader'@'localhost' identified by '{word}';\n"
+            "grant select on his.* to 'reader'@'localhost';\n"
         )
         boot.chmod(0o644)
         install = [

@@ -257,7 +257,7 @@ def test_a_table_that_is_not_there_is_said_in_every_way(tables: Tables) -> None:
         with open_source(config) as source, pytest.raises(Fault) as fault:
             source.prepare()
             list(source.read({}, size=5))
-        assert fault.value.code == "exchange.source_away" and "nosuch" in fault.value.facts["reason"]
+        assert fault.value.code == "exchange.table_missing" and "nosuch" in fault.value.facts["place"]
 
 
 @pytest.mark.feature("C02", "C07")

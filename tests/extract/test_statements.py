@@ -112,10 +112,10 @@ def opened(kind: str, way: str, **more: Any) -> Any:
 @pytest.mark.parametrize("kind", ["mssql", "oracle"])
 @pytest.mark.parametrize("way", ["full", "timestamp", "trigger"])
 def test_a_source_of_that_kind_is_configured_and_its_driver_asked(kind: str, way: str) -> None:
-    """With its own driver a source is opened in every way; that nobody answers is a fault with its own word, the password in no part of it."""
+    """With its own driver a source is opened in every way; that nobody answers is a fault told as such, the password in no part of it."""
     with opened(kind, way) as source, pytest.raises(Fault) as fault:
         source.expected({})
-    assert fault.value.code == "exchange.source_away" and "secret" not in str(fault.value.facts)
+    assert fault.value.code == "exchange.source_refused" and "secret" not in str(fault.value.facts)
 
 
 PARSER = {"mssql": "tsql", "oracle": "oracle"}

@@ -301,7 +301,8 @@ def test_a_source_that_is_away_is_a_fault_with_its_own_word(hospital: Hospital) 
     """A table that is not there, a wrong column, an unknown way: each says what is wrong."""
     with hospital.source(table="nowhere") as source, pytest.raises(Fault) as fault:
         list(source.read({}, size=5))
-    assert fault.value.facts["place"] == "nowhere" and not fault.value.permanent
+    told = fault.value  # it is not tried again at once: no table comes by waiting a minute
+    assert (told.code, told.facts["place"], told.permanent) == ("exchange.table_missing", "nowhere", True)
     with hospital.source(since_column="nosuch") as source, pytest.raises(Refused, match="column_unknown"):
         list(source.read({}, size=5))
     for odd, code in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from yigong.portal import postgres
 from yigong.portal.env import ROOT, env
 
 RESIDENTS = 400
+READER = "HIS_READER_WORD"  # under this name the installation knows the password of a hospital's account
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +43,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with _alone(shared):
         known = json.loads(note.read_text("utf-8")) if note.exists() else _build(shared)
         note.write_text(json.dumps({**known, "users": known["users"] + 1}), "utf-8")
-    own = {"DATABASE_URL": known["url_of_database"], "YIGONG_LOCAL": known["local"], "YIGONG_URL": known["url"]}
+    own = {
+        "DATABASE_URL": known["url_of_database"],
+        "YIGONG_LOCAL": known["local"],
+        "YIGONG_URL": known["url"],
+        READER: known["word"],
+    }
     yield Site(known["url"], known["logins"], known["facts"], Path(known["local"]), {**_outside(), **own})
     with _alone(shared):
         known = json.loads(note.read_text("utf-8"))
@@ -66,8 +73,8 @@ def _build(folder: Path) -> dict[str, Any]:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{s.getsockname()[1]}"
-    database = postgres.create_database(name)
-    variables = {**_outside(), "DATABASE_URL": database, "YIGONG_LOCAL": str(local), "YIGONG_URL": url}
+    database, word = postgres.create_database(name), secrets.token_hex(8)
+    variables = {**_outside(), "DATABASE_URL": database, "YIGONG_LOCAL": str(local), "YIGONG_URL": url, READER: word}
     loaded = subprocess.run(
         _command("demo", "--residents", str(RESIDENTS), "--once"), cwd=ROOT, env=variables, capture_output=True, text=True, check=False
     )  # fmt: skip
@@ -80,6 +87,7 @@ def _build(folder: Path) -> dict[str, Any]:
         "logins": json.loads((local / "demo" / "logins.json").read_text("utf-8")),
         "facts": json.loads(loaded.stdout.strip().splitlines()[-1]),
         "local": str(local),
+        "word": word,
         "database": name,
         "url_of_database": database,
         "server": server.pid,

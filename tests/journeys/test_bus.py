@@ -53,7 +53,7 @@ def intake(helper: Helper) -> Iterator[int]:
     """The platform's own intake of HL7 v2 and its worker, as an installation runs them; the port of the intake."""
     port = free_port()
     with helper("listen", "--mllp", f"127.0.0.1:{port}"), helper("bus", "work"):
-        for _ in range(200):
+        for _ in range(600):
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break

@@ -15,6 +15,7 @@ from yigong.edge import backoff
 from yigong.edge.buffer import Buffer, FeedState, Part
 from yigong.edge.bundling import Account, desk_of, now_text, portion, report
 from yigong.edge.configuration import Configuration, Feed
+from yigong.edge.extract import trouble
 from yigong.edge.extract.api import Source, open_source
 from yigong.edge.logbook import Logbook
 from yigong.edge.mapping.api import Desk
@@ -77,8 +78,12 @@ class Extractor:
             self._failed(feed, error.code, error.facts)
             return
         except Exception as error:  # a driver's own kinds: the node must live on
-            log.exception("feed %s", feed.name)
-            self._failed(feed, "edge.feed_failed", {"reason": type(error).__name__})
+            if (fault := trouble.system_fault(error, place=feed.title)) is not None:
+                self._failed(feed, fault.code, fault.facts)
+                return
+            sign = trouble.reference()
+            log.error("feed %s stopped, reference %s\n%s", feed.name, sign, trouble.trace(error))
+            self._failed(feed, "edge.feed_failed", {"reference": sign})
             return
         self._failures.pop(feed.name, None)
         if self.book.over(f"feed {feed.name}"):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from yigong.edge.extract import trouble
 from yigong.edge.extract.api import open_source
 from yigong.edge.sentences import said_of
 from yigong.kit.errors import Fault, Refused
 
+log = logging.getLogger("yigong.edge")
 PLAIN_BYTES = 1_000_000  # of the rows; wide rows are fewer
 
 
@@ -21,7 +24,11 @@ def look(asked: Mapping[str, Any]) -> dict[str, Any]:
     except (Refused, Fault) as error:
         return _failed(asked, error.code, error.facts)
     except Exception as error:  # a driver's own kinds
-        return _failed(asked, "edge.feed_failed", {"reason": type(error).__name__})
+        if (fault := trouble.system_fault(error, place=str(asked.get("title", "")))) is not None:
+            return _failed(asked, fault.code, fault.facts)
+        sign = trouble.reference()
+        log.error("look at a source stopped, reference %s\n%s", sign, trouble.trace(error))
+        return _failed(asked, "edge.feed_failed", {"reference": sign})
     return {"id": asked["id"], "columns": frame.columns, "rows": count, "sample": _within(frame.rows())}
 
 

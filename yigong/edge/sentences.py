@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from yigong.edge.extract.sentences import SENTENCES as EXTRACTION
+from yigong.kit import said
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "edge.not_enrolled": (
@@ -114,17 +115,21 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{place} 缺少映射所需的列 {columns}：源系统结构变了，请联系中心修改映射。",
         "{place} lacks the columns {columns} that the mapping needs: its structure changed, tell the centre.",
     ),
-    "exchange.columns_missing": (
-        "源数据缺少列 {columns}：源系统的结构变了，请修改映射后重跑。",
-        "The source lacks the columns {columns}: its structure has changed; mend the mapping and run again.",
-    ),
-    "exchange.mapping_wrong": ("映射文件有误：{mistakes}", "The mapping is wrong: {mistakes}"),
     "edge.row_too_large": (
         "有一行超过 {limit_mb} MB，无法传送：请在取数语句中去掉大字段。",
         "A row is larger than {limit_mb} MB: leave the large column out of the query.",
     ),
     "edge.begun_again": ("任务改为从头读取。", "The feed begins again."),
-    "edge.feed_failed": ("读取失败（{reason}），稍后自动重试。", "Reading failed ({reason}); it is tried again."),
+    "exchange.mapping_wrong": ("映射有误：{mistakes}", "The mapping is wrong: {mistakes}"),
+    "exchange.columns_missing": (
+        "源数据缺少映射所需的列 {columns}：源系统结构变了，请联系中心修改映射。",
+        "The source lacks the columns {columns} that the mapping needs: its structure changed, tell the centre.",
+    ),
+    "edge.feed_failed": (
+        "读取意外停止，已缓存的数据不受影响，稍后自动再试；仍不行就把编号 {reference} 告诉平台管理员，节点日志里用它能找到原因。",
+        "Reading stopped unexpectedly; what is kept is safe and it is tried again. If that fails, tell the platform's operator the "
+        "reference {reference}, by which the cause is found in the node's log.",
+    ),
     "edge.revoked": (
         "中心已注销本节点：不再读取和传送。要恢复，请中心重新邀请，再用新接入码在同一目录执行 enrol。",
         "The centre has revoked this node: nothing is read or sent. To come back ask for a new code and enrol in the same folder.",
@@ -201,16 +206,17 @@ REASONS: Mapping[str, tuple[str, str]] = {
 def said_of(code: str, facts: Mapping[str, object]) -> tuple[str, str]:
     """The Chinese and the English sentence for a refusal or fault."""
     zh, en = SENTENCES.get(code) or EXTRACTION.get(code) or (code, code)
-    return zh.format_map(_Lenient(_plain(facts, 0))), en.format_map(_Lenient(_plain(facts, 1)))
+    return zh.format_map(_read(facts, english=False)), en.format_map(_read(facts, english=True))
 
 
-def _plain(facts: Mapping[str, object], at: int) -> dict[str, object]:
+def _read(facts: Mapping[str, object], *, english: bool) -> _Lenient:
     """Facts as a sentence of one language takes them."""
-    comma = "、" if at == 0 else ", "
-    found = {k: comma.join(map(str, v)) if isinstance(v, list | tuple) else v for k, v in facts.items()}
-    if (reason := REASONS.get(str(found.get("reason", "")))) is not None:
-        found["reason"] = reason[at]
-    return found
+    read = {k: said.read(v, english=english) for k, v in facts.items()}
+    join = ", " if english else "、"
+    plain = {k: join.join(map(str, v)) if isinstance(v, list | tuple) else v for k, v in read.items()}
+    if (reason := REASONS.get(str(plain.get("reason", "")))) is not None:
+        plain["reason"] = reason[english]
+    return _Lenient(plain)
 
 
 class _Lenient(dict[str, object]):

@@ -236,9 +236,12 @@ class _Parser:
         found = FUNCTIONS.get(name.text.lower())
         if found is None:
             near = difflib.get_close_matches(name.text.lower(), FUNCTIONS, n=3, cutoff=0.4)
-            hint = f"；最接近：{'、'.join(near)}" if near else ""
+            zh, en = ("最接近", "nearest") if near else ("可用", "there are")
+            names = near or sorted(FUNCTIONS)
             raise Wrong(
-                name.at, f"没有函数 {name.text}{hint}", f"there is no function {name.text}; nearest: {', '.join(near)}"
+                name.at,
+                f"没有函数 {name.text}；{zh}：{'、'.join(names)}",
+                f"there is no function {name.text}; {en}: {', '.join(names)}",
             )
         if not found.least <= len(given) <= found.most:
             raise Wrong(name.at, f"{name.text} 的写法是 {found.form}", f"{name.text} is written {found.form}")

@@ -1,6 +1,25 @@
 """The doors of the outbox."""
 
 from yigong.outbox.kafka import TopicSaid, forward, pause, publish, relay, resume, topics, waits
+from yigong.outbox.letters import AWAY, SIGNATURE, is_address, post, reason, signature
 from yigong.outbox.services import Event, dispatch, say
 
-__all__ = ["Event", "TopicSaid", "dispatch", "forward", "pause", "publish", "relay", "resume", "say", "topics", "waits"]
+__all__ = [
+    "AWAY",
+    "SIGNATURE",
+    "Event",
+    "TopicSaid",
+    "dispatch",
+    "forward",
+    "is_address",
+    "pause",
+    "post",
+    "publish",
+    "reason",
+    "relay",
+    "resume",
+    "say",
+    "signature",
+    "topics",
+    "waits",
+]

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     if name == "stop":
         from yigong.portal import serve
 
-        return serve.stop()
+        return serve.stop(rest)
     if name in wiring.PLAIN_COMMANDS:  # numpy starts threads for matrices when imported; these hardly use them
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
@@ -48,7 +48,7 @@ def _with_database(name: str, rest: list[str]) -> int:
 
 
 def _run(name: str, rest: list[str]) -> int:
-    setup()
+    setup(database=not _asks(rest))
     if name == "demo":
         return _demo(rest)
     if name in wiring.COMMANDS:
@@ -72,14 +72,19 @@ def _run(name: str, rest: list[str]) -> int:
 
 def _demo(rest: list[str]) -> int:
     """The demonstration: tables, the county's data, then the pages unless ``--once``."""
-    if not {"-h", "--help"} & set(rest):
+    if not _asks(rest):
         _manage(["migrate", "--verbosity", "0"])
     done = _named("demo", rest)
-    if done or {"--once", "-h", "--help"} & set(rest):
+    if done or _asks(rest) or "--once" in rest:
         return done
     from yigong.portal import serve
 
     return serve.main([])
+
+
+def _asks(rest: list[str]) -> bool:
+    """Whether a command is only asked what it does: nothing is started then."""
+    return bool({"-h", "--help"} & set(rest))
 
 
 def _named(name: str, rest: list[str]) -> int:
@@ -87,11 +92,12 @@ def _named(name: str, rest: list[str]) -> int:
     return int(getattr(importlib.import_module(module), function)(rest) or 0)
 
 
-def setup() -> None:
-    """A running database and a ready Django."""
+def setup(*, database: bool = True) -> None:
+    """A running database and a ready Django; without *database* only what the help of a command needs."""
     from yigong.portal import postgres
 
-    postgres.ensure()
+    if database:
+        postgres.ensure()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yigong.portal.settings")
     import django
 

@@ -21,8 +21,8 @@ log = logging.getLogger("yigong.work")
 
 def main(arguments: list[str]) -> int:
     """``yigong serve``: gunicorn with worker threads that fit the connections of the pool."""
-    parser = argparse.ArgumentParser(prog="yigong serve")
-    parser.add_argument("--bind", default="127.0.0.1:8000")
+    parser = argparse.ArgumentParser(prog="yigong serve", description="启动网页服务 / serve the pages")
+    parser.add_argument("--bind", default="127.0.0.1:8000", help="监听地址 / address")
     options = parser.parse_args(arguments)
     command = [sys.executable, "-m", "gunicorn", "--config", "python:yigong.portal.worker", "--bind", options.bind]
     os.execv(sys.executable, command)  # noqa: S606  - a fixed program
@@ -31,12 +31,17 @@ def main(arguments: list[str]) -> int:
 
 def work(arguments: list[str]) -> int:
     """``yigong work``: run feeds that are due, deliver events, carry on what waits; ``--once`` does what waits and ends."""
+    parser = argparse.ArgumentParser(
+        prog="yigong work", description="运行到期任务，投递事件 / run due feeds, deliver events"
+    )
+    parser.add_argument("--once", action="store_true", help="做完等待的就结束 / do what waits and end")
+    once = parser.parse_args(arguments).once
     from django.db import DatabaseError, connection
 
     from yigong.kit.ctx import system
     from yigong.platform.exchange.api import Worker
 
-    once, worker = "--once" in arguments, Worker(system())
+    worker = Worker(system())
     while True:
         try:
             done = sum(_turn(path) for path in wiring.WORK) + worker.turn()
@@ -63,8 +68,11 @@ def _turn(path: str) -> int:
         return 0
 
 
-def stop() -> int:
+def stop(arguments: list[str]) -> int:
     """``yigong stop``: end the page server and the local PostgreSQL of this installation."""
+    argparse.ArgumentParser(prog="yigong stop", description="停止本机服务 / end the local servers").parse_args(
+        arguments
+    )
     with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
         os.kill(int(_pid_file().read_text()), signal.SIGTERM)
     postgres.stop()

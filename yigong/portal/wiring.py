@@ -95,6 +95,7 @@ WORK = [
     "yigong.platform.bus.api:process",
     "yigong.platform.bus.api:work",
     "yigong.platform.bus.api:clean",
+    "yigong.platform.bus.api:tell_troubles",
     "yigong.platform.exchange.edge.api:work",
     "yigong.platform.exchange.api:tell_alarms",
     "yigong.platform.fhir.api:work",

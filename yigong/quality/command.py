@@ -81,7 +81,7 @@ def _check(path: Path) -> int:
             if said != list(case.holds):
                 broken = 1
                 print(
-                    f"{path.name}:{case.line} {case.name}（{data_set}）：应为 {list(case.holds)}，得到 {said}",
+                    f"{path.name}:{case.line} {case.name.zh}（{data_set}）：应为 {list(case.holds)}，得到 {said}",
                     file=sys.stderr,
                 )
     if not broken:

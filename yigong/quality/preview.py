@@ -79,7 +79,7 @@ def cases(rule: quality.Rule) -> list[SimpleNamespace]:
         said = quality.holds(rule, data_set, case.given)
         found.append(
             SimpleNamespace(
-                name=case.name,
+                name=shown.said(case.name),
                 rows=_rows(data_set, case),
                 wanted=_word(case.holds),
                 said=_word(said),
@@ -93,7 +93,7 @@ def _rows(data_set: str, case: quality.Case) -> list[str]:
     """The rows of a case in words, equal neighbours once with their number."""
     told: list[list[Any]] = []
     for row in case.given:
-        text = "，".join(f"{shown.field(data_set, k)} {v}" for k, v in row.items())
+        text = (", " if shown.english() else "，").join(f"{shown.field(data_set, k)} {v}" for k, v in row.items())
         if told and told[-1][0] == text:
             told[-1][1] += 1
         else:
@@ -103,7 +103,7 @@ def _rows(data_set: str, case: quality.Case) -> list[str]:
 
 def _word(holds: Any) -> str:
     known = {True: _("合规"), False: _("不合规"), None: _("不判")}
-    return "、".join(dict.fromkeys(str(known[h]) for h in holds))
+    return (", " if shown.english() else "、").join(dict.fromkeys(str(known[h]) for h in holds))
 
 
 def history(code: str) -> list[QualityThreshold]:

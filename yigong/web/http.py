@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from yigong.kit import said
 from yigong.kit.errors import Refused
 from yigong.web.parts import Way
 from yigong.web.sentences import SENTENCES
@@ -83,8 +84,8 @@ def sentences() -> dict[str, list[Any]]:
         tables.append(getattr(importlib.import_module(module), name))
     found: dict[str, list[Any]] = {}
     for table in (*tables, SENTENCES):
-        for code, said in table.items():
-            found.setdefault(code, []).append(said)
+        for code, words in table.items():
+            found.setdefault(code, []).append(words)
     return found
 
 
@@ -136,6 +137,7 @@ class _Worded(dict[str, Any]):
 def _word(name: str, value: Any) -> str:
     if name == "action":
         return action_word(str(value))
+    value = said.read(value, english=get_language() == "en")
     if isinstance(value, list | tuple | set | frozenset):
         return _("、").join(str(v) for v in value)
     if hasattr(value, "tzinfo"):
@@ -153,7 +155,7 @@ def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
     """A refusal as page, region or JSON: what is missing, who can give it, what to do."""
     status = status_of(refused.code)
     if wants_json(request):
-        facts = {k: v if isinstance(v, str | int | float | bool | list) else str(v) for k, v in refused.facts.items()}
+        facts = {k: said.plain(v) for k, v in refused.facts.items()}
         return JsonResponse({"code": refused.code, "facts": facts, "sentence": sentence(refused)}, status=status)
     icon, tone = LOOKS.get(refused.code, ("alert-triangle", "warn"))
     context = {

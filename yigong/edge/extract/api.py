@@ -45,4 +45,24 @@ def open_source(config: Mapping[str, Any]) -> Source:
     return cast(Source, getattr(importlib.import_module(module), name)(config))
 
 
-__all__ = ["DELETE", "KINDS", "OP", "PLACE", "SENTENCES", "UPSERT", "Chunk", "Column", "Source", "State", "open_source"]
+def look_into(kind: str, url: str, table: str = "") -> Any:
+    """The tables of a database, and columns and key of *table* (``sql.opening.Look``). Raises Refused and Fault."""
+    if KINDS.get(kind) != _DATABASE:
+        raise Refused("exchange.reader_unknown", kind=kind, known=sorted(k for k, v in KINDS.items() if v == _DATABASE))
+    return importlib.import_module("yigong.edge.extract.sql.opening").look(kind, url, table)
+
+
+__all__ = [
+    "DELETE",
+    "KINDS",
+    "OP",
+    "PLACE",
+    "SENTENCES",
+    "UPSERT",
+    "Chunk",
+    "Column",
+    "Source",
+    "State",
+    "look_into",
+    "open_source",
+]

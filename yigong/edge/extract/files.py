@@ -16,6 +16,7 @@ import polars as pl
 from yigong.edge.extract.frames import PLACE, SERVICE, acted
 from yigong.edge.extract.settings import conditions
 from yigong.edge.extract.source import Chunk, Source, State
+from yigong.edge.extract.trouble import FILE_GONE, reading
 from yigong.kit.errors import Fault, Refused
 
 #: kind -> format module and the endings looked for in a folder
@@ -70,12 +71,13 @@ class Files(Source):
     def _read(self, path: Path, known: dict[str, Any], size: int) -> Iterator[Chunk]:
         """The chunks of a file, unless it is known by its content."""
         try:
-            facts = _facts(path) if self._remembers else {}
-            if not self._remembers or known.get(self._name(path), {}).get("sha256") != facts["sha256"]:
-                yield from self._one(path, known, facts, size)
-        except FileNotFoundError:
-            if self.config.get("path"):
-                raise Fault("exchange.file_missing", permanent=True, path=str(path)) from None
+            with reading(str(path)):
+                facts = _facts(path) if self._remembers else {}
+                if not self._remembers or known.get(self._name(path), {}).get("sha256") != facts["sha256"]:
+                    yield from self._one(path, known, facts, size)
+        except Fault as fault:
+            if fault.code != FILE_GONE or self.config.get("path"):
+                raise
             # else it was taken away since the folder was listed, and nothing of it was read
         except OSError as error:
             raise Fault("exchange.file_broken", permanent=False, path=str(path), reason=str(error.strerror)) from error
@@ -83,7 +85,7 @@ class Files(Source):
     def _one(self, path: Path, known: dict[str, Any], facts: dict[str, Any], size: int) -> Iterator[Chunk]:
         """The chunks of a file; it counts as known with its last one. Raises Fault exchange.file_changed where it is written meanwhile."""
         held, begun = None, path.stat()
-        for frame in self._format().read(path, self._asked(), size=size):
+        for frame in self._frames(path, size):
             if held is not None:
                 yield Chunk(held, self._state(known), path.name)
             if _is_other(path, begun):
@@ -103,6 +105,11 @@ class Files(Source):
             if self._kind == "xml"
             else self.config
         )
+
+    def _frames(self, path: Path, size: int) -> Iterator[pl.DataFrame]:
+        """The file as its format reads it. Raises a Fault of its kind for a file that went away or may not be read."""
+        with reading(str(path)):
+            yield from self._format().read(path, self._asked(), size=size)
 
     def _state(self, known: Mapping[str, Any]) -> State:
         if not self._remembers:
@@ -124,7 +131,9 @@ class Files(Source):
         """Files to look at, the eldest first: those whose size or time differs from what is known, at rest."""
         if self.config.get("path"):
             path = Path(str(self.config["path"]))
-            if not path.is_file():
+            with reading(str(path)):
+                there = path.is_file()
+            if not there:
                 raise Fault("exchange.file_missing", permanent=True, path=str(path))
             return [path]
         settle, now = float(self.config.get("settle_seconds", 2)), time.time()
@@ -142,6 +151,10 @@ class Files(Source):
         folder = Path(str(self.config["folder"]))
         if not folder.is_dir():
             raise Fault("exchange.file_missing", permanent=False, path=str(folder))
+        with reading(str(folder)):
+            return self._found(folder)
+
+    def _found(self, folder: Path) -> list[Path]:
         pattern = self.config.get("pattern")
         endings = FORMATS[self._kind][1]
         return [
@@ -158,7 +171,7 @@ class Files(Source):
     def sample(self, rows: int = 20) -> pl.DataFrame:
         paths = self._due({}) if self.config.get("path") else sorted(self._listed())[-1:]
         for path in paths:
-            for frame in self._format().read(path, self.config, size=rows):
+            for frame in self._frames(path, rows):
                 return acted(frame.head(rows))
         return pl.DataFrame(schema={PLACE: pl.String})
 

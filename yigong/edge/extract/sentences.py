@@ -16,8 +16,56 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{place} cannot be read the way {way}: {reason_en}.",
     ),
     "exchange.file_missing": (
-        "找不到文件 {path}：请核对路径和读取权限。",
-        "File {path} is not there: check the path and the right to read it.",
+        "找不到文件 {path}：请核对路径，或请来源机构放回去，再重跑。已入库的批次有效。",
+        "{path} is not there: check the path, or let the source put it back, then run again. What is in stays in.",
+    ),
+    "exchange.file_forbidden": (
+        "没有权限读 {path}：请让系统管理员给运行平台的账号读取权限，再重跑。已入库的批次有效。",
+        "{path} may not be read: let the system's administrator grant it to the platform's account, then run again. What is in stays in.",
+    ),
+    "exchange.disk_full": (
+        "磁盘已满，写不下 {path}：请清理磁盘后重跑。已入库的批次有效，其余的行下次再读。",
+        "The disk is full, {path} could not be written: make room and run again. What is in stays in, the other rows are read then.",
+    ),
+    "exchange.encoding_wrong": (
+        "{place} 的文字编码与声明的不同，读不出文字：请在任务里改编码（文件的“编码”，或连接地址后的 charset），再重跑。",
+        "The text of {place} is not in the encoding that was declared: set it right in the feed (of the file, or charset in the address) and run again.",
+    ),
+    "exchange.source_refused": (
+        "{host} 没有接受连接（读 {place}）：请确认源库已启动、端口没写错、防火墙已放行。已入库的批次有效，稍后自动再试。",
+        "{host} accepts no connection (to read {place}): see that the database is up, the port right and the firewall open. What is in stays in; it is tried again.",
+    ),
+    "exchange.host_unknown": (
+        "查不到主机 {host}（读 {place}）：请核对连接地址，或检查域名解析。已入库的批次有效。",
+        "The host {host} is not known (to read {place}): check the address and the name service. What is in stays in.",
+    ),
+    "exchange.source_slow": (
+        "{host} 超时没有应答（读 {place}）：请检查网络和源库的负载，或把取数分小。已入库的批次有效，稍后自动再试。",
+        "{host} took too long to answer (to read {place}): look at the network and the load of the source, or read less at once. What is in stays in; it is tried again.",
+    ),
+    "exchange.login_refused": (
+        "{host} 拒绝登录（读 {place}）：请核对用户名和口令，或请院方确认账号没有锁定。为免锁住账号，不会马上再试。",
+        "{host} refused the login (to read {place}): check user and password, or ask whether the account is locked. So as not to lock it, it is not tried again at once.",
+    ),
+    "exchange.database_unknown": (
+        "{host} 上没有地址里写的数据库（读 {place}）：请核对连接地址最后的库名。",
+        "{host} has no database of the name in the address (to read {place}): check the end of the address.",
+    ),
+    "exchange.source_forbidden": (
+        "账号没有权限读 {place}（{host}）：请院方管理员授予只读权限，再重跑。",
+        "The account may not read {place} ({host}): let the hospital's administrator grant reading, then run again.",
+    ),
+    "exchange.table_missing": (
+        "源库里没有表 {place}（{host}）：请核对表名和模式名，或问院方是否改了结构。",
+        "The source has no table {place} ({host}): check its name and schema, or ask the hospital whether the structure has changed.",
+    ),
+    "exchange.source_column_missing": (
+        "{place}（{host}）缺少取数语句里写的列：请核对列名，或问院方是否改了结构。",
+        "{place} ({host}) lacks a column that the statement names: check the names, or ask the hospital whether the structure has changed.",
+    ),
+    "exchange.source_full": (
+        "源库的磁盘已满（{host}，读 {place}）：请院方管理员清理。已入库的批次有效，稍后自动再试。",
+        "The disk of the source is full ({host}, to read {place}): let its administrator make room. What is in stays in; it is tried again.",
     ),
     "exchange.file_broken": (
         "文件 {path} 无法读取：{reason}。请向来源机构重新索取。",

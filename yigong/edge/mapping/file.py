@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from yigong.kit.errors import Refused
+from yigong.edge.mapping.mistakes import Mistakes
+from yigong.kit.said import Said
 
 SECTIONS = {
     "data_set", "source_system", "person_system", "org_code", "key", "group", "encounter", "event_at", "local_id",
@@ -19,6 +19,14 @@ KINDS = ("text", "number", "date", "datetime", "time", "boolean")
 PARTS = {"from", "value", "codes", "parse", "kind", "expr", "default", "strict"}
 FILTERS = {"drop_when", "keep_when", "rules", "otherwise"}
 FATES = ("pass", "block")
+#: sections that no mapping is without: what each is, and how it is written
+NEEDED = {
+    "data_set": (Said("数据集", "data set"), "data_set: laboratory_test_record"),
+    "source_system": (Said("来源系统", "source system"), "source_system: LIS"),
+    "key": (Said("主键列", "columns of the key"), "key: [BGDH, XMBH]"),
+    "event_at": (Said("发生时间", "time of the event"), "event_at: BGSJ"),
+    "local_id": (Said("患者号", "patient number"), "local_id: BRID"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +83,6 @@ class MappingFile:
     lines: Mapping[str, int] = field(default_factory=dict)
 
 
-class Mistakes:
-    """Collects what is wrong in a file, so that all of it is said at once."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.found: list[str] = []
-
-    def add(self, line: int, sentence: str) -> None:
-        """One more mistake, at *line*."""
-        self.found.append(f"{self.file}:{line}: {sentence}")
-
-    def unknown(self, line: int, what: str, name: str, known: Iterable[str]) -> None:
-        """A name that does not exist, with the nearest ones that do."""
-        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-        hint = f"; nearest / 最接近: {', '.join(near)}" if near else ""
-        self.add(line, f"unknown {what} / 未知的{_WORDS.get(what, what)}: {name}{hint}")
-
-    def stop(self) -> None:
-        """Raises Refused exchange.mapping_wrong if anything was found."""
-        if self.found:
-            raise Refused("exchange.mapping_wrong", file=self.file, mistakes=self.found)
-
-
-_WORDS = {
-    "section": "段落",
-    "key": "键",
-    "field": "字段",
-    "data set": "数据集",
-    "code table": "代码表",
-    "column": "源列",
-    "kind": "类型",
-}
-
-
 class _Lined(dict[str, Any]):
     """A mapping of the file that knows the line of each key."""
 
@@ -124,9 +98,13 @@ def parse(text: str, file: str = "mapping.yaml") -> MappingFile:
     for name in top:
         if name not in SECTIONS:
             mistakes.unknown(top.lines[name], "section", name, SECTIONS)
-    for name in ("data_set", "source_system", "key", "event_at", "local_id"):
+    for name, (words, example) in NEEDED.items():
         if not top.get(name):
-            mistakes.add(1, f"section missing / 缺少段落: {name}")
+            mistakes.add(
+                1,
+                f"缺少“{words.zh}”（段落 {name}），请加上，如 {example}",
+                f"the {words.en} (section {name}) is missing; add it, like {example}",
+            )
     mistakes.stop()
     found = _read(top, file, mistakes)
     mistakes.stop()
@@ -138,13 +116,43 @@ def _document(text: str, mistakes: Mistakes) -> _Lined:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        mistakes.add(line, f"not YAML / 不是有效的 YAML: {error.problem}")
+        mistakes.add(
+            line,
+            f"不是有效的 YAML：{_problem(error).zh}",
+            f"this is not YAML: {_problem(error).en}",
+        )
         mistakes.stop()
         raise
     if not isinstance(node, yaml.MappingNode):
-        mistakes.add(1, "a mapping has sections / 映射文件由段落组成")
+        mistakes.add(
+            1,
+            f"映射由段落组成，每段写作“名称: 内容”，如 {NEEDED['data_set'][1]}",
+            f"a mapping has sections, each written `name: content`, like {NEEDED['data_set'][1]}",
+        )
         mistakes.stop()
     return _plain(node, mistakes)  # type: ignore[no-any-return]
+
+
+#: what the parser of YAML says (the beginning of it) -> what is to be done
+PROBLEMS = {
+    "mapping values are not allowed": Said(
+        "这里不能再写冒号；含冒号的内容请加引号，或检查缩进",
+        "no second colon can stand here; quote a text with a colon, or check the indentation",
+    ),
+    "could not find expected ':'": Said("名称后面缺少冒号，请补上", "a colon is missing after a name; add it"),
+    "found character '\\t'": Said("用了制表符，请改为空格", "there is a tab; write blanks instead"),
+    "expected <block end>": Said(
+        "缩进与上面几行不一致，请对齐", "the indentation differs from the lines above; align it"
+    ),
+    "found unexpected end of stream": Said("引号或括号没有结束，请补上", "a quote or bracket is not closed; close it"),
+}
+PROBLEM = Said(
+    "请检查这一行和上一行的缩进、冒号、引号和括号", "check indentation, colons, quotes and brackets here and above"
+)
+
+
+def _problem(error: yaml.MarkedYAMLError) -> Said:
+    return next((said for begin, said in PROBLEMS.items() if (error.problem or "").startswith(begin)), PROBLEM)
 
 
 def _plain(node: Any, mistakes: Mistakes) -> Any:
@@ -153,7 +161,7 @@ def _plain(node: Any, mistakes: Mistakes) -> Any:
         for key, value in node.value:
             name, line = str(key.value), key.start_mark.line + 1
             if name in found:
-                mistakes.add(line, f"twice / 重复: {name}")
+                mistakes.add(line, f"“{name}”写了两次，请删去一处", f"{name} stands twice; take one away")
             found[name], found.lines[name] = _plain(value, mistakes), line
         return found
     if isinstance(node, yaml.SequenceNode):
@@ -209,7 +217,11 @@ def _names(given: Any) -> tuple[str, ...]:
 def _specs(top: _Lined, section: str, codes: Mapping[str, Any], mistakes: Mistakes) -> tuple[Spec, ...]:
     given = top.get(section) or _Lined()
     if not isinstance(given, _Lined):
-        mistakes.add(top.lines[section], f"{section}: name: {{from: column}} / 每行写作 名称: {{from: 源列}}")
+        mistakes.add(
+            top.lines[section],
+            f"段落 {section} 里每行写作“名称: {{from: 源列}}”",
+            f"write each line of section {section} as `name: {{from: column}}`",
+        )
         return ()
     return tuple(_spec(name, value, given.lines[name], codes, mistakes) for name, value in given.items())
 
@@ -218,13 +230,21 @@ def _spec(name: str, given: Any, line: int, codes: Mapping[str, Any], mistakes: 
     if isinstance(given, str):
         return Spec(name, line, columns=(given,))
     if not isinstance(given, _Lined):
-        mistakes.add(line, f"{name}: no source / 没有来源")
+        mistakes.add(
+            line,
+            f"“{name}”没有来源，请写源列，如 {name}: {{from: 源列}}",
+            f"{name} has no source; name a column, like {name}: {{from: column}}",
+        )
         return Spec(name, line)
     for part in given:
         if part not in PARTS:
             mistakes.unknown(given.lines[part], "key", part, PARTS)
     if sum(part in given for part in ("from", "value", "expr")) != 1:
-        mistakes.add(line, f"{name}: one of from, value, expr / from、value、expr 三者取一")
+        mistakes.add(
+            line,
+            f"“{name}”要写 from（源列）、value（常量）、expr（表达式）中的一个，且只写一个",
+            f"{name} wants one of from (a column), value (a constant), expr (an expression), and only one",
+        )
     kind = given.get("kind") or ""
     if kind and kind not in KINDS:
         mistakes.unknown(given.lines["kind"], "kind", kind, KINDS)
@@ -277,7 +297,11 @@ def _rules(top: _Lined, mistakes: Mistakes) -> tuple[FilterRule, ...]:
     given, line, found = (top.get("filter") or {}).get("rules") or [], top.lines.get("filter", 1), []
     for number, rule in enumerate(given if isinstance(given, list) else [given], start=1):
         if not isinstance(rule, _Lined) or not rule.get("when"):
-            mistakes.add(line, "rules: {name, when, then} / 每条规则写作 {name: 名称, when: 条件, then: block}")
+            mistakes.add(
+                line,
+                f"第 {number} 条过滤规则没有条件，请写作 {{name: 名称, when: 条件, then: block}}",
+                f"filter rule {number} has no condition; write {{name: …, when: condition, then: block}}",
+            )
             continue
         at = rule.lines["when"]
         fate = _fate(rule.get("then") or "block", at, mistakes)

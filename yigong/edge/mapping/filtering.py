@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from yigong.edge.mapping.file import MappingFile, Mistakes
+from yigong.edge.mapping.file import MappingFile
 from yigong.edge.mapping.findings import NO_FINDINGS
+from yigong.edge.mapping.mistakes import Mistakes
 from yigong.kit.expression import Wrong, compile_text
 
 FILTERED = "filtered"  # severity of the line that counts a rule
@@ -97,10 +98,5 @@ def _rule(name: str, when: str, block: bool, line: int, mistakes: Mistakes) -> l
     try:
         return [Rule(name, compile_text(when).truth(), block)]
     except Wrong as wrong:
-        mistakes.add(line, f"filter {name}: {told(when, wrong)}")
+        mistakes.expression(line, f"过滤规则“{name}”", f"filter rule {name}", when, wrong)
         return []
-
-
-def told(text: str, wrong: Wrong) -> str:
-    """What is wrong with an expression, and where in it."""
-    return f"{wrong} — {text[: wrong.at]}▸{text[wrong.at :]}"

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from yigong.edge.mapping.convert import Output, as_kind, failure, looked_up
-from yigong.edge.mapping.file import MappingFile, Mistakes, Spec, parse
-from yigong.edge.mapping.filtering import Filter, compile_filter, told
+from yigong.edge.mapping.file import MappingFile, Spec, parse
+from yigong.edge.mapping.filtering import Filter, compile_filter
 from yigong.edge.mapping.findings import NO_FINDINGS, found
+from yigong.edge.mapping.mistakes import Mistakes
 from yigong.edge.mapping.rows import LINE, OP, PLACE, WAIST
 from yigong.kit.errors import Refused
 from yigong.kit.expression import Wrong, compile_text
@@ -81,6 +82,10 @@ class Plan:
             return pl.DataFrame()
         came = frame.filter(~deletes(frame)) if OP in frame.columns else frame
         return came.select(*keys, *facts).unique(["org_code", "source_system", "local_id"], keep="last")
+
+    def keys(self, raw: pl.DataFrame) -> pl.Series:
+        """The keys of raw rows, as their records bear them."""
+        return raw.select(_joined(self.source.key).alias("source_key")).to_series()
 
     def _columns_present(self, raw: pl.DataFrame) -> None:
         missing = sorted(self.used - set(raw.columns))
@@ -187,12 +192,22 @@ def _joined(columns: tuple[str, ...]) -> pl.Expr:
 
 def _field(spec: Spec, known: Mapping[str, FieldKind], mistakes: Mistakes) -> Output:
     if spec.name not in known:
-        also = " (a column of the waist has its own section / 该列有自己的段落)" if spec.name in WAIST else ""
-        mistakes.unknown(spec.line, "field", spec.name + also, known)
+        if spec.name in WAIST:
+            mistakes.add(
+                spec.line,
+                f"“{spec.name}”不是数据集的字段，它有自己的段落，请移到顶层",
+                f"{spec.name} is no field of the data set, it has a section of its own; move it to the top level",
+            )
+        else:
+            mistakes.unknown(spec.line, "field", spec.name, known)
         return Output(spec.name, pl.lit(None))
     kind = known[spec.name]
     if spec.by_name and not kind.codes:
-        mistakes.add(spec.line, f"{spec.name}: no value set to look names up in / 该字段没有值域可供按名称对照")
+        mistakes.add(
+            spec.line,
+            f"“{spec.name}”没有值域，不能按名称对照（codes: names），请改写代码表或去掉 codes",
+            f"{spec.name} has no value set to look names up in (codes: names); write a code table or leave codes out",
+        )
     return _output(spec, spec.kind or kind.type, mistakes, kind.codes, (kind.name, kind.name_en))
 
 
@@ -217,7 +232,7 @@ def _output(
     try:
         given = _value(spec)
     except Wrong as wrong:
-        mistakes.add(spec.line, f"{spec.name}: expression / 表达式: {told(spec.expr, wrong)}")
+        mistakes.expression(spec.line, f"“{spec.name}”", spec.name, spec.expr, wrong)
         return Output(spec.name, pl.lit(None))
     table = names if spec.by_name else spec.codes
     value = given if table is None else looked_up(given, table)

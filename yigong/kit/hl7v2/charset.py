@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from functools import lru_cache
 from typing import NamedTuple
 
 #: a name of MSH-18 (HL7 table 0211, and how it is met), without spaces and strokes -> the codec
@@ -19,6 +20,7 @@ NAMES = {"utf-8": "UNICODE UTF-8", "gb18030": "GB 18030-2000", "big5": "BIG-5", 
 BETWEEN = str.maketrans("", "", " -_")
 
 
+@lru_cache(maxsize=256)
 def named(declared: str) -> str | None:
     """The codec of a name in MSH-18; None for a name that nobody can read by."""
     return DECLARED.get(declared.upper().translate(BETWEEN))
@@ -43,9 +45,13 @@ class Decoded(NamedTuple):
 def declared_charset(data: bytes) -> str:
     """What MSH-18 says, upper case; empty when it says nothing."""
     head = data.lstrip(b"\xef\xbb\xbf\x0b \t\r\n")[:4000]
-    line = head.replace(b"\n", b"\r").split(b"\r", 1)[0]
-    fields = line.split(line[3:4]) if len(line) > 4 else []
-    field = fields[17] if len(fields) > 17 else b""
+    line = head.split(b"\r", 1)[0].split(b"\n", 1)[0]
+    fields = line.split(line[3:4], 18) if len(line) > 4 else []
+    return _first_word(fields[17]) if len(fields) > 17 else ""
+
+
+@lru_cache(maxsize=256)
+def _first_word(field: bytes) -> str:
     words = (word.strip() for word in field.decode("ascii", "replace").upper().split("~"))
     return next((word for word in words if word), "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from yigong.kit.hl7v2.charset import Decoded
@@ -34,6 +35,8 @@ VERSIONS = frozenset(
 )
 PROCESSINGS = frozenset("PTD")  # HL7 table 0103
 CODE = re.compile(r"[A-Z][A-Z0-9]{2}\Z")
+NOBODY = frozenset(("", NULL, "-", "NULL"))  # in place of a patient's number
+LONGEST_KEPT = 80  # signs, of words that are looked at once for all messages
 ORDERS = frozenset(("ORM", "OML", "OMG", "OMI", "OMP", "RDE"))
 MERGES = frozenset(("A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"))
 
@@ -72,7 +75,7 @@ class Fault(NamedTuple):
 
 def faults_of(message: Message) -> list[Fault]:
     """All faults that keep the message out, none for one that can be used."""
-    return [*_head(message)] or [f for f in (_patient(message), _subject(message)) if f is not None]
+    return _head(message) or [f for f in (_patient(message), _subject(message)) if f is not None]
 
 
 def faults_of_charset(decoded: Decoded) -> list[Fault]:
@@ -100,12 +103,17 @@ def faults_of_charset(decoded: Decoded) -> list[Fault]:
 
 
 def _head(message: Message) -> list[Fault]:
-    return [f for f in (_control(message), *_way(message), _kind(message)) if f is not None]
+    header = message.first("MSH")
+    if header is None:
+        return [_no_control()]
+    words = header.value(9), header.value(11).strip(), header.value(12).strip()
+    control = () if header.value(10).strip() else (_no_control(),)
+    # the same few words stand in every message of a sender; long ones are nobody's
+    said = _way_and_kind(*words) if sum(map(len, words)) < LONGEST_KEPT else _looked_at(*words)
+    return [*control, *said]
 
 
-def _control(message: Message) -> Fault | None:
-    if message.get("MSH-10").strip():
-        return None
+def _no_control() -> Fault:
     zh, en = (
         "没有消息控制号（MSH-10 为空），应答无法对应；请给每条消息唯一的控制号后重发",
         "MSH-10 is empty, so no answer can name the message: give each message a control id of its own and send again",
@@ -113,9 +121,15 @@ def _control(message: Message) -> Fault | None:
     return Fault("MSH", 10, 0, MISSING, zh, en, rejects=True)
 
 
-def _way(message: Message) -> Iterator[Fault]:
+def _looked_at(kind: str, processing: str, version: str) -> tuple[Fault, ...]:
+    return (*_way(processing, version), *_kind(kind))
+
+
+_way_and_kind = lru_cache(maxsize=1024)(_looked_at)
+
+
+def _way(processing: str, version: str) -> Iterator[Fault]:
     """Processing id and version: what is unknown is rejected (HL7 2.5.1, 2.9.2.2), what is empty is taken as usual."""
-    processing, version = message.get("MSH-11").strip(), message.get("MSH-12").strip()
     if processing and processing.upper() not in PROCESSINGS:
         zh, en = (
             f"处理标识“{processing[:10]}”无效（MSH-11），应为 P、T 或 D",
@@ -130,15 +144,13 @@ def _way(message: Message) -> Iterator[Fault]:
         yield Fault("MSH", 12, 1, VERSION, zh, en, rejects=True)
 
 
-def _kind(message: Message) -> Fault | None:
-    code = message.get("MSH-9")
+def _kind(code: str) -> Iterator[Fault]:
     if not code.strip():
         zh, en = "没有消息类型（MSH-9 为空），请补全后重发", "MSH-9 is empty: name the type of message and send again"
-        return Fault("MSH", 9, 0, MISSING, zh, en, rejects=True)
-    if not CODE.match(code):
+        yield Fault("MSH", 9, 0, MISSING, zh, en, rejects=True)
+    elif not CODE.match(code):
         zh, en = f"消息类型“{code[:20]}”不是三位代码", f"the message type “{code[:20]}” is no code of three signs"
-        return Fault("MSH", 9, 1, TYPE, zh, en, rejects=True)
-    return None
+        yield Fault("MSH", 9, 1, TYPE, zh, en, rejects=True)
 
 
 def _patient(message: Message) -> Fault | None:
@@ -147,8 +159,10 @@ def _patient(message: Message) -> Fault | None:
         return Fault(
             "PID", 0, 0, SEQUENCE, "消息没有患者（缺 PID 段）", "the message names no patient (there is no PID)"
         )
+    if (number := pid.value(3).strip()) and number not in NOBODY:
+        return None  # most often the first is one
     said = (pid.cut(raw)[0].strip() for field in (3, 2) for raw in pid.repetitions(field))
-    if any(number not in ("", NULL, "-", "NULL") for number in said):
+    if any(number not in NOBODY for number in said):
         return None
     return Fault(
         "PID",

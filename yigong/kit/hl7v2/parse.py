@@ -116,7 +116,7 @@ class Segment:
 class Message:
     """One message; nothing is cut before it is asked for."""
 
-    __slots__ = ("_firsts", "charset", "lines", "separators")
+    __slots__ = ("_alike", "_firsts", "_text", "charset", "lines", "separators")
 
     def __init__(self, text: str, charset: str = "utf-8") -> None:
         text = text.lstrip("\ufeff\x0b \t\r\n").rstrip("\x1c\r\n\x0b")
@@ -124,6 +124,27 @@ class Message:
         self.charset = charset
         self.lines = lines_of(text, self.separators.field)
         self._firsts: dict[str, Segment | None] = {}
+        self._alike: dict[str, list[str]] | None = None
+        self._text = ""
+
+    @property
+    def alike(self) -> dict[str, list[str]]:
+        """The lines by the three signs that name their segment, each in order: gone through once however much is asked."""
+        if self._alike is None:
+            self._alike = {}
+            for line in self.lines:
+                if (name := line[:3]) in self._alike:
+                    self._alike[name].append(line)
+                else:
+                    self._alike[name] = [line]
+        return self._alike
+
+    @property
+    def text(self) -> str:
+        """The lines in one, each but the first after a carriage return: for what looks at all of them at once."""
+        if not self._text:
+            self._text = "\r".join(self.lines)
+        return self._text
 
     def __iter__(self) -> Iterator[Segment]:
         for line in self.lines:
@@ -131,14 +152,17 @@ class Message:
 
     def segments(self, name: str) -> list[Segment]:
         """All segments called *name*, in order."""
-        return [Segment(line, self.separators, self.charset) for line in self.lines if line.startswith(name)]
+        lines = self.alike.get(name[:3], ())
+        return [Segment(line, self.separators, self.charset) for line in lines if line.startswith(name)]
 
     def first(self, name: str) -> Segment | None:
         """The first segment called *name*."""
-        if name not in self._firsts:
-            line = next((line for line in self.lines if line.startswith(name)), None)
-            self._firsts[name] = None if line is None else Segment(line, self.separators, self.charset)
-        return self._firsts[name]
+        if name in self._firsts:
+            return self._firsts[name]
+        line = next((line for line in self.alike.get(name[:3], ()) if line.startswith(name)), None)
+        found = None if line is None else Segment(line, self.separators, self.charset)
+        self._firsts[name] = found
+        return found
 
     def rows(self, name: str, *places: str) -> list[list[str]]:
         """The values at *places* (``3``, ``3.2``) of every segment called *name*: the fast way to read many lines alike."""

@@ -7,6 +7,7 @@ ACTIONS: dict[str, object] = {
     "bus.search": _("按业务号查找总线消息"),
     "bus.export": _("导出总线列表"),
     "bus.reveal": _("查看总线消息中的个人信息"),
+    "bus.correct": _("修正死信的内容"),
     "bus.replay": _("重新处理、重新投递或放弃总线消息"),
     "bus.run": _("发起、取消或处置服务编排"),
     "bus.subscribe": _("申请订阅服务"),

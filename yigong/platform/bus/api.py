@@ -4,6 +4,7 @@ from yigong.platform.bus.content import Content
 from yigong.platform.bus.declaring import activate, known_route, pin_latest, publish, say, tell
 from yigong.platform.bus.envelope import Envelope, acknowledgement, open_envelope
 from yigong.platform.bus.journal import accept, journalled
+from yigong.platform.bus.notices import work as tell_troubles
 from yigong.platform.bus.register import gather, offer, save_inward, save_outward, save_service
 from yigong.platform.bus.retention import purge
 from yigong.platform.bus.routes import save_route
@@ -49,5 +50,6 @@ __all__ = [
     "say",
     "senders",
     "tell",
+    "tell_troubles",
     "work",
 ]

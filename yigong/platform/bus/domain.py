@@ -280,3 +280,27 @@ def plan(
 def backoff(failures: int) -> timedelta:
     """How long a delivery waits after its n-th failure: 30 s, 1, 2, 4 … minutes, at most an hour."""
     return min(BACKOFF_LONGEST, BACKOFF_FIRST * 2 ** max(0, min(failures, 20) - 1))
+
+
+TELL_AGAIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was last told of a cause of trouble: that it is there or over, when it was said to be there, up to which dead letter."""
+
+    is_open: bool = False
+    at: datetime | None = None
+    newest: int = 0
+
+
+def word_of(before: Told, newest: int | None, at: datetime) -> str:
+    """What is to be told now of a cause whose newest dead letter is *newest* (None: it is gone): opened, closed or nothing.
+
+    That it is there is told once an hour at most, and again only when more has died; that it is over, once after each.
+    """
+    if newest is None:
+        return "closed" if before.is_open else ""
+    if before.at is not None and at - before.at < TELL_AGAIN:
+        return ""
+    return "opened" if not before.is_open or newest > before.newest else ""

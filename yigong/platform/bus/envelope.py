@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 from yigong.kit.clock import today
 from yigong.kit.hl7v2 import charset as charsets
 from yigong.kit.hl7v2.charset import decode
-from yigong.kit.hl7v2.faults import PROCESSINGS, VERSIONS, Fault, faults_of, faults_of_charset
-from yigong.kit.hl7v2.parse import Message, NotHl7, Segment, Separators
+from yigong.kit.hl7v2.faults import PROCESSING, PROCESSINGS, VERSIONS, Fault, faults_of, faults_of_charset
+from yigong.kit.hl7v2.parse import Message, NotHl7, Segment, Separators, unescape
+from yigong.kit.hl7v2.plain import is_plain
 from yigong.kit.hl7v2.remarks import remarks_of
 from yigong.kit.hl7v2.write import escape
 
@@ -26,6 +28,7 @@ NUMBERS = {
     "SCH": ((1, "order"), (2, "order")),
     "MRG": ((1, "patient"),),
 }
+LAST_NUMBER = max(field for named in NUMBERS.values() for field, _kind in named)
 MOST_KEYS = 24
 PART = "\x1f"  # stands between keys on their way into the journal
 #: codes of the HL7 table 0357
@@ -70,6 +73,15 @@ class Envelope(NamedTuple):
         return "AA" if all(fault.warns for fault in self.faults) else "AE"
 
     @property
+    def is_test(self) -> bool:
+        """Whether its sender says that it is for training or debugging (MSH-11 T or D)."""
+        return any(fault.code == PROCESSING and fault.warns for fault in self.faults)
+
+    def as_production(self) -> Envelope:
+        """The same for an endpoint that takes tests as others take production: nothing is said of MSH-11."""
+        return self._replace(faults=tuple(f for f in self.faults if f.code != PROCESSING or not f.warns))
+
+    @property
     def is_refused(self) -> bool:
         """Whether it is kept only to be looked for."""
         return self.kind == UNREADABLE or any(fault.rejects for fault in self.faults)
@@ -102,6 +114,12 @@ def refusal(refused: Envelope) -> dict[str, str]:
     return {"code": "refused", "zh": "；".join(f.zh for f in faults), "en": "; ".join(f.en for f in faults)}
 
 
+def set_aside(sent: Envelope) -> dict[str, str]:
+    """Why a test makes no records, as the journal keeps it."""
+    fault = next(f for f in sent.faults if f.code == PROCESSING)
+    return {"code": "test", "zh": fault.zh, "en": fault.en}
+
+
 class Unsupported(NotHl7):
     """A message that is not taken in, with what is known of it for the answer and the journal."""
 
@@ -126,9 +144,12 @@ def unreadable(raw: bytes) -> Envelope:
 
 def _faults(message: Message, decoded: charsets.Decoded) -> tuple[Fault, ...]:
     """What keeps the message out; where nothing does, what keeps it from being used and what it should say otherwise."""
-    found = [*faults_of_charset(decoded), *faults_of(message)]
+    found, day = faults_of_charset(decoded), today()
+    if is_plain(message, day):  # as most are
+        return tuple(found)
+    found += faults_of(message)
     rejecting = tuple(fault for fault in found if fault.rejects)
-    return rejecting or (*found, *remarks_of(message, today()))
+    return rejecting or (*found, *remarks_of(message, day))
 
 
 def read_envelope(raw: bytes) -> Envelope:
@@ -137,19 +158,30 @@ def read_envelope(raw: bytes) -> Envelope:
         raise NotHl7("nul")
     decoded = decode(raw)
     message = Message(decoded.text, decoded.charset)
-    header = Segment(message.lines[0], message.separators, decoded.charset)
-    kind = "^".join(part for part in (header.value(9), header.value(9, 2)) if part)
+    header = message.first("MSH") or Segment(message.lines[0], message.separators, decoded.charset)
+    code, event = header.value(9), header.value(9, 2)
+    kind = f"{code}^{event}" if code and event else code or event
     faults = _faults(message, decoded)
-    org_code = header.value(4).strip().upper()
+    application, facility = header.value(3), header.value(4)
+    org_code = facility.strip().upper()
     local_id, order_no = _patient(message), _order(message)
-    sender = f"{header.value(3)}^{header.value(4)}"
+    sender = f"{application}^{facility}"
     digest = hashlib.sha256(raw).hexdigest()
     # a message about nobody waits for nobody
-    key = f"{org_code}|{local_id}" if local_id else digest
+    key = f"{org_code}|{local_id}"[:200] if local_id else digest
     control = header.value(10)
-    facts = (sender[:200], control[:200], kind[:40], decoded.charset, org_code[:10], local_id[:80], order_no[:80])
-    sender, control, kind, charset, org_code, local_id, order_no = (fact.replace("\x00", "") for fact in facts)
-    key = key[:200].replace("\x00", "")
+    facts: tuple[str, ...] = (
+        sender[:200],
+        control[:200],
+        kind[:40],
+        decoded.charset,
+        org_code[:10],
+        local_id[:80],
+        order_no[:80],
+    )
+    if any("\x00" in fact for fact in (*facts, key)):  # by an escape: no column keeps it
+        facts, key = tuple(fact.replace("\x00", "") for fact in facts), key.replace("\x00", "")
+    sender, control, kind, charset, org_code, local_id, order_no = facts
     keys = keyed(_numbers(message))
     return Envelope(
         raw, digest, sender, control, kind, charset, org_code, local_id, order_no, key, header, faults, keys
@@ -157,13 +189,17 @@ def read_envelope(raw: bytes) -> Envelope:
 
 
 def _numbers(message: Message) -> Iterator[tuple[str, str]]:
+    field, component, repetition, escapes, sub = message.separators
     for line in message.lines:
         if not (named := NUMBERS.get(line[:3])):
             continue
-        segment = Segment(line, message.separators, message.charset)
-        for field, kind in named:
-            for number in range(1, len(segment.repetitions(field)) + 1):
-                yield kind, segment.value(field, 1, number).replace("\x00", "").replace(PART, "").strip()
+        fields = line.split(field, LAST_NUMBER + 1)
+        for place, kind in named:
+            for said in fields[place].split(repetition) if place < len(fields) and fields[place] else ():
+                value = said.split(component, 1)[0].split(sub, 1)[0]
+                if escapes in value:
+                    value = unescape(value, message.separators, message.charset)
+                yield kind, value.replace("\x00", "").replace(PART, "").strip()
 
 
 def _patient(message: Message) -> str:
@@ -189,13 +225,13 @@ def acknowledgement(
     signs = header.separators if header else Separators()
     field, component = signs.field, signs.component
     raw = header.raw if header else (lambda _number: "")
-    moment = at.strftime("%Y%m%d%H%M%S.%f")
+    sent, number = _moment(at, at.tzinfo)
     event = header.value(9, 2) if header else ""
     charset = header.charset if header else "utf-8"
     said = [("", CODES.get(error, error), "E", SAID[error])] if error else _said(faults)
     head = [
-        "MSH", "".join(signs[1:]), raw(5), raw(6), raw(3), raw(4), moment[:18] + at.strftime("%z"), "",
-        component.join(part for part in ("ACK", event) if part), f"A{moment.replace('.', '')}",
+        "MSH", "".join(signs[1:]), raw(5), raw(6), raw(3), raw(4), sent, "",
+        component.join(part for part in ("ACK", event) if part), number,
         _known(header, 11, PROCESSINGS) or "P", _known(header, 12, VERSIONS) or "2.5",
         "", "", "", "", "", _charset(raw(18), charset, speaks=bool(said)),
     ]  # fmt: skip
@@ -205,6 +241,13 @@ def acknowledgement(
         lines[1] += "" if nth else field + words
         lines.append(field.join(("ERR", "", place.replace("^", component), number, severity, "", "", "", words)))
     return ("\r".join(lines) + "\r").encode(charset, "replace")
+
+
+@lru_cache(maxsize=16)
+def _moment(at: datetime, _zone: tzinfo | None) -> tuple[str, str]:
+    """MSH-7 and MSH-10 of the answers of one moment, which are many."""
+    moment = at.strftime("%Y%m%d%H%M%S.%f")
+    return moment[:18] + at.strftime("%z"), f"A{moment.replace('.', '')}"
 
 
 def _said(faults: Sequence[Fault]) -> list[tuple[str, str, str, str]]:

@@ -17,6 +17,7 @@ from yigong.platform.bus.envelope import business_number_of
 from yigong.platform.bus.models import Endpoint, MessageState, Process
 from yigong.platform.bus.told import answer_word, kind_word, told, why
 from yigong.security.api import audit
+from yigong.web import marks
 from yigong.web.lists import Choice, Code, Column, Days, Inst, ListPage, Moment, Number, State, Text
 from yigong.web.parts import Tab
 
@@ -26,9 +27,11 @@ STATES = {
     MessageState.FAILED: ("warn", _("等待重试")),
     MessageState.DEAD: ("bad", _("死信")),
 }
+TEST = ("hold", _("测试"))
 OUTCOMES = {"loaded": _("已入库"), "waiting": _("隔离待处理"), "kept": _("原件已保存"), "": _("尚无")} | {
     "answered": _("已应答"),
     "refused": _("已拒绝"),
+    "test": _("只保存（测试）"),
 }
 
 
@@ -43,6 +46,8 @@ def tabs(here: str, ctx: Ctx, query: str = "") -> list[Tab]:
         Tab(word, reverse(f"bus:{name}"), count_of.get(name), name == here and not query)
         for name, word in named.items()
     ]
+    if ctx.may("bus.manage"):
+        found.append(Tab(_("通知方式"), reverse("bus:channels"), None, False))
     dead = reverse("bus:deliveries") + "?state=dead"
     count = selectors.deliveries(ctx, state=DeliveryState.DEAD).count()
     found.insert(2, Tab(_("投递死信"), dead, count, here == "deliveries" and query == "dead"))
@@ -85,6 +90,16 @@ class Kind(Text):
     def plain(self, row: object) -> str:
         kind = super().plain(row)
         return f"{kind} {kind_word(kind)}".strip()
+
+
+class Stands(State):
+    """Where a message stands; one for training or debugging bears a badge."""
+
+    def cell(self, row: object) -> object:
+        return marks.state(*TEST) if getattr(row, "is_test", False) else super().cell(row)
+
+    def plain(self, row: object) -> str:
+        return str(TEST[1]) if getattr(row, "is_test", False) else super().plain(row)
 
 
 class Answer(Column):
@@ -133,7 +148,7 @@ class MessageList(BusList):
     above = "bus/_dead_messages.html"
     name, title, search = "bus-messages", _("服务总线消息"), _("患者号、申请单号、就诊号、文档号或消息号（完整）")
     columns = (
-        State("state", _("状态"), STATES),
+        Stands("state", _("状态"), STATES),
         Kind("kind", _("类型"), lead=True, order="kind"),
         Inst("org_code", _("机构")),
         Own("control_id", _("消息号")),
@@ -148,6 +163,7 @@ class MessageList(BusList):
         Choice("endpoint", _("端点"), lambda _c: [(c, c) for c in Endpoint.objects.values_list("code", flat=True)]),
         Choice("kind", _("类型"), lambda _c: [(k, k) for k in selectors.kinds()]),
         Choice("ways", _("去向"), [("none", _("没有路由符合"))]),
+        Choice("test", _("用途"), [("no", _("生产")), ("yes", _("测试（T、D）"))]),
         Days("days", _("接收日期")),
     )
     order = ("-id",)

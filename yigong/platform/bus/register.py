@@ -105,7 +105,7 @@ def save_inward(ctx: Ctx, endpoint_id: int, **facts: Any) -> Endpoint:
             raise Refused("bus.bad_numbers", known=list(NUMBERS))
         for path in paths:
             path_form(str(path))
-    may = {"name", "service", "keep_days", "quota", "paths", "org_code", "state"}
+    may = {"name", "service", "keep_days", "quota", "paths", "org_code", "state", "takes_tests"}
     return _keep(ctx, found.code, {k: v for k, v in facts.items() if k in may})
 
 

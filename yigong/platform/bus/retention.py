@@ -27,6 +27,7 @@ runs as materialized (select r.id from bus_run r join gone on r.message_id = gon
 deliveries as materialized (select d.id from bus_delivery d join gone on d.message_id = gone.id),
 a as (delete from bus_attempt using deliveries where delivery_id = deliveries.id),
 s as (delete from bus_run_step using runs where run_id = runs.id),
+c as (delete from bus_correction using gone where message_id = gone.id),
 d as (delete from bus_delivery using deliveries where bus_delivery.id = deliveries.id),
 r as (delete from bus_run using runs where bus_run.id = runs.id)
 delete from bus_message using gone where bus_message.id = gone.id

@@ -45,7 +45,7 @@ ELEMENTS_SHOWN = 400
 
 def messages(
     ctx: Ctx, *, endpoint: str = "", state: str = "", kind: str = "", days: tuple[date, date] | None = None, q: str = "",
-    ways: str = "",
+    ways: str = "", test: str = "",
 ) -> QuerySet[Message]:  # fmt: skip
     """Messages in reach; *q* is a whole business number (patient, order, visit, document) or control id."""
     ctx.must("bus.view")
@@ -56,6 +56,8 @@ def messages(
     found = found.filter(**{name: value for name, value in wanted.items() if value})
     if days:
         found = found.filter(received_at__gte=_midnight(days[0]), received_at__lt=_midnight(days[1], after=1))
+    if test:
+        found = found.filter(is_test=test == "yes")
     if ways == "none":  # decided, and no route took it
         nowhere = ~Exists(Delivery.objects.filter(message=OuterRef("pk"))) & ~Exists(
             Run.objects.filter(message=OuterRef("pk"))

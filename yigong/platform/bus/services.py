@@ -91,9 +91,11 @@ def replay_dead(ctx: Ctx, endpoint_id: int, code: str) -> int:
 
 @transaction.atomic
 def reroute(ctx: Ctx, message_id: int) -> None:
-    """Ask the routes as they are now; ways that the message has already taken are not taken twice. Raises Refused no_such_message."""
+    """Ask the routes as they are now; ways that the message has already taken are not taken twice. Raises Refused no_such_message, bus.only_test."""
     ctx.must("bus.replay")
     found = selectors.message(ctx, message_id)
+    if found.is_test:
+        raise Refused("bus.only_test")
     Message.objects.filter(pk=found.pk).update(routed_at=None)
     audit(ctx, "bus.replay", "bus_message", message_id, after={"rerouted": True})
 

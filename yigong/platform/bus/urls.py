@@ -2,8 +2,10 @@
 
 from django.urls import URLPattern, path
 
+from yigong.platform.bus import correct_pages as correcting
 from yigong.platform.bus import dead_pages as dead
 from yigong.platform.bus import kafka_pages as kafka
+from yigong.platform.bus import notice_pages as notices
 from yigong.platform.bus import process_pages as processes
 from yigong.platform.bus import register_pages as register
 from yigong.platform.bus import views
@@ -43,6 +45,10 @@ urlpatterns: list[URLPattern] = [
     path("runs/<opaque:run_id>/<slug:verb>/", ways.run_move, name="run-move"),
     path("processes/new/", processes.edit, name="process-new"),
     path("processes/<slug:code>/", processes.edit, name="process-edit"),
+    path("channels/", notices.channels, name="channels"),
+    path("channels/new/", notices.edit, name="channel-new"),
+    path("channels/<int:channel_id>/", notices.edit, name="channel"),
+    path("channels/<int:channel_id>/<slug:verb>/", notices.act, name="channel-act"),
     path("kafka/", kafka.status, name="kafka"),
     path("kafka/broker/", kafka.broker, name="kafka-broker"),
     path("kafka/pause/", kafka.pause, name="kafka-pause"),
@@ -51,4 +57,7 @@ urlpatterns: list[URLPattern] = [
     path("<opaque:message_id>/replay/", views.replay, name="replay"),
     path("<opaque:message_id>/reroute/", views.reroute, name="reroute"),
     path("<opaque:message_id>/reveal/", views.reveal, name="reveal"),
+    path("<opaque:message_id>/correct/", correcting.correct, name="correct"),
+    path("<opaque:message_id>/correct/check/", correcting.check, name="correct-check"),
+    path("<opaque:message_id>/corrections/<int:number>/", correcting.correction, name="correction"),
 ]

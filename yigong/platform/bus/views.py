@@ -13,20 +13,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from yigong.kit.ctx import Ctx, Purpose
+from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.bus import intake, selectors, services, told, words
+from yigong.platform.bus import correcting, intake, selectors, services, told, words
 from yigong.platform.bus.forms import RevealForm
 from yigong.platform.bus.intake import Call
-from yigong.platform.bus.lists import OUTCOMES, STATES, MessageList
+from yigong.platform.bus.lists import OUTCOMES, STATES, TEST, MessageList
 from yigong.platform.bus.models import Message, MessageState
 from yigong.platform.bus.register_pages import form_page
 from yigong.security.api import action, audit, opaque_id, public
 from yigong.web.http import page, say, sentence
 
 messages = action("bus.view")(MessageList().view)
-#: purposes that include reading persons in a message; figures of the supervision do not
-PURPOSES = (Purpose.TREATMENT, Purpose.OPERATION)
+PURPOSES = correcting.PURPOSES  # figures of the supervision are none of them
 AWAY_SECONDS = 30  # until a sender whose message could not be stored may try again
 #: refusal of a call -> status
 STATUS = {
@@ -45,7 +44,7 @@ def message(request: HttpRequest, message_id: int) -> HttpResponse:
 
 
 def _facts(ctx: Ctx, found: Message, *, reveal: bool = False) -> dict[str, Any]:
-    tone, word = STATES[MessageState(found.state)]
+    tone, word = TEST if found.is_test else STATES[MessageState(found.state)]
     return {
         "message": found,
         "tone": tone,
@@ -67,7 +66,9 @@ def _facts(ctx: Ctx, found: Message, *, reveal: bool = False) -> dict[str, Any]:
             for d in selectors.deliveries(ctx, message_id=found.pk).order_by("pk")
         ],
         "runs": [(r, words.RUNS[r.state]) for r in found.runs.select_related("process").order_by("pk")],
-        "may_reroute": ctx.may("bus.replay") and found.routed_at is not None,
+        "may_reroute": ctx.may("bus.replay") and found.routed_at is not None and not found.is_test,
+        "may_correct": correcting.may_correct(ctx, found),
+        "corrections": list(correcting.history(ctx, found)),
         "may_replay": ctx.may("bus.replay") and found.state in (MessageState.DEAD, MessageState.FAILED),
         "may_reveal": ctx.may("bus.reveal") and ctx.purpose in PURPOSES and not reveal,
     }

@@ -17,6 +17,7 @@ from yigong.kit.expression import FUNCTIONS
 from yigong.platform.bus import golden, lists, register_reads, routes, runs, selectors, shadow, steps, words
 from yigong.platform.bus import services as acts
 from yigong.platform.bus.conditions import FACTS
+from yigong.platform.bus.correcting import may_correct
 from yigong.platform.bus.domain import DELIVERY, OPEN_DELIVERIES, ROUTE, RUN
 from yigong.platform.bus.forms import RouteForm
 from yigong.platform.bus.models import Route, Run
@@ -205,6 +206,7 @@ def delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
         "segments": selectors.payload(bytes(body)), "changed": found.body is not None, "before": selectors.before(found), "kind_word": kind_word(found.message.kind),
         "breaker": words.BREAKERS[found.endpoint.gate.breaker], "tripped": found.endpoint.gate.breaker != "closed",
         "buttons": words.buttons(DELIVERY, found.state, ctx, "bus.replay"), "may_manage": ctx.may("bus.manage"),
+        "may_correct": found.state == "dead" and may_correct(ctx, found.message),
     }  # fmt: skip
     return page(request, "bus/delivery.html", context, part="bus/_delivery.html")
 

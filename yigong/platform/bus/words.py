@@ -59,6 +59,9 @@ KINDS = {
 STEP_KINDS = {
     "send": _("发送到端点"), "call": _("调用登记的服务"), "transform": _("转换内容"), "wait": _("等待回复消息"), "branch": _("按条件跳到"),
 }  # fmt: skip
+FORMS = {"hl7v2": "HL7 v2", "xml": "XML", "json": "JSON", "other": _("不能识别")}
+#: what is told outside the pages
+TROUBLES = {"message": _("处理死信"), "delivery": _("投递死信"), "breaker": _("端点熔断")}
 NUMBER_KINDS = {"patient": _("患者号"), "order": _("申请单号"), "visit": _("就诊号"), "document": _("文档号")}
 VERBS = {
     "publish": _("发布"), "suspend": _("暂停"), "resume": _("恢复"), "deprecate": _("预告退役"), "renew": _("撤销预告"),

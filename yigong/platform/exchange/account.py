@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
+from yigong.kit.said import Said
 from yigong.platform.exchange.models import Counts, Feed, FeedState, Job, Sheet
 from yigong.security.api import audit
 
@@ -143,16 +144,18 @@ def close(ctx: Ctx, sheet_id: int) -> Sheet:
     return sheet
 
 
-def why(sheet: Sheet) -> str:
-    """Why a sheet does not balance, in both languages."""
+def why(sheet: Sheet) -> Said:
+    """Why a sheet does not balance; empty when it does."""
     if sheet.trouble == "running":
-        return "有运行未结束 / a run is under way"
+        return Said("有运行未结束", "a run is under way")
     if sheet.trouble == "failed":
-        return "最后一次运行失败 / the last run failed"
+        return Said("最后一次运行失败", "the last run failed")
     if sheet.missing:
-        return f"源库 {sheet.source}，读取 {sheet.source_read} / source {sheet.source}, read {sheet.source_read}"
+        return Said(
+            f"源库 {sheet.source}，读取 {sheet.source_read}", f"source {sheet.source}, read {sheet.source_read}"
+        )
     rest = sheet.read - sheet.filtered - sheet.rejected - sheet.loaded
-    return f"有 {rest} 行没有去处 / {rest} rows are unaccounted for" if rest else ""
+    return Said(f"有 {rest} 行没有去处", f"{rest} rows are unaccounted for") if rest else Said("", "")
 
 
 def close_past(ctx: Ctx) -> tuple[int, list[Sheet]]:

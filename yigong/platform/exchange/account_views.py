@@ -13,9 +13,10 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from yigong.kit import said
 from yigong.kit.clock import today
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import account, alarms, selectors, watching
+from yigong.platform.exchange import account, alarms, beats, selectors, watching
 from yigong.platform.exchange.feed_views import data_set_word
 from yigong.platform.exchange.models import Alarm, Sheet
 from yigong.platform.registry import api as registry
@@ -51,13 +52,13 @@ def accounts(request: HttpRequest) -> HttpResponse:
     ctx = _ctx(request)
     day, org_code = _day(request, ctx), request.GET.get("node", "")
     found = account.sheets(ctx, day=day)
-    sheets = list(found.filter(feed__org_code=org_code) if org_code else found)
+    sheets, english = list(found.filter(feed__org_code=org_code) if org_code else found), get_language() == "en"
     context = {
         "day": day,
         "before": day - timedelta(days=1),
         "after": day + timedelta(days=1) if day < today() else None,
         "is_today": day == today(),
-        "sheets": [(s, data_set_word(s.feed.data_set), account.why(s)) for s in sheets],
+        "sheets": [(s, data_set_word(s.feed.data_set), said.read(account.why(s), english=english)) for s in sheets],
         "sums": {
             n: sum(getattr(s, n) or 0 for s in sheets) for n in ("source", "read", "filtered", "rejected", "loaded")
         },
@@ -94,6 +95,7 @@ def alarm_list(request: HttpRequest) -> HttpResponse:
         "open": [shown(a) for a in alarms.open_alarms(ctx)],
         "over": [shown(a) for a in alarms.lately_over(ctx)],
         "may_run": ctx.may("exchange.run"),
+        "worker": beats.standing(),
         "may_configure": ctx.may("exchange.configure"),
         "limits": {
             "share": round(100 * watching.TREND_SHARE),

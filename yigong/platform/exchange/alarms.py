@@ -25,10 +25,18 @@ ORDER = {kind: at for at, kind in enumerate(watching.KINDS)}
 def judge_all(ctx: Ctx) -> int:
     """Judge all active feeds; how many alarms are open after it."""
     ctx.must("exchange.run")
-    for feed in Feed.objects.filter(active=True):
-        keep(feed, judged(feed))
+    for feed_id in Feed.objects.filter(active=True).values_list("pk", flat=True):
+        judge(feed_id)
     Alarm.objects.filter(closed_at=None, feed__active=False).update(closed_at=now())
     return Alarm.objects.filter(closed_at=None).count()
+
+
+@transaction.atomic
+def judge(feed_id: int) -> None:
+    """Judge one active feed; whoever judges it at the same moment waits."""
+    feed = Feed.objects.select_for_update().filter(pk=feed_id, active=True).first()
+    if feed is not None:
+        keep(feed, judged(feed))
 
 
 def judged(feed: Feed) -> list[watching.Alarm]:

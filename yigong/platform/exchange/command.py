@@ -19,6 +19,7 @@ from yigong.kit.errors import Fault, Refused
 from yigong.platform.exchange.ingest import KINDS, FileReport, Report, Why
 from yigong.platform.exchange.ingest import ingest as take_in
 from yigong.platform.exchange.sentences import sentence
+from yigong.platform.exchange.terminal import add_language, english
 
 STATES = {
     "loaded": ("已入库", "loaded", "green"),
@@ -45,7 +46,7 @@ SHOWN = 400  # lines of the table on a screen; the JSON report has all
 def ingest(arguments: list[str]) -> int:
     """Take in files and folders; 0 when every file was handled, 1 when something ended the run, 2 for a wrong call."""
     options = _parser().parse_args(arguments)
-    language = 1 if _english(options.lang) else 0
+    language = 1 if english(options.lang) else 0
     console = Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160")), highlight=False)
     try:
         with _bar(language) as step:
@@ -73,13 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--mapping", type=Path, metavar="FILE", help="表格的映射文件 / mapping of tables")
     parser.add_argument("--json", type=Path, metavar="FILE", help="把结果写成 JSON / write the report as JSON")
-    parser.add_argument("--lang", choices=("zh", "en"), help="输出语言 / language of the output")
+    add_language(parser)
     return parser
-
-
-def _english(given: str | None) -> bool:
-    said = given or next((os.environ[n] for n in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(n)), "zh")
-    return said.lower().startswith("en")
 
 
 class _bar:  # noqa: N801 - used as a word of the with statement

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from yigong.edge.extract.api import open_source
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.exchange import account, alarms, nodes, running, schedule, selectors, services, worker
+from yigong.platform.exchange import account, alarms, beats, nodes, running, schedule, selectors, services, worker
 from yigong.platform.exchange.edge.api import ask_probe, last_probe
 from yigong.platform.exchange.edge.api import state_words as node_words
 from yigong.platform.exchange.forms import WAYS, FeedForm
@@ -71,6 +71,7 @@ def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
         "alarms": [a for a in alarms.open_alarms(ctx) if a.feed_id == found.pk],
         "data_set": data_set_word(found.data_set),
         "may_run": ctx.may("exchange.run"),
+        "worker": beats.standing(),
         "may_map": ctx.may("exchange.map") and found.reader in (*EXTRACTED, "edge"),
         "may_configure": ctx.may("exchange.configure") and found.reader in (*EXTRACTED, "edge"),
         "mapped": found.reader in (*EXTRACTED, "edge"),

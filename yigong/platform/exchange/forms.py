@@ -26,6 +26,11 @@ WAYS = (
 _PASSWORD = re.compile(r"://[^:/@]*:(?!\$\{)[^@]+@")
 
 
+def bares_password(url: str) -> bool:
+    """Whether a password stands in an address as it is."""
+    return bool(_PASSWORD.search(url))
+
+
 class FeedForm(Form):
     """A feed as the data office sets it up."""
 
@@ -38,7 +43,13 @@ class FeedForm(Form):
         max_length=300,
         help_text=_("如 mysql://reader:${HIS_PWD}@10.1.2.3/his；口令写在运行环境里，这里写 ${名字}"),
     )
-    table = forms.CharField(label=_("表或视图"), required=False, max_length=120)
+    table = forms.CharField(
+        label=_("表或视图"),
+        required=False,
+        max_length=120,
+        help_text=_("可在“源库里有什么”里点选"),
+        widget=forms.TextInput({"list": "ex-tables", "autocomplete": "off"}),
+    )
     path = forms.CharField(label=_("文件"), required=False, max_length=300)
     folder = forms.CharField(label=_("监视的文件夹"), required=False, max_length=300)
     pattern = forms.CharField(label=_("文件名样式"), required=False, max_length=80, help_text=_("如 门诊_*.csv"))
@@ -47,7 +58,11 @@ class FeedForm(Form):
         label=_("主键列"), required=False, max_length=200, help_text=_("几列用逗号隔开；触发器、全表比对、日志必填")
     )
     since_column = forms.CharField(
-        label=_("时间列"), required=False, max_length=200, help_text=_("几列用逗号隔开，取第一个不空的")
+        label=_("时间列"),
+        required=False,
+        max_length=200,
+        help_text=_("几列用逗号隔开，取第一个不空的"),
+        widget=forms.TextInput({"list": "ex-times", "autocomplete": "off"}),
     )
     overlap_minutes = forms.IntegerField(
         label=_("回看"),
@@ -103,7 +118,7 @@ class FeedForm(Form):
     def clean_url(self) -> str:
         """No password in the clear."""
         url = str(self.cleaned_data["url"]).strip()
-        if _PASSWORD.search(url):
+        if bares_password(url):
             raise forms.ValidationError(_("地址里不能直接写口令：放进运行环境，这里写 ${名字}"))
         return url
 

@@ -235,7 +235,7 @@ class _Ingest:
 
         try:
             totals = pipeline.carry_all(self.ctx, job.pk, batches, plan, progress=note)
-        except (Fault, DatabaseError):
+        except Exception:
             self.report.totals.add(so_far)  # whole batches are in, whatever ended the run
             _end(job, FeedState.FAILED)
             raise

@@ -12,8 +12,9 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import places, selectors
+from yigong.platform.exchange import beats, places, selectors
 from yigong.platform.exchange.models import FeedState, Quarantined, RowState
+from yigong.platform.exchange.rule_words import rule_word
 from yigong.platform.registry import api as registry
 from yigong.security.api import opaque_id
 from yigong.standards.api import load as standards
@@ -34,6 +35,7 @@ ROW_STATES = {
     RowState.WAITING: ("wait", _("待处理")),
     RowState.MENDED: ("run", _("已修正")),
     RowState.RESENT: ("ok", _("已重送")),
+    RowState.FOLLOWED: ("ok", _("后来已入库")),
     RowState.DISCARDED: ("idle", _("已弃用")),
 }
 
@@ -86,7 +88,7 @@ class FeedList(ListPage):
     """Feeds with how they stand and when they are due."""
 
     name, title, search = "feeds", _("采集任务"), _("任务名称")
-    template = "exchange/feeds.html"
+    template, above = "exchange/feeds.html", "exchange/_worker.html"
     columns = (
         State("state", _("状态"), FEED_STATES),
         Node("org_code", _("节点")),
@@ -116,7 +118,7 @@ class FeedList(ListPage):
 
     def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
         """Whether a new one may be made."""
-        return {"may_configure": ctx.may("exchange.configure")}
+        return {"may_configure": ctx.may("exchange.configure"), "worker": beats.standing()}
 
 
 class JobList(ListPage):
@@ -167,6 +169,7 @@ class QuarantineList(ListPage):
         Choice("org_code", _("机构"), lambda _c: [(c, _short(c)) for c in _known("org_code")]),
         Choice("rule", _("违反的规则"), lambda _c: _rules()),
         Choice("data_set", _("数据集"), lambda _c: [(d, _name(d)) for d in _known("data_set")]),
+        Choice("feed", _("任务"), lambda _c: _feeds()),
     )
     order = ("-id",)
     empty_title = _("隔离区是空的")
@@ -175,7 +178,7 @@ class QuarantineList(ListPage):
     def rows(self, ctx: Ctx, filters: Mapping[str, Any]) -> Any:
         """Rows of the feeds in reach."""
         names = ("state", "org_code", "rule", "data_set")
-        return selectors.quarantine(ctx, **{n: filters.get(n, "") for n in names})
+        return selectors.quarantine(ctx, **{n: filters.get(n, "") for n in names}, feed_id=filters.get("feed", ""))
 
     def row_url(self, row: Any) -> str:
         """The row."""
@@ -183,8 +186,8 @@ class QuarantineList(ListPage):
 
     def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
         """What a batch act would touch."""
-        names = ("org_code", "rule", "data_set")
-        given: dict[str, Any] = {n: request.GET.get(n, "") for n in names}
+        given: dict[str, Any] = {n: request.GET.get(n, "") for n in ("org_code", "rule", "data_set")}
+        given["feed_id"] = request.GET.get("feed", "")
         open_rows = selectors.quarantine(ctx, **given).filter(state__in=[RowState.WAITING, RowState.MENDED])
         return {
             "open_count": open_rows.count(),
@@ -200,12 +203,21 @@ def _known(column: str) -> list[str]:
     return [v for v in values if v]
 
 
+def _feeds() -> list[tuple[str, str]]:
+    found = Quarantined.objects.order_by("feed__name").values_list("feed_id", "feed__name").distinct()
+    return [(str(pk), name) for pk, name in found]
+
+
 def _rules() -> list[tuple[str, str]]:
-    """The rules that hold rows back, in the words of one such row; where those speak of one place only, by code."""
+    """The rules that hold rows back, by name or in the words of one such row; where those speak of one place only, by code."""
     some = Quarantined.objects.exclude(rule="").order_by("rule", "-id").distinct("rule")
     words = {r.rule: next((_said(x) for x in r.reasons if x.get("rule") == r.rule), "") for r in some}
     plain = {rule: _FIELD.sub("", said) for rule, said in words.items()}
-    return [(rule, rule if not said or any(map(str.isdigit, said)) else said[:40]) for rule, said in plain.items()]
+    return [(rule, rule_word(rule) or _short_of(rule, said)) for rule, said in plain.items()]
+
+
+def _short_of(rule: str, said: str) -> str:
+    return rule if not said or any(map(str.isdigit, said)) else said[:40]
 
 
 def _short(code: str) -> str:

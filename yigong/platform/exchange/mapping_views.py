@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from yigong.edge.mapping.file import KINDS
 from yigong.edge.mapping.plan import PERSON
-from yigong.kit import expression
+from yigong.kit import expression, said
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
@@ -75,7 +75,7 @@ def mapping(request: HttpRequest, feed_id: int) -> HttpResponse:
         "side": side,
         "tabs": tabs(feed, side),
         "draft": bool(feed.draft),
-        "mistakes": mappings.mistakes(feed, text),
+        "mistakes": said.read(mappings.mistakes(text), english=english()),
         "data_set": _set_word(str(draft.get("data_set", ""))),
         "english": english(),
         **SIDES[side](request, ctx, feed, draft, text),
@@ -243,7 +243,7 @@ def _filter(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, te
 
 def _trial(request: HttpRequest, ctx: Ctx, feed: Feed, draft: editing.Draft, text: str) -> dict[str, Any]:
     frame, trouble = sample(ctx, feed)
-    if trouble or mappings.mistakes(feed, text):
+    if trouble or mappings.mistakes(text):
         return {"trouble": trouble, "trial": None}
     try:
         tried = mappings.trial(ctx, feed, text, frame)

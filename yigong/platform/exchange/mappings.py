@@ -14,6 +14,7 @@ from django.db import transaction
 
 from yigong.edge.extract.api import PLACE, open_source
 from yigong.edge.mapping.fields import field_kinds
+from yigong.edge.mapping.mistakes import Mistake
 from yigong.edge.mapping.plan import PERSON, Plan, compile_mapping
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
@@ -49,12 +50,12 @@ def draft_of(feed: Feed) -> editing.Draft:
     return editing.opened(text_of(feed))
 
 
-def mistakes(feed: Feed, text: str) -> list[str]:
+def mistakes(text: str) -> list[Mistake]:
     """What is wrong with a mapping, each with its line; nothing when it can be used."""
     try:
-        compile_mapping(text, field_kinds(), "映射")
+        compile_mapping(text, field_kinds(), "")
     except Refused as refused:
-        return list(refused.facts.get("mistakes", [str(refused)]))  # type: ignore[call-overload]
+        return list(refused.facts["mistakes"])  # type: ignore[call-overload]
     return []
 
 
@@ -153,7 +154,7 @@ class Trial:
 
 def trial(ctx: Ctx, feed: Feed, text: str, raw: pl.DataFrame) -> Trial:
     """What the mapping makes of sample rows. Raises Refused exchange.mapping_wrong, exchange.columns_missing."""
-    plan = compile_mapping(text, field_kinds(), "映射")
+    plan = compile_mapping(text, field_kinds(), "")
     known = {i.code for i in registry.institutions()}
     tried = [_tried(plan, raw[at : at + 1], feed.org_code, known) for at in range(min(raw.height, SAMPLE))]
     rows = sorted(tried, key=lambda r: FATES.index(r.fate))[:SHOWN]  # what goes wrong is what people look for
@@ -183,7 +184,7 @@ def as_batch_of(row: pl.DataFrame) -> RawBatch:
 def filter_counts(text: str, raw: pl.DataFrame) -> dict[str, int]:
     """How many sample rows each filter rule decides, by its name; "" for the rest. Nothing when the mapping is wrong."""
     try:
-        sieve = compile_mapping(text, field_kinds(), "映射").filter
+        sieve = compile_mapping(text, field_kinds(), "").filter
         decided = sieve.decided(raw)
     except (Refused, pl.exceptions.PolarsError):
         return {}

@@ -27,6 +27,7 @@ class RowState(models.TextChoices):
     WAITING = "waiting", _("待处理")
     MENDED = "mended", _("已修正")
     RESENT = "resent", _("已重送")
+    FOLLOWED = "followed", _("后来已入库")
     DISCARDED = "discarded", _("已弃用")
 
 
@@ -318,6 +319,20 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel_id} {self.alarm_id} {self.event}"
+
+
+class WorkerBeat(models.Model):
+    """A process of ``yigong work`` that runs feeds, and when it last gave a sign of life."""
+
+    name = models.CharField(max_length=120, primary_key=True)  # machine and process
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "exchange_worker"
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Buffered(models.Model):

@@ -6,22 +6,18 @@ A notice is written in the transaction that opens or closes its alarm, and sent 
 from __future__ import annotations
 
 import hashlib
-import hmac
-import json
 import logging
-import smtplib
 from datetime import timedelta
 from typing import Any
 
-import httpx
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Q
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
+from yigong.outbox import api as letters
 from yigong.platform.exchange.models import Alarm, Channel, Notice
 from yigong.platform.registry import api as registry
 from yigong.security.api import audit
@@ -29,8 +25,7 @@ from yigong.security.api import audit
 log = logging.getLogger("yigong.exchange")
 ATTEMPTS = 8  # 1, 2, 4 … minutes between them
 AT_ONCE = 50
-SECONDS = 10.0  # to wait for a server
-SIGNATURE = "X-Yigong-Signature"
+SIGNATURE = letters.SIGNATURE
 _WORDS = {"opened": ("告警", "alarm"), "closed": ("告警解除", "alarm over"), "test": ("测试", "test")}
 
 
@@ -50,17 +45,7 @@ def save_channel(ctx: Ctx, channel_id: int | None = None, **facts: Any) -> Chann
 
 def check(way: str, address: str) -> None:
     """Raises Refused exchange.channel_odd for an address that cannot be written to safely."""
-    if way == "mail":
-        parts = [a.strip() for a in address.split(",")]
-        if not all("@" in a and not set(a) & set("\r\n <>") for a in parts):
-            raise Refused("exchange.channel_odd", address=address)
-        return
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL as error:
-        raise Refused("exchange.channel_odd", address=address) from error
-    inside = url.host in ("127.0.0.1", "localhost", "::1")
-    if (url.scheme != "https" and not (url.scheme == "http" and inside)) or not url.host or url.userinfo:
+    if not letters.is_address(way, address):
         raise Refused("exchange.channel_odd", address=address)
 
 
@@ -92,8 +77,8 @@ def test(ctx: Ctx, channel_id: int) -> None:
     channel = Channel.objects.get(pk=channel_id)
     try:
         send(channel, letter_of(None, "test"))
-    except (OSError, smtplib.SMTPException, httpx.HTTPError) as error:
-        raise Refused("exchange.channel_away", address=channel.address, reason=_reason(error)) from error
+    except letters.AWAY as error:
+        raise Refused("exchange.channel_away", address=channel.address, reason=letters.reason(error)) from error
 
 
 def work() -> int:
@@ -115,8 +100,8 @@ def _tried(notice_id: int) -> bool:
     found.attempts += 1
     try:
         send(found.channel, letter_of(found.alarm, found.event))
-    except (OSError, smtplib.SMTPException, httpx.HTTPError) as error:
-        found.error = _reason(error)
+    except letters.AWAY as error:
+        found.error = letters.reason(error)
         found.due_at = now() + timedelta(minutes=2 ** (found.attempts - 1))
         found.state = "failed" if found.attempts >= ATTEMPTS else "waiting"
         log.warning("notice %s by %s: %s", found.pk, found.channel.way, type(error).__name__)
@@ -124,10 +109,6 @@ def _tried(notice_id: int) -> bool:
         found.state, found.error, found.sent_at = "sent", "", now()
     found.save()
     return True
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
 
 
 def letter_of(alarm: Alarm | None, event: str) -> dict[str, Any]:
@@ -148,23 +129,10 @@ def letter_of(alarm: Alarm | None, event: str) -> dict[str, Any]:
 
 def send(channel: Channel, letter: dict[str, Any]) -> None:
     """Send one letter. Raises what the network or the server says."""
-    if channel.way == "mail":
-        body = f"{letter['institution']}\n{letter['zh']}\n{letter['en']}\n\n{letter['link']}\n"
-        to = [a.strip() for a in channel.address.split(",")]
-        EmailMessage(letter["title"], body, settings.DEFAULT_FROM_EMAIL, to).send()
-        return
-    data = json.dumps(letter, ensure_ascii=False).encode()
-    headers = {"Content-Type": "application/json", SIGNATURE: signature(channel, data)}
-    with httpx.Client(timeout=SECONDS, follow_redirects=False, trust_env=False) as client:
-        client.post(channel.address, content=data, headers=headers).raise_for_status()
+    letters.post(channel.way, channel.address, key_of(channel), letter)
 
 
 def key_of(channel: Channel) -> str:
     """The key with which a webhook's receiver knows our letters; shown to who may configure the channel."""
     secret = settings.SECRET_OF("webhook")
     return hashlib.sha256(f"{secret}\n{channel.pk}\n{channel.created_at.isoformat()}".encode()).hexdigest()[:40]
-
-
-def signature(channel: Channel, data: bytes) -> str:
-    """HMAC-SHA256 of the body."""
-    return "sha256=" + hmac.digest(key_of(channel).encode(), data, "sha256").hex()

@@ -13,12 +13,13 @@ from typing import Any
 import polars as pl
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
+from yigong.edge.extract import trouble
 from yigong.edge.mapping.plan import Plan, deletes
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault
 from yigong.platform.empi import api as empi
-from yigong.platform.exchange import booking, following, quarantine
+from yigong.platform.exchange import booking, following, quarantine, settling
 from yigong.platform.exchange.batch import DOCUMENT, OP, Batch, DocumentFacts, RawBatch
 from yigong.platform.exchange.booking import Totals, alike
 from yigong.platform.exchange.lanes import Turn, side_by_side
@@ -31,6 +32,7 @@ log = logging.getLogger("yigong.exchange")
 Progress = Callable[["Totals"], None]
 PERSON = ("org_code", "source_system", "local_id")
 ATTEMPTS = (1, 2, 4, 8)  # seconds to wait before a batch is tried again when the platform's database is away
+PLATFORM = "PostgreSQL"  # the platform's own database, as a place
 REMEMBERED = 500_000  # registrations that a run keeps in mind
 NOBODY = pl.DataFrame(schema={**dict.fromkeys(PERSON, pl.String), "registration_id": pl.Int64})
 _NONE = pl.Series("none", [], pl.String)
@@ -46,6 +48,7 @@ class _Run:
     plan: Plan | None
     institutions: frozenset[str]
     lent: bool  # the connection is in a transaction of the caller
+    waiting: settling.Waiting  # rows of quarantine that this run may bring in
     totals: Totals = field(default_factory=Totals)
     persons: pl.DataFrame = field(default_factory=lambda: NOBODY)  # registrations met so far: their ids never change
 
@@ -58,9 +61,10 @@ def carry_all(
     Each batch is one transaction that holds its rows, events, counts and quarantine together, so that whatever ends
     the run leaves only whole batches; running again changes nothing that is in already.
     """
-    feed = Job.objects.select_related("feed").get(pk=job_id).feed
+    job = Job.objects.select_related("feed").get(pk=job_id)
     known = frozenset(i.code for i in registry.institutions())
-    run = _Run(ctx, feed, job_id, plan, known, lent=connection.in_atomic_block)
+    waiting = settling.waiting(job, plan)
+    run = _Run(ctx, job.feed, job_id, plan, known, lent=connection.in_atomic_block, waiting=waiting)
     first = BatchRun.objects.filter(job_id=job_id).count()
     numbered = enumerate(_ahead(run, batches), start=first + 1)
     for totals in _alone(run, numbered) if run.lent else _two_abreast(run, numbered):
@@ -137,6 +141,8 @@ def _carry(run: _Run, number: int, ready: Prepared, turn: Turn) -> Totals:
             if wait is None and isinstance(error, IntegrityError):
                 raise
             connection.close()
+            if (full := trouble.system_fault(error, place=PLATFORM)) is not None:
+                raise full from error
             if wait is None:
                 raise Fault("exchange.database_away", permanent=False) from error
             time.sleep(wait)
@@ -168,6 +174,7 @@ def _carry_once(run: _Run, number: int, ready: Prepared, turn: Turn) -> Totals:
         turn.wait()
     rejected = [*ready.rejected, *homeless, *following.follow(run.ctx, ready, documents, run.institutions)]
     with clock.stage("account"):
+        run.waiting.settle(frame)
         quarantine.keep(run.feed.pk, run.job_id, rejected)
         totals = booking.book(run.feed, batch, ready, frame, loaded, rejected)
     BatchRun.objects.filter(pk=batch.pk).update(**asdict(totals), seconds=clock.seconds)

@@ -93,6 +93,6 @@ def _open_row(row_id: int) -> Quarantined:
     row = Quarantined.objects.select_for_update().filter(id=row_id).first()
     if row is None:
         raise Refused("exchange.row_unknown", id=row_id)
-    if row.state in (RowState.RESENT, RowState.DISCARDED):
+    if row.state not in (RowState.WAITING, RowState.MENDED):
         raise Refused("exchange.row_settled", state=row.get_state_display())
     return row

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
+from django.utils import translation
+
 from yigong.edge.extract.api import open_source
 from yigong.kit.ctx import system
-from yigong.kit.errors import Refused
+from yigong.kit.errors import Fault, Refused
+from yigong.kit.said import Said
 from yigong.platform.exchange import running, selectors, services, worker
 from yigong.platform.exchange.models import FeedState, Job
 from yigong.platform.exchange.sentences import sentence
+from yigong.platform.exchange.terminal import add_language, english
 
 
 def main(arguments: list[str]) -> int:
@@ -35,10 +39,18 @@ def main(arguments: list[str]) -> int:
             "--yes", action="store_true", help="执行；否则只显示语句 / run it; else the SQL is only shown"
         )
     verbs.add_parser("due", help="运行到期任务，一轮 / run what is due, once")
+    add_language(parser)
     options = parser.parse_args(arguments)
+    try:
+        return _carried(options)
+    except (Refused, Fault) as error:
+        return _refused(options, error)
+
+
+def _carried(options: argparse.Namespace) -> int:
     match options.verb:
         case "list":
-            return _list()
+            return _list(options)
         case "due":
             return worker.until_done(system())
         case "prepare" | "unprepare":
@@ -46,23 +58,32 @@ def main(arguments: list[str]) -> int:
     return _run(options)
 
 
+def _say(options: argparse.Namespace, words: Said) -> str:
+    return words.en if english(options.lang) else words.zh
+
+
+def _refused(options: argparse.Namespace, error: Refused | Fault) -> int:
+    print(_say(options, Said(*sentence(error.code, error.facts))), file=sys.stderr)
+    return 2
+
+
 def _capture(options: argparse.Namespace) -> int:
     """Show the statements that a hospital's administrator must see first; run them only when told so."""
     feed = services.named(options.feed)
     with open_source({**running.config_of(feed), "kind": feed.reader}) as source:
         statements = source.preparation() if options.verb == "prepare" else source.removal()
-        print(";\n".join(statements) + ";" if statements else "无需准备 / nothing to prepare")
+        print(";\n".join(statements) + ";" if statements else _say(options, NOTHING))
         if options.yes and statements:
             source.prepare() if options.verb == "prepare" else source.remove()
-            print("已执行 / done", file=sys.stderr)
+            print(_say(options, DONE), file=sys.stderr)
     return 0
 
 
-def _list() -> int:
+def _list(options: argparse.Namespace) -> int:
     jobs = Job.objects.in_bulk([f.last_job_id for f in selectors.feeds(system()) if f.last_job_id])  # type: ignore[attr-defined]
     for feed in selectors.feeds(system()):
         job = jobs.get(feed.last_job_id)  # type: ignore[attr-defined]
-        counted = f"读取 {job.read} 入库 {job.loaded} 拒收 {job.rejected}" if job else "—"
+        counted = _say(options, COUNTED).format(job=job) if job else "—"
         print(f"{feed.state:10} {feed.org_code:10} {feed.name}  {feed.reader} {feed.data_set}  {counted}")
     return 0
 
@@ -70,7 +91,7 @@ def _list() -> int:
 def _run(options: argparse.Namespace) -> int:
     names = options.feeds or [f.name for f in selectors.feeds(system()) if options.all and f.active]
     if not names:
-        print("没有指定任务；用 --all 运行全部 / name feeds, or say --all", file=sys.stderr)
+        print(_say(options, NO_FEED), file=sys.stderr)
         return 2
     if len(names) > 1 and options.processes > 1:
         return 1 if services.run_many(names, processes=options.processes) else 0
@@ -86,13 +107,26 @@ def _one(name: str, options: argparse.Namespace) -> int:
         else:
             job = services.run(system(), services.reread(system(), name) if options.whole else name)
     except Refused as refused:
-        print(" / ".join(sentence(refused.code, refused.facts)), file=sys.stderr)
-        return 2
-    balance = "账平" if job.balances else "账不平"
-    print(
-        f"{name}: {job.get_state_display()} 读取 {job.read} = 过滤 {job.filtered} + 拒收 {job.rejected} + 入库 {job.loaded}"
-        f"（新增 {job.inserted} 更新 {job.updated} 未变 {job.unchanged}）+ 撤回 {job.deleted} {balance}"
-    )
+        return _refused(options, refused)
+    with translation.override("en" if english(options.lang) else "zh-hans"):
+        state = job.get_state_display()
+    even = _say(options, EVEN if job.balances else UNEVEN)
+    print(_say(options, TOLD).format(name=name, state=state, job=job, even=even))
     if job.error:
-        print(job.error["zh"], job.error["en"], sep="\n", file=sys.stderr)
+        print(_say(options, Said(job.error["zh"], job.error["en"])), file=sys.stderr)
     return 1 if job.state == FeedState.FAILED else 0
+
+
+NOTHING, DONE = Said("无需准备", "nothing to prepare"), Said("已执行", "done")
+COUNTED = Said(
+    "读取 {job.read} 入库 {job.loaded} 拒收 {job.rejected}",
+    "read {job.read} loaded {job.loaded} rejected {job.rejected}",
+)
+NO_FEED = Said("没有指定任务；用 --all 运行全部", "no feed was named; --all runs all of them")
+EVEN, UNEVEN = Said("账平", "balances"), Said("账不平", "does not balance")
+TOLD = Said(
+    "{name}: {state} 读取 {job.read} = 过滤 {job.filtered} + 拒收 {job.rejected} + 入库 {job.loaded}"
+    "（新增 {job.inserted} 更新 {job.updated} 未变 {job.unchanged}）+ 撤回 {job.deleted} {even}",
+    "{name}: {state} read {job.read} = filtered {job.filtered} + rejected {job.rejected} + loaded {job.loaded}"
+    " ({job.inserted} new, {job.updated} changed, {job.unchanged} as before) + withdrawn {job.deleted}; {even}",
+)

@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
+from yigong.edge.extract import trouble
 from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.plan import Plan, compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
 from yigong.outbox.api import dispatch
-from yigong.platform.exchange import account, buffer, pipeline, schedule
+from yigong.platform.exchange import account, alarms, buffer, pipeline, schedule, settling
 from yigong.platform.exchange.batch import Batch
 from yigong.platform.exchange.models import Feed, FeedState, Job, LogLine
 from yigong.platform.exchange.models import Mapping as MappingVersion
@@ -114,15 +115,8 @@ def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
         batch = job.batches.count()
         note(job, *sentence("exchange.stopped", {"batch": batch}))
         close(job, FeedState.PAUSED)
-    except (Refused, Fault) as error:
-        fail(job, error.code, error.facts, permanent=isinstance(error, Refused) or error.permanent)
-    except DatabaseError as error:
-        log.exception("job %s", job.pk)
-        connection.close()
-        fail(job, "exchange.failed", {"reason": type(error).__name__})
     except Exception as error:
-        fail(job, "exchange.failed", {"reason": f"{type(error).__name__}"})
-        raise
+        stopped(job, error)
     else:
         close(job, FeedState.PARTIAL if totals.rejected else FeedState.SUCCEEDED)
 
@@ -150,6 +144,8 @@ def _count_source(job: Job) -> None:
 def _settle(job: Job, totals: Totals) -> None:
     """After the last batch: let the source forget what is stored, and count it again where the numbers differ."""
     found: Any = reader(job.feed.reader)
+    if job.kind == "buffer":
+        settling.buffer_done(job)
     if job.kind != "run":
         return
     if hasattr(found, "confirm") and (mark := Job.objects.values_list("watermark", flat=True).get(pk=job.pk)):
@@ -164,16 +160,40 @@ def _settle(job: Job, totals: Totals) -> None:
         )
 
 
+def stopped(job: Job, error: Exception) -> None:
+    """Close a job that an exception ended, with a sentence of its kind; of what is unexpected the trace goes into the log."""
+    if isinstance(error, DatabaseError):
+        connection.close()
+    fault = told_of(error)
+    if fault is None:
+        sign = trouble.reference()
+        log.error("job %s of feed %s stopped, reference %s\n%s", job.pk, job.feed_id, sign, trouble.trace(error))
+        fault = Fault("exchange.failed", permanent=False, reference=sign)
+    fail(job, fault.code, fault.facts, permanent=isinstance(fault, Refused) or fault.permanent)
+
+
+def told_of(error: Exception) -> Refused | Fault | None:
+    """The refusal or fault behind an exception; None for what nobody expected."""
+    if isinstance(error, Refused | Fault):
+        return error
+    if (fault := trouble.system_fault(error)) is not None:
+        return fault
+    lost = isinstance(error, OperationalError | InterfaceError)
+    return Fault("exchange.database_away", permanent=False) if lost else None
+
+
 def fail(job: Job, code: str, facts: Mapping[str, Any], *, permanent: bool = False) -> None:
     """Close a job that ended early, with the reason."""
     zh, en = sentence(code, facts)
-    Job.objects.filter(pk=job.pk).update(error={"code": code, "zh": zh, "en": en})
+    Job.objects.filter(pk=job.pk).update(
+        error={"code": code, "zh": zh, "en": en, "reference": facts.get("reference", "")}
+    )
     note(job, zh, en, level="error")
     close(job, FeedState.FAILED, permanent=permanent)
 
 
 def close(job: Job, state: FeedState, *, permanent: bool = False) -> None:
-    """End a job; its feed learns how it stands and when it is due again, its day's account is written."""
+    """End a job; its feed learns how it stands and when it is due again, its day's account is written, its alarms are judged."""
     Job.objects.filter(pk=job.pk).update(state=state, ended_at=now())
     done = Job.objects.select_related("feed").get(pk=job.pk)
     if job.kind == "run":
@@ -184,6 +204,7 @@ def close(job: Job, state: FeedState, *, permanent: bool = False) -> None:
         f"ended: read {done.read}, filtered {done.filtered}, rejected {done.rejected}, loaded {done.loaded}, withdrawn {done.deleted}",
     )
     account.write(done)
+    alarms.judge(done.feed_id)
 
 
 def _closed_feed(job: Job, state: FeedState, permanent: bool) -> None:

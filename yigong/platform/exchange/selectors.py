@@ -99,7 +99,7 @@ def findings(job: Job) -> list[dict[str, Any]]:
 
 def shown_config(feed: Feed) -> list[tuple[str, str]]:
     """A feed's configuration as it may be shown: passwords hidden."""
-    return [(k, re.sub(r"(://[^:/@]+:)[^@]+@", r"\1***@", str(v))) for k, v in feed.config.items()]
+    return [(k, re.sub(r"(://[^:/@]+:)(?!\$\{)[^@]+@", r"\1***@", str(v))) for k, v in feed.config.items()]
 
 
 def hours(ctx: Ctx, org_code: str) -> list[tuple[int, int]]:
@@ -114,11 +114,25 @@ def hours(ctx: Ctx, org_code: str) -> list[tuple[int, int]]:
 
 
 def quarantine(
-    ctx: Ctx, *, org_code: str = "", rule: str = "", data_set: str = "", state: str = "", job_id: int | None = None
+    ctx: Ctx,
+    *,
+    org_code: str = "",
+    rule: str = "",
+    data_set: str = "",
+    state: str = "",
+    job_id: int | None = None,
+    feed_id: str = "",
 ) -> QuerySet[Quarantined]:
     """Rows in quarantine, the newest first."""
     found = Quarantined.objects.select_related("feed").filter(feed__in=feeds(ctx)).order_by("-id")
-    wanted = {"org_code": org_code, "rule": rule, "data_set": data_set, "state": state, "job_id": job_id}
+    wanted = {
+        "org_code": org_code,
+        "rule": rule,
+        "data_set": data_set,
+        "state": state,
+        "job_id": job_id,
+        "feed_id": feed_id if feed_id.isdecimal() else "",
+    }
     return found.filter(**{k: v for k, v in wanted.items() if v})
 
 

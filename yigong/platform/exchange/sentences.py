@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from yigong.edge.extract import api as extraction
+from yigong.kit import said
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     **extraction.SENTENCES,
@@ -17,8 +18,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{address} could not be reached: {reason}. Check the address and the mail server (YIGONG_SMTP).",
     ),
     "exchange.columns_missing": (
-        "源数据缺少列 {columns}：源系统的结构变了，请修改映射后重跑。",
-        "The source lacks the columns {columns}: its structure has changed; mend the mapping and run again.",
+        "源数据缺少列 {columns}：源系统的结构变了，请修改映射后重跑。{mistakes}",
+        "The source lacks the columns {columns}: its structure has changed; mend the mapping and run again. {mistakes}",
     ),
     "exchange.mapping_wrong": ("映射文件有误：{mistakes}", "The mapping is wrong: {mistakes}"),
     "exchange.mapping_missing": ("任务“{feed}”没有映射。", "Feed {feed} has no mapping."),
@@ -80,16 +81,25 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Let the hospital's administrator read the statements and agree first.",
     ),
     "exchange.alarm_unknown": ("这条告警已经解除。", "This alarm is over."),
-    "exchange.failed": ("运行失败：{reason}", "The run failed: {reason}"),
+    "exchange.failed": (
+        "运行意外停止。已入库的批次有效，其余的行下次再读，不丢不重：请重跑一次；仍不行就把编号 {reference} 告诉平台管理员，日志里用它能找到原因。",
+        "The run stopped unexpectedly. What is in stays in, the other rows are read next time, none lost or doubled: run it again; if that fails, "
+        "tell the platform's operator the reference {reference}, by which the cause is found in the log.",
+    ),
 }
 
 
 def sentence(code: str, facts: Mapping[str, object]) -> tuple[str, str]:
     """The Chinese and the English sentence for a refusal or fault."""
-    plain = {k: _listed(v) for k, v in facts.items()}
     zh, en = SENTENCES.get(code, ("{code}：{facts}", "{code}: {facts}"))
-    known = {"code": code, "facts": _listed([f"{k}={v}" for k, v in plain.items()]), **plain}
-    return zh.format_map(_Lenient(known)), en.format_map(_Lenient(known))
+    return _filled(zh, code, facts, english=False), _filled(en, code, facts, english=True)
+
+
+def _filled(text: str, code: str, facts: Mapping[str, object], *, english: bool) -> str:
+    join = "; " if english else "；"
+    plain = {k: _listed(said.read(v, english=english), join) for k, v in facts.items()}
+    known = {"code": code, "facts": join.join(f"{k}={v}" for k, v in plain.items()), **plain}
+    return text.format_map(_Lenient(known))
 
 
 class _Lenient(dict[str, object]):
@@ -97,5 +107,5 @@ class _Lenient(dict[str, object]):
         return ""
 
 
-def _listed(value: object) -> object:
-    return "；".join(map(str, value)) if isinstance(value, list | tuple) else value
+def _listed(value: object, join: str) -> object:
+    return join.join(map(str, value)) if isinstance(value, list | tuple) else value

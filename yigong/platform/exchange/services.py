@@ -232,10 +232,11 @@ def start_range(ctx: Ctx, feed: Feed, start_on: str, end_on: str) -> None:
 
 def launched(name: str, *arguments: str) -> subprocess.Popen[bytes]:
     """The process that runs a feed; it lives on when the one that began it ends."""
+    # what it logs goes where the log of this process goes
     command = [sys.executable, "-c", "from yigong.portal.cli import main; import sys; sys.exit(main(sys.argv[1:]))"]
     return subprocess.Popen(
         [*command, "exchange", "run", name, *arguments],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
 
@@ -291,11 +292,15 @@ def _resend(ctx: Ctx, feed: Feed, rows: Sequence[Quarantined]) -> Job:
     job = running.opened(feed, kind="resend")
     plan = running.plan_of(feed, job.mapping)
     totals = Totals()
-    for row in rows:
-        with transaction.atomic():
-            one = pipeline.carry_all(ctx, job.pk, _again(feed, plan, row), plan)
-            _after_resend(row, one)
-            totals.add(one)
+    try:
+        for row in rows:
+            with transaction.atomic():
+                one = pipeline.carry_all(ctx, job.pk, _again(feed, plan, row), plan)
+                _after_resend(row, one)
+                totals.add(one)
+    except Exception as error:
+        running.stopped(job, error)
+        return Job.objects.get(pk=job.pk)
     audit(ctx, "exchange.resend", "job", job.pk, after={"rows": len(rows), "loaded": totals.loaded})
     running.close(job, FeedState.PARTIAL if totals.rejected else FeedState.SUCCEEDED)
     return Job.objects.get(pk=job.pk)

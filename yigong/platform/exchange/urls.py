@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from yigong.platform.exchange import account_views, channel_views, feed_views, mapping_changes, mapping_views, views
+from yigong.platform.exchange import (
+    account_views,
+    channel_views,
+    feed_views,
+    look_views,
+    mapping_changes,
+    mapping_views,
+    views,
+)
 
 app_name = "exchange"
 urlpatterns: list[URLPattern] = [
@@ -20,6 +28,7 @@ urlpatterns: list[URLPattern] = [
     path("jobs/<int:job_id>/", views.job, name="job"),
     path("jobs/<int:job_id>/again/", feed_views.again, name="again"),
     path("feeds/", feed_views.feeds, name="feeds"),
+    path("feeds/look/", look_views.look, name="look"),
     path("feeds/new/", feed_views.edit, name="new_feed"),
     path("feeds/<int:feed_id>/", feed_views.feed, name="feed"),
     path("feeds/<int:feed_id>/edit/", feed_views.edit, name="edit_feed"),

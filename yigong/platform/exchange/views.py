@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from yigong.edge.mapping.fields import field_kinds
 from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import account, alarms, nodes, places, selectors, services
+from yigong.platform.exchange import account, alarms, beats, nodes, places, selectors, services
 from yigong.platform.exchange import quarantine as rows
 from yigong.platform.exchange.account_views import shown as alarm_shown
 from yigong.platform.exchange.batch import MAPPED
@@ -26,6 +26,7 @@ from yigong.platform.exchange.feed_views import data_set_word
 from yigong.platform.exchange.lists import JobList, QuarantineList
 from yigong.platform.exchange.mapping_views import PERSON_WORDS, WAIST_WORDS
 from yigong.platform.exchange.models import Job, Quarantined, RowState, Sheet
+from yigong.platform.exchange.rule_words import rule_word
 from yigong.platform.registry import api as registry
 from yigong.security.api import action, audit, opaque_id
 from yigong.web import charts
@@ -88,6 +89,7 @@ def monitor(request: HttpRequest) -> HttpResponse:
         "is_today": day == today(),
         "loaded": sum(s.loaded for s in sheets),
         "may_run": ctx.may("exchange.run"),
+        "worker": beats.standing(),
         "hours": _hours(ctx, chosen, day) if node else "",
     }
     return page(request, "exchange/monitor.html", context)
@@ -172,7 +174,10 @@ def job(request: HttpRequest, job_id: int) -> HttpResponse:
         "tone": tone,
         "account": _accounts(selectors.accounts(ctx, job_id=job_id), job=str(job_id)),
         "batches": [(b, places.said(b.place)) for b in found.batches.order_by("-number")[:50]],
-        "findings": [{**f, "word": _field_word(found.feed.data_set, f["field"])} for f in selectors.findings(found)],
+        "findings": [
+            {**f, "word": _field_word(found.feed.data_set, f["field"]), "name": rule_word(f["rule"])}
+            for f in selectors.findings(found)
+        ],
         "lines": found.lines.order_by("-id")[:100],
         "buffered": found.buffered.aggregate(n=Count("id"), rows=Sum("rows"), until=Max("kept_until")),
         "may_run": ctx.may("exchange.run"),
@@ -206,6 +211,7 @@ def _row_context(found: Quarantined) -> dict[str, Any]:
     return {
         "row": found,
         "place": places.said(found.place),
+        "reasons": [{**r, "name": rule_word(str(r.get("rule", "")))} for r in found.reasons],
         "institution_of": registry.institution(found.org_code),
         "data_set": data_set_word(found.data_set),
         "mapped": MAPPED in found.raw,
@@ -264,7 +270,7 @@ def _inside(url: str) -> bool:
 
 
 def _chosen(ctx: Ctx, request: HttpRequest) -> list[int]:
-    given: dict[str, Any] = {name: request.POST.get(name, "") for name in ("org_code", "rule", "data_set")}
+    given: dict[str, Any] = {name: request.POST.get(name, "") for name in ("org_code", "rule", "data_set", "feed_id")}
     open_rows = selectors.quarantine(ctx, **given).filter(state__in=[RowState.WAITING, RowState.MENDED])
     if one := request.POST.get("row", ""):
         return [r.pk for r in open_rows if opaque_id(r.pk) == one]

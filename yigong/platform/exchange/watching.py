@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
+from yigong.kit.said import Said
+
 #: a feed is late when its last good run lies further back than this many of its intervals, and at least LATE_LEAST
 LATE_INTERVALS = 3
 LATE_LEAST = timedelta(hours=1)
@@ -111,19 +113,19 @@ def trend(day: int, before: Sequence[int], *, word_zh: str = "昨天", word_en: 
     )
 
 
-def uneven(day: str, missing: int, trouble: str) -> Alarm | None:
-    """The account of a past day does not balance."""
-    if not missing and not trouble:
+def uneven(day: str, missing: int, trouble: Said) -> Alarm | None:
+    """The account of a past day does not balance; *trouble* says why."""
+    if not missing and not trouble.zh:
         return None
     zh = (
         f"{day} 对账不平：{'源库比读取多' if missing > 0 else '读取比源库多'} {abs(missing)} 行"
         if missing
-        else f"{day} 对账未平：{trouble}"
+        else f"{day} 对账未平：{trouble.zh}"
     )
     en = (
         f"the account of {day} does not balance: {missing} rows"
         if missing
-        else f"the account of {day} is open: {trouble}"
+        else f"the account of {day} is open: {trouble.en}"
     )
     return Alarm("uneven", zh, en, {"day": day, "missing": missing})
 

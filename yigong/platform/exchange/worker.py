@@ -15,11 +15,13 @@ from django.db.models import Q
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import account, alarms, buffer, running, services
+from yigong.platform.exchange import account, alarms, beats, buffer, running, services
 from yigong.platform.exchange.models import Feed, FeedState
+from yigong.platform.exchange.schedule import parse
 
 PROCESSES = 2  # at a time
 CLAIMED_FOR = timedelta(minutes=2)  # a claim that no run followed falls due again
+LOOKED_AT = 500  # due feeds
 HOUSEKEEPING = timedelta(minutes=1)
 CLEANING = timedelta(hours=1)
 
@@ -32,12 +34,16 @@ class Worker:
         self.under_way: list[subprocess.Popen[bytes]] = []
         self.kept_at: datetime | None = None
         self.cleaned_at: datetime | None = None
+        self.beat = beats.Beat()
+        self.is_odd = False  # every other claim is of the feeds that run most often
 
     def turn(self) -> int:
         """Start what is due as far as there is room, and keep house now and then; how many runs were started."""
+        self.beat.give()
         self.under_way = [p for p in self.under_way if p.poll() is None]
         started = 0
-        while len(self.under_way) < self.processes and (feed := claim()) is not None:
+        while len(self.under_way) < self.processes and (feed := claim(pressing=self.is_odd)) is not None:
+            self.is_odd = not self.is_odd
             self.under_way.append(services.launched(feed.name))
             started += 1
         self._keep_house()
@@ -58,23 +64,32 @@ class Worker:
         if self.cleaned_at is None or moment - self.cleaned_at >= CLEANING:
             self.cleaned_at = moment
             buffer.clean(self.ctx)
+            beats.clean()
 
 
 @transaction.atomic
-def claim() -> Feed | None:
-    """One feed that is due and may run now, taken so that no other worker takes it."""
+def claim(*, pressing: bool = False) -> Feed | None:
+    """One feed that is due and may run now, taken so that no other worker takes it.
+
+    The eldest first; *pressing* first those that run most often, so that a night's wave of feeds does not hold up those of every minute.
+    """
     due = (
         Feed.objects.select_for_update(skip_locked=True, of=("self",))
         .filter(active=True, due_at__lte=now())
         .order_by("due_at", "id")
     )
-    busy = running.running_ids()
-    for feed in due[:50]:
+    busy, found = running.running_ids(), list(due[:LOOKED_AT])
+    for feed in sorted(found, key=_interval) if pressing else found:
         if feed.pk in busy or waits_for(feed):
             continue
         Feed.objects.filter(pk=feed.pk).update(due_at=now() + CLAIMED_FOR, state=FeedState.WAITING)
         return feed
     return None
+
+
+def _interval(feed: Feed) -> timedelta:
+    """How often a feed runs; one that somebody resumed without a schedule is waited for."""
+    return parse(feed.schedule).interval or timedelta()
 
 
 def waits_for(feed: Feed) -> list[Feed]:

@@ -59,6 +59,8 @@ class Request:
     tree: etree._Element = field(repr=False)
     fields: Mapping[str, str]
     groups: Mapping[str, Sequence[Group]]
+    start: int = 1  # the first result that is wanted, from 1
+    most: int = 0  # how many are wanted, as a continuation says it; 0: as the query itself says it
 
     def get(self, name: str) -> str:
         """The value of a field; empty when the message does not have it."""

@@ -52,6 +52,7 @@ class Call(models.Model):
     reply = models.TextField(blank=True)
     took_ms = models.PositiveIntegerField(default=0)
     at = models.DateTimeField()
+    query_id = models.CharField(max_length=100, blank=True)  # of a query that found something: it may be gone on with
 
     class Meta:
         db_table = "hl7v3_call"
@@ -59,6 +60,9 @@ class Call(models.Model):
             models.Index(fields=["message_id"], name="hl7v3_call_message"),
             models.Index(fields=["service", "-at"], name="hl7v3_call_service"),
             models.Index(fields=["application", "-at"], name="hl7v3_call_application"),
+            models.Index(
+                fields=["application", "query_id", "-id"], condition=~models.Q(query_id=""), name="hl7v3_call_query"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -158,6 +158,7 @@ def _detail(around: etree._Element, edition: str, words: str, kind: str = "", la
 # ---- the newer edition: content at the declared paths of the response ----
 
 ENVELOPE = ("MsgID", "CreateTime", "ResultCode", "RequestMsgID", "ResultDesc")
+QUERY_ACK = "/controlActProcess/queryAck"
 ACK = ("QueryID", "QueryId", "ResponseCode", "QueryResponseCode", "TotalNum")
 
 
@@ -176,6 +177,10 @@ def _declared(root: etree._Element, spec: Spec, answer: Answer) -> None:
     for f in spec.response:
         if f.name in ACK and facts.get(f.name) is not None:
             paths.put(root, f.xpath, forms.text_of(facts[f.name]))
+    total, current = answer.facts.get("total"), answer.facts.get("current")
+    if current is not None and current != total:  # a whole answer says no more than the declaration has
+        for name in ("current", "remaining"):
+            paths.put(root, f"{QUERY_ACK}/result{name.title()}Quantity/@value", forms.text_of(answer.facts[name]))
 
 
 def _result(

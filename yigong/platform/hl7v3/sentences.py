@@ -33,6 +33,9 @@ SENTENCES: dict[str, object] = {
     "v3.bad_quantity": _(
         "“initialQuantity”的值 %(value)s 不是正整数，位置 %(place)s。请填写一次要返回的条数，或去掉该元素。"
     ),
+    "v3.bad_number": _("“%(name)s”的值 %(value)s 不是正整数，位置 %(place)s。请改正后再发送。"),
+    "v3.no_query": _("没有可以继续的查询 %(query)s：请在 %(hours)s 小时内以同一应用、同一服务继续，或重新查询。"),
+    "v3.no_more": _("共 %(total)s 条结果，没有第 %(start)s 条：查询已经取完。"),
     "v3.same_person": _("两个标识相同，不能与自身合并。"),
     "v3.not_permitted": _("有 %(count)s 份档案，但本机构与该居民没有诊疗或管理关系，不能调阅。"),
     "v3.no_document": _("没有编号为 %(number)s 的文档，或不在调阅范围内。"),

@@ -10,7 +10,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
 from yigong.platform.bus import api as bus
-from yigong.platform.hl7v3 import access, carrying, declared, message, replies, soap
+from yigong.platform.hl7v3 import access, carrying, continuation, declared, message, replies, soap
 from yigong.platform.hl7v3.models import Application, Call
 from yigong.platform.hl7v3.replies import UNKNOWN, Answer
 
@@ -84,6 +84,8 @@ def _service(application: Application, action: str, data: bytes, service: str) -
     by_address, by_action = declared.by_name(service), declared.by_name(action)
     head = carrying.head_of(data)
     by_root = None if action.strip() else declared.by_root(head.root, newer=head.newer)
+    if by_root is None and not by_address and not by_action and continuation.is_one(head.root):
+        by_root = _of_query(application, data)
     spec = by_address or by_action or by_root
     none: declared.Spec = None  # type: ignore[assignment]
     if spec is None or (service and by_address is None):
@@ -95,6 +97,16 @@ def _service(application: Application, action: str, data: bytes, service: str) -
     except Refused as refused:
         return spec, refused
     return spec, None if data.strip() else Refused("v3.no_message")
+
+
+def _of_query(application: Application, data: bytes) -> declared.Spec | None:
+    """The service of the query that a message goes on with."""
+    try:
+        asked = continuation.of(message.open_tree(data))
+    except Refused:
+        return None
+    call = carrying.query_of(application, asked.query_id)
+    return declared.by_name(call.service) if call else None
 
 
 def _turned_away(

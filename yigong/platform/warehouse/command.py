@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 from yigong.platform.warehouse.extracts import refresh
 
 
 def main(arguments: list[str]) -> int:
     """Write the Parquet files anew and say how many rows each has."""
-    if arguments != ["refresh"]:
-        print("yigong warehouse refresh", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="yigong warehouse", description="数据仓库 / the warehouse")
+    parser.add_argument("what", choices=["refresh"], help="重写各表 / write the tables anew")
+    parser.parse_args(arguments)
     for done in refresh():
         print(f"{done.table:20} {done.rows:>10,} rows {done.seconds:>7.2f} s")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from yigong.kit import clock
 from yigong.kit.ctx import Ctx, Purpose, Reach, system
 from yigong.platform.empi import api as empi
 from yigong.platform.records import api as records
@@ -35,6 +37,13 @@ def actor(number: int, name: str, org: str, reach: Reach) -> Ctx:
         actor_id=number, actor_name=name, role="quality_clerk", org_code=org, orgs=(org,), actions=frozenset(ACTIONS),
         reach=reach, purpose=Purpose.OPERATION,
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def day() -> Iterator[None]:
+    """The rows lie in 2026: scores and windows are those of November."""
+    with clock.fixed(datetime(2026, 11, 27, 2, tzinfo=UTC)):
+        yield
 
 
 @pytest.fixture

@@ -173,7 +173,19 @@ def _cases(file: _File) -> Iterator[Case]:
             times = int(row.get("times", 1))
             given += [{k: v for k, v in row.items() if k != "times"}] * times
             holds += [held] * times
-        yield Case(str(case["name"]), tuple(given), tuple(holds), line, str(case.get("data_set", "")))
+        yield Case(
+            _case_name(file, case["name"], line), tuple(given), tuple(holds), line, str(case.get("data_set", ""))
+        )
+
+
+def _case_name(file: _File, given: Any, line: int) -> Said:
+    """The name in both languages; a county that writes one only, is shown that one to everybody."""
+    if isinstance(given, dict):
+        if set(given) != {"zh", "en"} or not all(given.values()):
+            wanted = "the name of a case wants {zh: …, en: …}"
+            raise Misdeclared(file.name, line, "例子的 name 要写 {zh: …, en: …}", wanted)
+        return Said(str(given["zh"]), str(given["en"]))
+    return Said(str(given), str(given))
 
 
 def _sound(file: _File, rule: Rule) -> None:

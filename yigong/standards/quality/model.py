@@ -8,6 +8,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from yigong.kit.said import Said
+
+NO_WORDS = Said("", "")
+
 
 class Dimension(StrEnum):
     """What kind of goodness a rule asks for."""
@@ -41,18 +45,10 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """The same in Chinese and English."""
-
-    zh: str
-    en: str
-
-
-@dataclass(frozen=True, slots=True)
 class Case:
     """An example: the rows given, and for each whether the rule holds (None: it does not judge the row)."""
 
-    name: str
+    name: Said
     given: Sequence[Mapping[str, Any]]
     holds: Sequence[bool | None]
     line: int
@@ -80,7 +76,7 @@ class Rule:
     when: str = ""
     holds: str = ""
     measure: str = ""
-    unit: Said = Said("", "")
+    unit: Said = NO_WORDS
     least: Limit | None = None
     most: Limit | None = None
     step: float = 1.0
@@ -108,3 +104,6 @@ def _moved(limit: Limit | None, to: float | None) -> Limit | None:
     if limit is None or not limit.lowest <= to <= limit.highest:
         raise ValueError(f"threshold {to} is outside what the rule allows: {limit}")
     return replace(limit, at=float(to))
+
+
+__all__ = ["Case", "Dimension", "Limit", "Rule", "Said", "Severity"]

@@ -11,6 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from yigong.edge.extract.frames import as_text, from_rows
+from yigong.edge.extract.trouble import database_fault
 from yigong.kit.errors import Fault, Refused
 
 #: kind of a configuration -> driver of SQLAlchemy that speaks to it
@@ -31,11 +32,16 @@ CLOCK = {
     "oracle": "select to_char(systimestamp, 'YYYY-MM-DD HH24:MI:SS') from dual",
     "sqlite": "select datetime('now', 'localtime')",
 }
+#: schemas that belong to the server
+_SYSTEM = re.compile(
+    r"information_schema$|pg_|sys$|system$|db_|guest$|ctxsys|mdsys|xdb|outln|dbsnmp|audsys|gsmadmin", re.I
+)
+CONNECT_SECONDS = 10  # to wait for a server that does not answer
 _TIME_OIDS, _NUMBER_OIDS = {1082, 1114, 1184}, {20, 21, 23, 700, 701, 1700}
 
 
 class Database:
-    """One source database. Its statements raise Fault exchange.source_away when it does not answer."""
+    """One source database. What its statements raise is a Fault of its kind (``trouble``), with table and server."""
 
     def __init__(self, kind: str, url: str, place: str, *, readonly: bool = True) -> None:
         self.place = place
@@ -56,10 +62,19 @@ class Database:
             raise self._away(getattr(error, "orig", None) or error) from error
         except self.engine.dialect.loaded_dbapi.Error as error:
             raise self._away(error) from error
+        except UnicodeError as error:
+            raise self._away(error) from error
+
+    @property
+    def host(self) -> str:
+        """Where the database is: the server with its port, or the file."""
+        url = self.engine.url
+        if url.host is None:
+            return str(url.database or "").removeprefix("file:")
+        return f"{url.host}:{url.port}" if url.port else url.host
 
     def _away(self, error: BaseException) -> Fault:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return Fault("exchange.source_away", permanent=False, place=self.place, reason=reason[:300])
+        return database_fault(error, place=self.place, host=self.host)
 
     def stream(self, sql: str, values: Mapping[str, Any] | None = None, *, size: int) -> Iterator[pl.DataFrame]:
         """The rows of a statement as text, *size* at a time, in one snapshot where the database has such."""
@@ -141,10 +156,28 @@ class Database:
         return ".".join(map(self.quoted, name.split("."))) if there else name
 
     def tables(self) -> list[str]:
-        """Tables and views that can be read."""
+        """Tables and views that can be read: those of the account's own schema by name, those of others as ``schema.name``."""
         with self._answering():
             seen = sa.inspect(self.engine)
-            return sorted({*seen.get_table_names(), *seen.get_view_names()})
+            own = sorted({*seen.get_table_names(), *seen.get_view_names()})
+            if self.dialect not in ("postgresql", "mssql", "oracle"):
+                return own
+            others = [s for s in seen.get_schema_names() if s != seen.default_schema_name and not _SYSTEM.match(s)]
+            named = {f"{s}.{t}" for s in others for t in (*seen.get_table_names(s), *seen.get_view_names(s))}
+        return [*own, *sorted(named)]
+
+    def described(self, name: str) -> tuple[list[tuple[str, str]], list[str]]:
+        """The columns of a table with their kinds (``text number time``), and its primary key."""
+        *schema, table = name.split(".")
+        within = schema[-1] if schema else None
+        with self._answering():
+            seen = sa.inspect(self.engine)
+            try:
+                columns = [(c["name"], _type_kind(c["type"])) for c in seen.get_columns(table, schema=within)]
+                key = list(seen.get_pk_constraint(table, schema=within).get("constrained_columns") or ())
+            except sa.exc.NoSuchTableError as error:
+                raise Fault("exchange.table_missing", permanent=True, place=name, host=self.host) from error
+        return columns, key
 
     def quoted(self, name: str) -> str:
         """A column's name as a statement must write it."""
@@ -191,9 +224,10 @@ def _options(kind: str, url: str) -> dict[str, Any]:
     if kind == "postgresql" or url.startswith("postgres"):
         # whatever the database's own encoding, its server hands out UTF-8
         settings = "-c datestyle=ISO -c timezone=Asia/Shanghai -c standard_conforming_strings=on"
-        return {"connect_args": {"options": settings, "client_encoding": "UTF8"}}
+        spoken = {"options": settings, "client_encoding": "UTF8", "connect_timeout": CONNECT_SECONDS}
+        return {"connect_args": spoken}
     if kind in MYSQL or url.startswith(MYSQL):
-        return {"connect_args": {"conv": _as_written()}}
+        return {"connect_args": {"conv": _as_written(), "connect_timeout": CONNECT_SECONDS}}
     return {}
 
 
@@ -232,13 +266,23 @@ def _kind(value: Any) -> str:
     return "time" if hasattr(value, "isoformat") else "number"
 
 
+def _type_kind(kind: Any) -> str:
+    if isinstance(kind, sa.Date | sa.DateTime):
+        return "time"
+    return "number" if isinstance(kind, sa.Integer | sa.Numeric) else "text"
+
+
 def _oid_kind(oid: int) -> str:
     return "time" if oid in _TIME_OIDS else "number" if oid in _NUMBER_OIDS else "text"
 
 
 def _from_csv(rows: Sequence[Any], columns: Sequence[str]) -> pl.DataFrame:
-    frame = pl.read_csv(b"".join(rows), has_header=False, schema=dict.fromkeys(columns, pl.String))
-    return as_text(frame)
+    text = b"".join(rows)
+    try:
+        return as_text(pl.read_csv(text, has_header=False, schema=dict.fromkeys(columns, pl.String)))
+    except pl.exceptions.ComputeError:
+        text.decode()  # raises UnicodeError: a server without declared encoding sends bytes as they are
+        raise
 
 
 def _bound(sql: str, values: Mapping[str, Any]) -> sa.TextClause:

@@ -14,7 +14,8 @@ from yigong.edge.extract.frames import DELETE, OP, UPSERT, placed, voided
 from yigong.edge.extract.source import Chunk, State
 from yigong.edge.extract.sql import mariadb_values
 from yigong.edge.extract.sql.known import Emptied, Known
-from yigong.kit.errors import Fault, Refused
+from yigong.edge.extract.trouble import database_fault
+from yigong.kit.errors import Refused
 
 Position = tuple[str, int]
 #: statements after which a table has none of its rows any more
@@ -128,7 +129,7 @@ class MariaLog(Known):
         except MySQLError as error:
             if error.args and error.args[0] == PURGED:
                 raise Refused("exchange.log_gap", place=self.place, missing=begin[0]) from error
-            raise Fault("exchange.source_away", permanent=False, place=self.place, reason=str(error)[:300]) from error
+            raise database_fault(error, place=self.place, host=self.db.host) from error
         finally:
             stream.close()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from yigong.edge.extract.settings import settings
+from yigong.edge.extract.settings import filled, settings
 from yigong.edge.extract.source import Source
 from yigong.edge.extract.sql.database import Database
 from yigong.kit.errors import Refused
@@ -22,6 +23,31 @@ WAYS = {
     "log mysql": "yigong.edge.extract.sql.log_mariadb:MariaLog",
 }
 WRITES = ("trigger", "log")  # ways that keep something of their own in the source
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What stands in a database: its tables; the columns (name, kind) and the primary key of one of them."""
+
+    host: str
+    tables: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...] = ()
+    key: tuple[str, ...] = ()
+
+
+def look(kind: str, url: str, table: str = "") -> Look:
+    """Look into a database before anything is read of it. Raises Refused url_odd, driver_missing, secret_missing or a Fault of its kind."""
+    db = Database(kind, filled(url), table or url_place(url))
+    try:
+        columns, key = db.described(table) if table else ([], [])
+        return Look(db.host, tuple(db.tables()), tuple(columns), tuple(key))
+    finally:
+        db.close()
+
+
+def url_place(url: str) -> str:
+    """An address as it may be shown: without user and password."""
+    return url.rpartition("@")[2] or "url"
 
 
 def open_database(config: Mapping[str, Any]) -> Source:

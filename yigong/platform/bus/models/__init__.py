@@ -1,7 +1,8 @@
 """Register, journal, ways and deliveries of the bus."""
 
 from yigong.platform.bus.models.golden import Golden
-from yigong.platform.bus.models.journal import KafkaReader, Message, MessageState, Offset
+from yigong.platform.bus.models.journal import Correction, KafkaReader, Message, MessageState, Offset
+from yigong.platform.bus.models.notices import Channel, Notice, Trouble
 from yigong.platform.bus.models.register import (
     SENDS,
     TAKES,
@@ -19,6 +20,8 @@ __all__ = [
     "SENDS",
     "TAKES",
     "Attempt",
+    "Channel",
+    "Correction",
     "Delivery",
     "Endpoint",
     "EndpointState",
@@ -27,6 +30,7 @@ __all__ = [
     "KafkaReader",
     "Message",
     "MessageState",
+    "Notice",
     "Offset",
     "Process",
     "Resend",
@@ -37,4 +41,5 @@ __all__ = [
     "ServiceMove",
     "Subscription",
     "Target",
+    "Trouble",
 ]

@@ -43,6 +43,7 @@ class Message(models.Model):
     error = models.JSONField(null=True)  # code, zh, en: never personal data
     #: business numbers as "kind:value": patient order visit document
     keys = ArrayField(models.CharField(max_length=120), default=list)
+    is_test = models.BooleanField(default=False, db_default=False)  # of training or debugging, kept and nothing else
     routed_at = models.DateTimeField(null=True)  # null while its ways have not been decided
 
     class Meta:
@@ -57,6 +58,7 @@ class Message(models.Model):
             models.Index(fields=["id"], condition=models.Q(state__in=["received", "failed"]), name="bus_due"),
             models.Index(fields=["id"], condition=models.Q(routed_at=None), name="bus_unrouted"),
             models.Index(fields=["id"], condition=models.Q(state="dead"), name="bus_dead"),
+            models.Index(fields=["id"], condition=models.Q(is_test=True), name="bus_tests"),
             GinIndex(fields=["keys"], name="bus_keys"),
             models.Index(fields=["control_id"], name="bus_control_id"),
             models.Index(fields=["endpoint", "received_at"], name="bus_endpoint_received"),
@@ -65,6 +67,28 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+
+class Correction(models.Model):
+    """The content of a dead letter replaced by a person: both writings, who, when, why; append only."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="corrections", db_index=False)
+    number = models.PositiveSmallIntegerField()  # from 1; what the first replaced is the message as it came
+    before = models.BinaryField()
+    after = models.BinaryField()
+    charset = models.CharField(max_length=20)
+    reason = models.CharField(max_length=300)
+    actor_id = models.BigIntegerField()
+    actor_name = models.CharField(max_length=60)
+    at = models.DateTimeField()
+    died_of = models.JSONField(null=True)
+
+    class Meta:
+        db_table = "bus_correction"
+        constraints = [models.UniqueConstraint(fields=["message", "number"], name="bus_correction_once")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} #{self.number}"
 
 
 class Offset(models.Model):

@@ -89,6 +89,7 @@ class Endpoint(models.Model):
     timeout_seconds = models.PositiveSmallIntegerField(default=10)
     keep_trying_hours = models.PositiveSmallIntegerField(default=72)  # while it does not answer at all
     paths = models.JSONField(default=dict)  # kind of business number -> paths, beside those of the form
+    takes_tests = models.BooleanField(default=False)  # of a test system: MSH-11 T and D are carried on as P
 
     class Meta:
         db_table = "bus_endpoint"

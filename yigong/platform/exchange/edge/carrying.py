@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from django.db import DatabaseError, connection, transaction
 
+from yigong.edge.extract import trouble
 from yigong.kit.clock import now
 from yigong.kit.ctx import system
-from yigong.kit.errors import Fault, Refused
-from yigong.platform.exchange import account, pipeline
+from yigong.kit.errors import Fault
+from yigong.platform.exchange import account, alarms, pipeline, running
 from yigong.platform.exchange.edge import certificates, orders, probing, services, standard
 from yigong.platform.exchange.edge.domain import after_failure
 from yigong.platform.exchange.edge.models import Assignment, Bundle, BundleState
@@ -102,6 +103,7 @@ def _carried(feed: Feed, bundles: Sequence[Bundle]) -> None:
     Job.objects.filter(pk=job.pk).update(ended_at=moment, state=state)
     Feed.objects.filter(pk=feed.pk).update(state=state, good_at=moment, failures=0)
     account.write(Job.objects.select_related("feed").get(pk=job.pk))
+    alarms.judge(feed.pk)
 
 
 def _job_of_today(feed: Feed, version: Mapping | None) -> Job:
@@ -121,9 +123,13 @@ def _job_of_today(feed: Feed, version: Mapping | None) -> Job:
 
 def _failed(feed: Feed, found: Bundle, error: Exception) -> None:
     """Write down why; the bundle keeps its place and is tried again when the cause may be gone."""
-    code = error.code if isinstance(error, Refused | Fault) else "exchange.failed"
-    facts = error.facts if isinstance(error, Refused | Fault) else {"reason": type(error).__name__}
-    zh, en = sentence(code, facts)
+    fault = running.told_of(error)
+    if fault is None:
+        sign = trouble.reference()
+        log.error("bundle %s of feed %s stopped, reference %s\n%s", found.number, feed.pk, sign, trouble.trace(error))
+        fault = Fault("exchange.failed", permanent=False, reference=sign)
+    code = fault.code
+    zh, en = sentence(code, fault.facts)
     attempts = found.attempts + 1
     log.warning("bundle %s of feed %s: %s, attempt %s", found.number, feed.pk, code, attempts)
     Bundle.objects.filter(pk=found.pk).update(

@@ -59,6 +59,18 @@ def test_a_feed_is_claimed_when_due_and_only_once(path: Path) -> None:
 
 
 @pytest.mark.feature("C01")
+def test_a_wave_of_daily_feeds_does_not_hold_up_the_frequent_ones(path: Path) -> None:
+    """Of two claims one is of the eldest, the other of those that run most often."""
+    frequent = feed(path, schedule="1 min")
+    for n in range(60):
+        Feed.objects.create(name=f"night {n}", reader="sqlite", schedule="daily 02:00", created_at=clock.now(), due_at=clock.now() - timedelta(hours=1))  # fmt: skip
+    Feed.objects.filter(pk=frequent.pk).update(due_at=clock.now())
+    eldest, other = worker.claim(), worker.claim(pressing=True)
+    assert eldest is not None and other is not None
+    assert (eldest.name, other.pk) == ("night 0", frequent.pk)
+
+
+@pytest.mark.feature("C01")
 def test_a_run_sets_the_next_moment(path: Path) -> None:
     """After a run the feed is due by its schedule, its failures are forgotten."""
     found = feed(path, schedule="15 min")

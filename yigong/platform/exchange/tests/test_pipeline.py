@@ -184,7 +184,7 @@ def test_a_source_whose_structure_changed_says_which_line_needs_which_column(tmp
 def test_a_source_that_is_away_is_said_in_a_sentence(tmp_path: Path) -> None:
     """A source database that is not there fails the job with what to do."""
     job = run(tmp_path / "missing.db")
-    assert job.state == FeedState.FAILED and job.error["code"] == "exchange.source_away" and "重跑" in job.error["zh"]
+    assert job.state == FeedState.FAILED and job.error["code"] == "exchange.file_missing" and "重跑" in job.error["zh"]
 
 
 def test_a_feed_runs_once_at_a_time_and_not_while_paused(tmp_path: Path) -> None:

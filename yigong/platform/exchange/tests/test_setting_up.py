@@ -121,7 +121,8 @@ def test_a_mapping_is_made_on_pages_tried_published_and_run(office: tuple[Client
     services.run(actors.system(), feed.name)
     job = Job.objects.get()
     assert (job.read, job.filtered, job.rejected, job.inserted) == (11, 1, 0, 10) and job.state == FeedState.SUCCEEDED
-    assert "filter.作废" in client.get(reverse("exchange:job", args=[job.pk])).content.decode()
+    told = client.get(reverse("exchange:job", args=[job.pk])).content.decode()
+    assert "过滤规则：作废" in told and "filter.作废" not in told
 
 
 @pytest.mark.feature("A35")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 from django.db import connection
@@ -22,6 +23,7 @@ from yigong.platform.hl7v3.paths import MARKS, read
 from yigong.platform.registry import api as registry
 from yigong.security.api import persons_in_reach
 
+R = TypeVar("R")
 EARLIEST = date(1850, 1, 1)
 SEXES = {"0": "未知的性别", "1": "男性", "2": "女性", "9": "未说明的性别"}
 
@@ -137,7 +139,9 @@ def by_numbers(ctx: Ctx, *, id_no: str = "", health_card_no: str = "", everywher
         return [Identity(*row) for row in cursor.fetchall()]
 
 
-def by_name(ctx: Ctx, name: str, *, sex: str, born: date | None, most: int) -> tuple[list[Identity], int]:
+def by_name(
+    ctx: Ctx, name: str, *, sex: str, born: date | None, most: int, before: int = 0
+) -> tuple[list[Identity], int]:
     """Persons in reach with exactly this name, and sex and birth where they are said; how many there are in all."""
     reach = persons_in_reach(ctx, "r.person_id")
     with connection.cursor() as cursor:
@@ -145,8 +149,8 @@ def by_name(ctx: Ctx, name: str, *, sex: str, born: date | None, most: int) -> t
             f"""select min(r.id), r.person_id, count(*) over () from empi_registration r
                 where r.full_name = %(name)s and (%(sex)s = '' or r.sex_code = %(sex)s)
                     and (%(born)s::date is null or r.born_on = %(born)s) and {reach.sql}
-                group by r.person_id order by r.person_id limit %(most)s""",
-            {"name": name, "sex": sex, "born": born, "most": most, **reach.params},
+                group by r.person_id order by r.person_id limit %(most)s offset %(before)s""",
+            {"name": name, "sex": sex, "born": born, "most": most, "before": before, **reach.params},
         )
         rows = cursor.fetchall()
     return [Identity(row[0], row[1]) for row in rows], rows[0][2] if rows else 0
@@ -163,9 +167,23 @@ def quantity(request: Request, most: int) -> int:
     return most
 
 
-def counts(total: int, shown: int) -> dict[str, int]:
-    """How many there are, are shown, and are left."""
-    return {"total": total, "current": shown, "remaining": total - shown}
+def window(request: Request, most: int) -> tuple[int, int]:
+    """How many results come before those that are wanted, and how many are wanted at most."""
+    return request.start - 1, min(request.most or quantity(request, most), most)
+
+
+def cut(request: Request, rows: Sequence[R], most: int = 0) -> Sequence[R]:
+    """Of all results those that are wanted, at most *most* (0: no bound). Raises Refused v3.no_more."""
+    before, count = window(request, most or max(len(rows), 1))
+    shown = rows[before : before + count]
+    if rows and not shown:
+        raise Refused("v3.no_more", start=request.start, total=len(rows))
+    return shown
+
+
+def counts(request: Request, total: int, shown: int) -> dict[str, int]:
+    """How many there are, are shown, and are left behind these."""
+    return {"total": total, "current": shown, "remaining": max(0, total - (request.start - 1) - shown)}
 
 
 def register(ctx: Ctx, application: Application, org_code: str, facts: dict[str, Any]) -> Identity:

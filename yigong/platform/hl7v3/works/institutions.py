@@ -110,8 +110,12 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     rows += [_department(d) for d in registry.find_departments(ctx.orgs, code=code, name=name)]
     if not rows:
         raise Refused("v3.nothing_found")
-    shown = rows[: common.quantity(request, 50)]
-    facts = {"response_code": "OK", "query_id": request.head.message_id, **common.counts(len(rows), len(shown))}
+    shown = common.cut(request, rows, 50)
+    facts = {
+        "response_code": "OK",
+        "query_id": request.head.message_id,
+        **common.counts(request, len(rows), len(shown)),
+    }
     return Answer("AA", f"查询成功，共 {len(rows)} 个", form="organizations", facts=facts, rows=shown)
 
 

@@ -307,8 +307,10 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     audit(ctx, "hl7v3.call", kind.name, request.spec.key, after={"found": len(rows)})
     if not rows:
         raise Refused("v3.nothing_found")
-    facts = {"total": len(rows), "response_code": "OK", "query_id": request.get("QueryID") or request.head.message_id}
-    shown = [_shown(request, kind, row) for row in rows]
+    wanted = common.cut(request, rows)
+    query_id = request.get("QueryID") or request.head.message_id
+    facts = {"response_code": "OK", "query_id": query_id, **common.counts(request, len(rows), len(wanted))}
+    shown = [_shown(request, kind, row) for row in wanted]
     return Answer("AA", f"查询成功，共 {len(rows)} 条", facts=facts, rows=shown)
 
 

@@ -115,27 +115,30 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     criteria = ("PatientID", "IDCardNo", "PatientName")
     if not any(request.get(n) for n in criteria):
         raise Refused("v3.no_criterion", fields=request.all_words(criteria))
-    most = common.quantity(request, LIMIT)
-    found, total = _found(ctx, application, request, most)
+    before, most = common.window(request, LIMIT)
+    found, total = _found(ctx, application, request, before, most)
+    if not found and before:
+        total = _found(ctx, application, request, 0, 1)[1]
+        raise Refused("v3.no_more", start=request.start, total=total)
     audit(ctx, "hl7v3.call", "person_query", request.spec.key, after={"found": total})
     if not found:
         raise Refused("v3.nothing_found")
     rows = [_row(ctx, application, request, identity) for identity in found]
     query_id = request.get("QueryID") or request.head.message_id
-    facts = {"query_id": query_id, "response_code": "OK", **common.counts(total, len(rows))}
+    facts = {"query_id": query_id, "response_code": "OK", **common.counts(request, total, len(rows))}
     return Answer("AA", f"查询成功，共 {total} 人", form="person", facts=facts, rows=rows)
 
 
-def _found(ctx: Ctx, application: Application, request: Request, most: int) -> tuple[list[Identity], int]:
-    """At most so many persons, and how many there are."""
+def _found(ctx: Ctx, application: Application, request: Request, before: int, most: int) -> tuple[list[Identity], int]:
+    """At most so many persons behind the first, and how many there are."""
     if local_id := request.get("PatientID"):
         one = common.mine(ctx, application, local_id)
-        return ([one], 1) if one else ([], 0)
+        return ([one][before:], 1) if one else ([], 0)
     if id_no := request.get("IDCardNo"):
         known = common.by_numbers(ctx, id_no=id_no)
-        return known[:most], len(known)
+        return known[before : before + most], len(known)
     sex, born = request.get("GenderCode"), request.day("BirthTime")
-    return common.by_name(ctx, request.get("PatientName"), sex=sex, born=born, most=most)
+    return common.by_name(ctx, request.get("PatientName"), sex=sex, born=born, most=most, before=before)
 
 
 def _row(ctx: Ctx, application: Application, request: Request, identity: Identity) -> dict[str, Any]:

@@ -122,8 +122,10 @@ def _listed(ctx: Ctx, application: Application, request: Request, *, form: str) 
     )
     if not found:
         raise Refused("v3.nothing_found")
-    facts = {"total": len(found), "response_code": "OK", "query_id": request.get("QueryId") or request.head.message_id}
-    return Answer("AA", f"查询成功，共 {len(found)} 份文档", form=form, facts=facts, rows=[_row(ctx, d) for d in found])
+    shown = common.cut(request, found)
+    query_id = request.get("QueryId") or request.head.message_id
+    facts = {"response_code": "OK", "query_id": query_id, **common.counts(request, len(found), len(shown))}
+    return Answer("AA", f"查询成功，共 {len(found)} 份文档", form=form, facts=facts, rows=[_row(ctx, d) for d in shown])
 
 
 def _bounds(request: Request) -> tuple[datetime | None, datetime | None]:

@@ -98,8 +98,12 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
         rows = registry.find_staff(ctx, full_name=request.get("ProviderName"), sex_code=request.get("GenderCode"))
     if not rows:
         raise Refused("v3.nothing_found")
-    shown = rows[: common.quantity(request, len(rows))]
-    facts = {"response_code": "OK", "query_id": request.head.message_id, **common.counts(len(rows), len(shown))}
+    shown = common.cut(request, rows)
+    facts = {
+        "response_code": "OK",
+        "query_id": request.head.message_id,
+        **common.counts(request, len(rows), len(shown)),
+    }
     return Answer("AA", f"查询成功，共 {len(rows)} 人", form="providers", facts=facts, rows=[_row(r) for r in shown])
 
 

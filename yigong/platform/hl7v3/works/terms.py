@@ -10,6 +10,7 @@ from yigong.platform.hl7v3.message import Request
 from yigong.platform.hl7v3.models import Application
 from yigong.platform.hl7v3.paths import all_at, read
 from yigong.platform.hl7v3.replies import Answer
+from yigong.platform.hl7v3.works import common
 from yigong.platform.registry import api as registry
 
 SETS = "/controlActProcess/subject/registrationRequest/subject1/valueSet"
@@ -60,10 +61,15 @@ def query(ctx: Ctx, application: Application, request: Request) -> Answer:
     codes = registry.codes_of(version, code=request.get("TermCode"))
     if request.get("TermCode") and not codes:
         raise Refused("v3.nothing_found")
+    shown = common.cut(request, codes)
     row = {
         "TermSetCode": version.term_set.code, "TermSetValue": version.term_set.name, "TermSetStatus": STATES[version.state],
         "TermSetVersionCode": version.code, "TermSetVersionValue": version.name,
-        "Items": [{"TermCode": c.code, "TermValue": c.name, "TermStatus": "1" if c.active else "0"} for c in codes],
+        "Items": [{"TermCode": c.code, "TermValue": c.name, "TermStatus": "1" if c.active else "0"} for c in shown],
     }  # fmt: skip
-    facts = {"total": len(codes), "response_code": "OK", "query_id": request.get("QueryID")}
+    facts = {
+        "response_code": "OK",
+        "query_id": request.get("QueryID"),
+        **common.counts(request, len(codes), len(shown)),
+    }
     return Answer("AA", f"查询成功，版本 {version.code}，共 {len(codes)} 个代码", facts=facts, rows=[row])

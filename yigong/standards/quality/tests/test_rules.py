@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 import pytest
 
 from yigong.standards.quality import api, engine, examples
 
 CASES = [
-    pytest.param(r, d, c, id=f"{r.code}:{d}:{c.name}")
+    pytest.param(r, d, c, id=f"{r.code}:{d}:{c.name.en}")
     for r in api.rules()
     for d in r.data_sets
     for c in r.cases
@@ -32,6 +34,16 @@ def test_rules_cover_every_dimension_and_show_both_outcomes() -> None:
     for rule in rules:
         said = {h for case in rule.cases for h in case.holds}
         assert {True, False} <= said, rule.file
+
+
+@pytest.mark.feature("C23")
+@pytest.mark.parametrize("rule", api.rules(), ids=lambda r: r.code)
+def test_a_rule_speaks_both_languages(rule: api.Rule) -> None:
+    """Name, sentence and the name of each case stand in Chinese and in English, and no Chinese in the English."""
+    said = [rule.name, rule.sentence, *(c.name for c in rule.cases)]
+    assert all(s.zh and s.en for s in said)
+    assert [s.en for s in said if re.search("[\u4e00-\u9fff]", s.en)] == []
+    assert len({c.name.en for c in rule.cases}) == len({c.name.zh for c in rule.cases}) == len(rule.cases)
 
 
 @pytest.mark.parametrize("rule", api.rules(), ids=lambda r: r.code)
