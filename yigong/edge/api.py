@@ -1,5 +1,6 @@
 """The doors of the edge: what a centre must know of nodes. Extraction has its own door, ``edge.extract.api``."""
 
+from yigong.edge.sentences import said_of
 from yigong.edge.wire import (
     CODE_LENGTH,
     CODE_NAME,
@@ -58,6 +59,7 @@ __all__ = [
     "public_text",
     "read_json",
     "request_base",
+    "said_of",
     "sign",
     "unpack",
 ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import sqlite3
 import threading
@@ -18,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yigong.edge import ledger
+from yigong.edge import ledger, logbook
+from yigong.edge.disk import plainly, set_aside
 from yigong.edge.keys import Seal
 from yigong.kit.errors import Fault, Refused
 
@@ -107,8 +107,8 @@ class Buffer:
         new = not (folder / FILE).exists()
         if new:
             (folder / FILE).touch(mode=0o600)
-        with _plainly():
-            self._db.executescript(_SCHEMA + ledger.SCHEMA)
+        with plainly():
+            self._db.executescript(_SCHEMA + ledger.SCHEMA + logbook.SCHEMA)
         self.keep_reserve()
 
     @property
@@ -127,7 +127,7 @@ class Buffer:
     @contextlib.contextmanager
     def _commit(self) -> Iterator[sqlite3.Connection]:
         """One durable transaction."""
-        with _plainly():
+        with plainly():
             self._db.execute("begin immediate")
             try:
                 yield self._db
@@ -154,7 +154,7 @@ class Buffer:
                 return True
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("pragma wal_checkpoint(truncate)").fetchall()  # the log gives its room back
-            return any(_set_aside(path, size) for size in RESERVE_BYTES)
+            return any(set_aside(path, size) for size in RESERVE_BYTES)
 
     def _give_reserve(self) -> None:
         (self.folder / RESERVE).unlink(missing_ok=True)
@@ -313,6 +313,16 @@ class Buffer:
             db.execute("delete from bundle")
             db.execute("delete from feed")
 
+    def begin_anew(self) -> None:
+        """Belong to another node of the centre: what waits stays and is numbered from 1, orders and words of the old one go."""
+        for feed in self.feeds():
+            self.new_stream(feed.name, again=False)
+        with self._commit() as db:
+            db.execute("delete from configuration")
+            db.execute("delete from fact")
+            db.execute("update bundle set refused = null")
+            db.execute("update feed set epoch = 0, error = null")
+
     def queue(self) -> Queue:
         """What waits, in all."""
         row = self._one("select count(*), coalesce(sum(rows), 0), coalesce(sum(bytes), 0), min(made_at) from bundle")
@@ -352,23 +362,21 @@ class Buffer:
         with self._commit() as db:
             db.execute("insert or replace into fact values (?, ?)", [name, value])
 
+    def keep_line(self, line: logbook.Line) -> None:
+        """Write a line into the node's own log; the eldest beyond its length go."""
+        with self._commit() as db:
+            logbook.write(db, line)
+
+    def lines(self, count: int = 200) -> list[logbook.Line]:
+        """The last lines of the node's own log, the newest first."""
+        return logbook.read(self._db, count)
+
     def check(self) -> str:
         """What SQLite says of the file: ``ok`` or what is broken."""
         return str(self._db.execute("pragma quick_check").fetchone()[0])
 
     def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
         return self._db.execute(sql, values).fetchone()  # type: ignore[no-any-return]
-
-
-def _set_aside(path: Path, size: int) -> bool:
-    """Whether a file of that size could be laid down."""
-    try:
-        with path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-    except OSError:
-        path.unlink(missing_ok=True)
-        return False
-    return True
 
 
 def _seen(parts: Sequence[Part]) -> str:
@@ -383,15 +391,3 @@ def _rows_read(part: Part) -> int:
 
 def _stream() -> str:
     return secrets.token_hex(8)
-
-
-@contextlib.contextmanager
-def _plainly() -> Iterator[None]:
-    """A full disk by its own name."""
-    try:
-        yield
-    except (sqlite3.OperationalError, OSError) as error:
-        text = str(error).lower()
-        if "full" in text or "no space" in text or "disk i/o" in text:
-            raise Fault("edge.disk_full", permanent=False) from error
-        raise

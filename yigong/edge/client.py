@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -95,7 +97,7 @@ class Client:
 
 
 def open_http(url: str, *, authority: str = "", timeout: float = 30.0) -> httpx.Client:
-    """A connection to *url*; plain HTTP only to this machine itself. Raises Refused edge.not_https, edge.url_odd."""
+    """A connection to *url*; plain HTTP only to this machine itself. Raises Refused edge.not_https, edge.url_odd, edge.authority_odd."""
     try:
         place = httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -104,13 +106,16 @@ def open_http(url: str, *, authority: str = "", timeout: float = 30.0) -> httpx.
         raise Refused("edge.url_odd", url=url)
     if place.scheme == "http" and place.host not in ("127.0.0.1", "::1", "localhost"):
         raise Refused("edge.not_https", url=url)
-    verify: Any = True
-    if authority:
-        import ssl
-
-        verify = ssl.create_default_context(cafile=authority)
+    verify: Any = _trusting(authority) if authority else True
     limits = httpx.Timeout(timeout, connect=min(10.0, timeout))
     return httpx.Client(base_url=url, timeout=limits, verify=verify, follow_redirects=False, trust_env=False)
+
+
+def _trusting(authority: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as error:  # no such file, or no certificate in it
+        raise Refused("edge.authority_odd", path=authority) from error
 
 
 def ask(
@@ -126,7 +131,22 @@ def ask(
                     raise Fault("edge.away", permanent=False, reason="answer too large")
             return answer, bytes(content)
     except (httpx.HTTPError, OSError) as error:
-        raise Fault("edge.away", permanent=False, reason=type(error).__name__) from error
+        raise Fault("edge.away", permanent=False, reason=_why(error)) from error
+
+
+def _why(error: BaseException | None) -> str:
+    """The sign of what is wrong with the way to the centre: sentences.REASONS."""
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return "timeout"
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return "certificate"
+        if isinstance(error, socket.gaierror):
+            return "host"
+        if isinstance(error, ConnectionRefusedError):
+            return "refused"
+        error = error.__cause__ or error.__context__
+    return "network"
 
 
 def _accepted(status: int, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Feed:
     every_seconds: int
     rows: int  # of one chunk
     epoch: int  # raised by the centre to have the source read from its beginning
+    turn: int  # raised by the centre to have it read now
     needs: tuple[str, ...]  # columns the mapping cannot do without
     only_needed: bool  # other columns stay at the institution
     mapping_version: int
@@ -89,6 +90,7 @@ def _feed(facts: Mapping[str, Any], rules: Mapping[str, str]) -> Feed:
         every_seconds=max(1, int(facts.get("every_seconds", 300))),
         rows=min(max(1, int(facts.get("rows", 2000))), 20_000),
         epoch=int(facts.get("epoch", 0)),
+        turn=int(facts.get("turn", 0)),
         needs=tuple(map(str, facts.get("needs", ()))),
         only_needed=bool(facts.get("only_needed", False)),
         mapping_version=int(facts.get("mapping_version", 0)),

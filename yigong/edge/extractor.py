@@ -17,6 +17,7 @@ from yigong.edge.bundling import Account, desk_of, now_text, portion, report
 from yigong.edge.configuration import Configuration, Feed
 from yigong.edge.extract import trouble
 from yigong.edge.extract.api import Source, open_source
+from yigong.edge.logbook import Logbook
 from yigong.edge.mapping.api import Desk
 from yigong.edge.sentences import said_of
 from yigong.kit.errors import Fault, Refused
@@ -30,8 +31,12 @@ _STOPS = ("edge.buffer_full", "edge.disk_low", "edge.disk_full")
 class Extractor:
     """Reads each feed when its time has come. One thread."""
 
-    def __init__(self, buffer: Buffer, orders: Callable[[], Configuration | None], stopped: threading.Event) -> None:
+    def __init__(
+        self, buffer: Buffer, orders: Callable[[], Configuration | None], stopped: threading.Event,
+        book: Logbook | None = None,
+    ) -> None:  # fmt: skip
         self.buffer, self.orders, self.stopped = buffer, orders, stopped
+        self.book = book or Logbook(buffer)
         self.stop_code = ""  # why nothing is read now; empty when reading
         self._full_at = 0  # bytes that waited when there was no more room
         self._due: dict[str, float] = {}
@@ -39,6 +44,7 @@ class Extractor:
         self._chance = random.SystemRandom()
         self._desks: tuple[Configuration | None, dict[str, Desk | None]] = (None, {})
         self._reported: dict[str, float] = {}
+        self._turns: dict[str, tuple[int, int]] = {}
 
     def run(self) -> None:
         """Read until told to stop."""
@@ -53,6 +59,10 @@ class Extractor:
         if orders is None:
             return 0
         self.buffer.limit_bytes = orders.limits.buffer_mb * 1024 * 1024
+        for feed in orders.feeds:
+            if self._turns.setdefault(feed.name, (feed.turn, feed.epoch)) != (feed.turn, feed.epoch):
+                self._turns[feed.name] = (feed.turn, feed.epoch)
+                self._due.pop(feed.name, None)  # somebody at the centre waits for it
         due = [f for f in orders.feeds if f.active and time.monotonic() >= self._due.get(f.name, 0.0)]
         for feed in due:
             if self.stopped.is_set() or self.orders() is not orders:
@@ -76,6 +86,8 @@ class Extractor:
             self._failed(feed, "edge.feed_failed", {"reference": sign})
             return
         self._failures.pop(feed.name, None)
+        if self.book.over(f"feed {feed.name}"):
+            self.book.say("log.well_again", feed=feed.title)
         self._due[feed.name] = time.monotonic() + (feed.every_seconds if done else 0.0)
         if done:
             self.buffer.note_run(feed.name, ended=now_text())
@@ -84,8 +96,13 @@ class Extractor:
         self._failures[feed.name] = self._failures.get(feed.name, 0) + 1
         wait = backoff.pause(self._failures[feed.name], self._chance, first=2.0)
         self._due[feed.name] = time.monotonic() + min(wait, max(feed.every_seconds, 5.0))
+        self._note(feed, code, facts)
+        if code != "edge.begun_again":
+            self.book.trouble(f"feed {feed.name}", code, facts, feed=feed.title)
+
+    def _note(self, feed: Feed, code: str, facts: dict[str, Any]) -> None:
+        """Why a feed is not read, for the page and for the next start."""
         zh, en = said_of(code, facts)
-        log.warning("feed %s: %s", feed.name, en)
         with contextlib.suppress(Fault):
             self.buffer.note_run(feed.name, error={"code": code, "zh": zh, "en": en})
 
@@ -109,6 +126,8 @@ class Extractor:
             if not account.is_even:
                 account.recounted = _count(source, state.position)
         self._report(orders, feed, state, account, position)
+        if account.kept:
+            self.book.say("log.read", feed=feed.title, rows=account.kept)
         return True
 
     def _desk(self, orders: Configuration, feed: Feed) -> Desk | None:
@@ -161,6 +180,8 @@ class Extractor:
         if self.stop_code:
             self.stop_code = ""
             self.buffer.keep_reserve()
+            self.book.over("room")
+            self.book.say("log.room_again")
         return kept
 
     def _check_room(self, orders: Configuration) -> None:
@@ -179,10 +200,8 @@ class Extractor:
         if self.stop_code == code:
             return
         self.stop_code, self._full_at = code, self.buffer.queue().bytes
-        zh, en = said_of(code, facts)
-        log.warning("feed %s: %s", feed.name, en)
-        with contextlib.suppress(Fault):
-            self.buffer.note_run(feed.name, error={"code": code, "zh": zh, "en": en})
+        self.book.trouble("room", code, facts, feed=feed.title)
+        self._note(feed, code, facts)
 
     def _is_over(self, orders: Configuration) -> bool:
         return self.stopped.is_set() or self.orders() is not orders

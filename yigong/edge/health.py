@@ -8,11 +8,13 @@ import platform
 import shutil
 import sys
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from yigong.edge import logbook
 from yigong.edge.buffer import Buffer, FeedState
 from yigong.edge.configuration import Configuration
 
@@ -38,6 +40,7 @@ def facts(
         "configuration": orders.version if orders else 0,
         "configuration_refused": json.loads(buffer.fact("configuration_refused") or "{}"),
         "feeds": feeds(buffer, orders),
+        "log": [asdict(line) for line in buffer.lines(logbook.SENT)],
     }  # fmt: skip
 
 

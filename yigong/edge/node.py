@@ -15,11 +15,13 @@ from typing import Any
 from yigong.edge import health, identity
 from yigong.edge.buffer import Buffer
 from yigong.edge.extractor import Extractor
+from yigong.edge.logbook import Logbook
 from yigong.edge.sender import Sender
 from yigong.kit.errors import Refused
 
 log = logging.getLogger("yigong.edge")
 REVOKED_EXIT = 3  # systemd is told not to start it again
+LOCK = "node.lock"
 
 
 class Node:
@@ -29,8 +31,9 @@ class Node:
         self.who = identity.load(folder)
         self.stopped = threading.Event()
         self.buffer = Buffer(folder)
-        self.sender = Sender(folder, self.who, self.buffer, timeout=timeout, facts=self._facts)
-        self.extractor = Extractor(self.buffer, lambda: self.sender.orders, self.stopped)
+        self.book = Logbook(self.buffer)
+        self.sender = Sender(folder, self.who, self.buffer, timeout=timeout, facts=self._facts, book=self.book)
+        self.extractor = Extractor(self.buffer, lambda: self.sender.orders, self.stopped, self.book)
 
     def _facts(self, sender: Sender) -> dict[str, Any]:
         drift = sender.client.drift
@@ -41,6 +44,9 @@ class Node:
 
     def run(self) -> int:
         """Work until told to stop; the exit code."""
+        said = health.versions()
+        version = said.get("yigong-edge") or said.get("yigong", "—")
+        self.book.say("log.started", name=self.who.name, version=version, url=self.who.url)
         reading = threading.Thread(target=self._guarded, name="extract", daemon=True)
         reading.start()
         try:
@@ -49,6 +55,7 @@ class Node:
         finally:
             self.stopped.set()
             reading.join(30)
+            self.book.say("log.stopped", rows=self.buffer.queue().rows)
             self.sender.close()
         return REVOKED_EXIT if self.sender.revoked else 0
 
@@ -67,14 +74,27 @@ class Node:
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """One node for a folder. Raises Refused edge.running."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "node.lock").open("w") as lock:
+    """One node for a folder. Raises Refused edge.not_enrolled, edge.running."""
+    identity.load(folder)
+    with (folder / LOCK).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Refused("edge.running") from error
+            lock.seek(0)
+            raise Refused("edge.running", folder=str(folder), pid=lock.read().strip() or "—") from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process works as the node of a folder now."""
+    try:
+        with alone(folder):
+            return False
+    except Refused as refused:
+        return refused.code == "edge.running"
 
 
 def run(folder: Path, *, timeout: float = 30.0) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 
 from django.db import models
@@ -10,6 +11,8 @@ from django.db.models import Q
 from yigong.kit.ctx import Ctx, Purpose, Reach
 from yigong.quality.domain import Side, State
 from yigong.security.api import ScopedManager
+
+NO_TIME = date(1900, 1, 1)  # month of rows without a time
 
 
 def _choices(kind: type[StrEnum]) -> list[tuple[str, str]]:
@@ -98,6 +101,11 @@ class QualityFailure(models.Model):
         db_table = "quality_failure"
         constraints = [
             models.UniqueConstraint(fields=["data_set", "org_code", "rule", "record_id"], name="quality_failure_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["rule", "data_set", "org_code"], name="quality_failure_excused", condition=Q(excused=True)
+            ),
         ]
 
     def __str__(self) -> str:

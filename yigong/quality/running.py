@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -14,12 +14,11 @@ from yigong.kit.clock import COUNTY_ZONE, now
 from yigong.kit.ctx import Ctx
 from yigong.quality import issues, rulebook, stored
 from yigong.quality.found import Found
-from yigong.quality.models import QualityRun
+from yigong.quality.models import NO_TIME, QualityRun
 from yigong.security import api as security
 from yigong.standards.quality import api as quality
 
 log = logging.getLogger("yigong.quality")
-NO_TIME = date(1900, 1, 1)
 
 
 def run(

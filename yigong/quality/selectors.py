@@ -11,12 +11,12 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from yigong.kit.clock import today
+from yigong.kit.clock import COUNTY_ZONE, today
 from yigong.kit.ctx import Ctx, Purpose, Reach
 from yigong.kit.errors import Refused
 from yigong.platform.exchange import api as exchange
 from yigong.quality.domain import WAITING, State
-from yigong.quality.models import QualityIssue, QualityRun
+from yigong.quality.models import NO_TIME, QualityIssue, QualityRun
 from yigong.quality.stored import NAMED
 from yigong.standards.quality import api as quality
 
@@ -188,14 +188,17 @@ def may_see(ctx: Ctx) -> list[str] | None:
 def sums(
     *, start: date, end: date, by: str = "org_code", orgs: list[str] | None = None, rule: str = ""
 ) -> list[tuple[Any, str, str, int, int]]:
-    """(by, rule, data set, judged, failed) over the months from *start* to before *end*."""
+    """(by, rule, data set, judged, failed) over the months from *start* to before *end*; rows excused by a dispute do not fail."""
     assert by in ("org_code", "data_set", "month", "rule")
     narrow = ("and org_code = any(%(orgs)s)" if orgs is not None else "") + (" and rule = %(rule)s" if rule else "")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""select {by}, rule, data_set, sum(judged)::bigint, sum(failed)::bigint from quality_result
+            f"""select {by}, rule, data_set, sum(judged)::bigint, sum(greatest(failed - coalesce(n, 0), 0))::bigint from quality_result
+                left join (select rule, data_set, org_code, coalesce(date_trunc('month', event_at at time zone %(zone)s)::date, %(none)s) as month,
+                                  count(*) as n from quality_failure where excused and failing group by 1, 2, 3, 4) excused
+                    using (rule, data_set, org_code, month)
                 where month >= %(start)s and month < %(end)s {narrow} group by {by}, rule, data_set""",
-            {"start": start, "end": end, "orgs": orgs, "rule": rule},
+            {"start": start, "end": end, "orgs": orgs, "rule": rule, "zone": str(COUNTY_ZONE), "none": NO_TIME},
         )
         return [tuple(row) for row in cursor.fetchall()]
 

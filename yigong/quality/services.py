@@ -78,6 +78,8 @@ def _apply(issue: QualityIssue, verb: str, given: dict[str, Any]) -> None:
             setattr(issue, name, given[name])
     if verb == "concede":
         _excuse(issue)
+    if verb == "reopen":
+        _accuse(issue)
     if issue.state in (State.OPEN, State.ASSIGNED) and (issue.due_on is None or issue.due_on < today()):
         issue.due_on = today() + timedelta(days=7)
 
@@ -90,6 +92,16 @@ def _excuse(issue: QualityIssue) -> None:
             [issue.rule, issue.data_set, issue.org_code],
         )
     issue.failing = 0
+
+
+def _accuse(issue: QualityIssue) -> None:
+    """The concession is taken back: the rows that it excused count again."""
+    with connection.cursor() as cursor:
+        where = "where rule = %s and data_set = %s and org_code = %s and failing"
+        theirs = [issue.rule, issue.data_set, issue.org_code]
+        cursor.execute(f"update quality_failure set excused = false {where} and excused", theirs)
+        cursor.execute(f"select count(*) from quality_failure {where}", theirs)
+        issue.failing = cursor.fetchone()[0]
 
 
 def check_again(ctx: Ctx, issue_id: int) -> QualityRun:

@@ -101,16 +101,72 @@ unmapped: drop
 """
 
 
-@pytest.mark.feature("C05", "G33")
-def test_what_is_installed_at_a_node_filters_maps_and_checks(tmp_path: Path) -> None:
-    """The very files of the small installation, and nothing else of the house: a mapping and its rules work on a chunk."""
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """The very files of the small installation, and nothing else of the house."""
     wheel = tomllib.loads(DECLARED.read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
     for source, target in wheel["force-include"].items():
         here, there = (DECLARED.parent / source).resolve(), tmp_path / "site" / target
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(here, there) if here.is_dir() else shutil.copy(here, there)
+    return tmp_path / "site"
+
+
+def run(site: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A program in an interpreter that finds the small installation first."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, cwd=site.parent,
+        env={**os.environ, "PYTHONPATH": str(site), "YIGONG_EDGE_LANGUAGE": "en"},
+    )  # fmt: skip
+
+
+@pytest.mark.feature("C05", "G33")
+def test_what_is_installed_at_a_node_filters_maps_and_checks(site: Path, tmp_path: Path) -> None:
+    """A mapping and its rules work on a chunk, without a compiler."""
     (tmp_path / "mapping.yaml").write_text(MAPPING, "utf-8")
-    command = [sys.executable, "-c", DESK, str(tmp_path / "site"), str(tmp_path / "mapping.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")})  # fmt: skip
+    done = run(site, DESK, str(site), str(tmp_path / "mapping.yaml"))
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == ["24998", "1", "1", "1"]
+
+
+BARE = """
+import importlib.abc, sys
+ALLOWED = ("yigong", "yigong.edge", "yigong.kit", "yigong.standards")
+
+class Absent(importlib.abc.MetaPathFinder):
+    "Django, the database's driver and every other part of the house cannot be imported here."
+    def find_spec(self, name, path, target=None):
+        top = name.partition(".")[0]
+        ours = top == "yigong" and not any(name == a or (a != "yigong" and name.startswith(a + ".")) for a in ALLOWED)
+        if ours or top in ("django", "psycopg", "numba", "duckdb", "pyarrow", "lxml"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from yigong.edge.command import main
+from yigong.edge import doctor, node, probing
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.feature("G33")
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--help"], 0, "Exit codes"),
+        (["status"], 2, "There is no enrolled node"),
+        (["run"], 2, "There is no enrolled node"),
+        (["doctor"], 1, "There is no enrolled node"),
+        (["enrol", "--centre", "http://127.0.0.1:9", "--code", "0" * 20], 4, "nobody listens at that port"),
+        (["enrol", "--centre", "http://centre.example", "--code", "0" * 20], 2, "is not HTTPS"),
+        (["enrol", "--centre", "https://127.0.0.1:9", "--authority", "none.pem", "--code", "0" * 20], 2, "holds no certificate"),
+    ],
+    ids=lambda v: v[0] if isinstance(v, list) else "",
+)  # fmt: skip
+def test_every_command_works_where_django_and_the_platform_cannot_be_imported(
+    site: Path, words: list[str], code: int, said: str
+) -> None:
+    """Each starts, says what is wrong in a sentence, ends with its documented code and leaves nothing in a folder that is none of its own."""
+    done = run(site, BARE, "--home", str(site.parent / "node"), *words)
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
+    left = {p.name for p in (site.parent / "node").glob("*")} if (site.parent / "node").exists() else set()
+    assert left <= {"node.key"}

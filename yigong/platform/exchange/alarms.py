@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -51,7 +52,24 @@ def judged(feed: Feed) -> list[watching.Alarm]:
     if yesterday:
         earlier = [s.fresh for s in account.history(feed, yesterday.day, watching.WEEKS)]
         said.append(watching.trend(yesterday.fresh, earlier))
-    return [a for a in said if a is not None]
+    return [a for a in (*said, _at_node(feed)) if a is not None]
+
+
+def _at_node(feed: Feed) -> watching.Alarm | None:
+    """What is worrying about the node that reads a feed."""
+    node = feed.edge.node if feed.reader == "edge" and hasattr(feed, "edge") else None
+    if node is None:
+        return None
+    if node.state == "silent" and node.last_seen_at:
+        rows = (node.facts.get("queue") or {}).get("rows") or 0
+        since, minutes = (
+            node.last_seen_at.astimezone(COUNTY_ZONE),
+            int((now() - node.last_seen_at).total_seconds() // 60),
+        )
+        return watching.node_silent(node.name, f"{since:%m-%d %H:%M}", minutes, rows)
+    told: dict[str, Any] = next((f for f in node.facts.get("feeds") or () if f.get("name") == str(feed.pk)), {})
+    error = told.get("error")
+    return watching.node_failed(error.get("zh", ""), error.get("en", "")) if error else None
 
 
 def _failed(feed: Feed) -> watching.Alarm | None:

@@ -17,6 +17,8 @@ from yigong.edge.extract.api import open_source
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
 from yigong.platform.exchange import account, alarms, beats, nodes, running, schedule, selectors, services, worker
+from yigong.platform.exchange.edge.api import ask_probe, last_probe
+from yigong.platform.exchange.edge.api import state_words as node_words
 from yigong.platform.exchange.forms import WAYS, FeedForm
 from yigong.platform.exchange.lists import FeedList
 from yigong.platform.exchange.models import Feed
@@ -70,15 +72,24 @@ def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
         "data_set": data_set_word(found.data_set),
         "may_run": ctx.may("exchange.run"),
         "worker": beats.standing(),
-        "may_map": ctx.may("exchange.map") and found.reader in EXTRACTED,
-        "may_configure": ctx.may("exchange.configure") and found.reader in EXTRACTED,
-        "mapped": found.reader in EXTRACTED,
+        "may_map": ctx.may("exchange.map") and found.reader in (*EXTRACTED, "edge"),
+        "may_configure": ctx.may("exchange.configure") and found.reader in (*EXTRACTED, "edge"),
+        "mapped": found.reader in (*EXTRACTED, "edge"),
+        **_edge(found),
+        "probe": last_probe(found) if found.reader == "edge" else None,
         "reached": _reached(found.watermark),
-        "captured": found.config.get("way") in CAPTURED,
-        "ranged": bool(found.config.get("since_column")),
+        "captured": found.config.get("way") in CAPTURED and found.reader != "edge",
+        "ranged": bool(found.config.get("since_column")) and found.reader != "edge",
         "english": _english(),
     }
     return page(request, "exchange/feed.html", context)
+
+
+def _edge(found: Feed) -> dict[str, Any]:
+    """The node that reads a feed, with its state in words."""
+    if found.reader != "edge":
+        return {"edge": None}
+    return {"edge": found.edge, "edge_state": node_words(found.edge.node.state)}
 
 
 def _way(found: Feed) -> str:
@@ -139,6 +150,8 @@ def steer(request: HttpRequest, feed_id: int, verb: str) -> HttpResponse:
             _probe(request, ctx, found)
         case _ if verb in VERBS:
             VERBS[verb](ctx, found)
+            if found.reader == "edge":
+                messages.success(request, _("已下发，节点下次心跳时生效"))
         case _:
             raise Refused("not_found")
     return redirect(
@@ -150,6 +163,11 @@ def steer(request: HttpRequest, feed_id: int, verb: str) -> HttpResponse:
 
 def _probe(request: HttpRequest, ctx: Ctx, found: Feed) -> None:
     """Whether the source answers, with its own count, or the sentence why not."""
+    if found.reader == "edge":
+        probe = ask_probe(ctx, found)
+        said = _("已请节点“%(node)s”去看来源，它下次心跳时回报在本页")
+        messages.success(request, said % {"node": probe.node.name})
+        return
     audit(ctx, "exchange.run", "feed", found.pk, after={"probe": True})
     try:
         with open_source({**running.config_of(found), "kind": found.reader}) as source:

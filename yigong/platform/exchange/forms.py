@@ -104,8 +104,16 @@ class FeedForm(Form):
         self.fields["org_code"].choices = places  # type: ignore[attr-defined]
         others = [f for f in selectors.feeds(ctx) if feed is None or f.pk != feed.pk]
         self.fields["needs"].choices = [(f.name, f.name) for f in others]  # type: ignore[attr-defined]
+        self.is_new = feed is None
         if feed is not None:
             self.fields["name"].disabled = True
+
+    def clean_name(self) -> str:
+        """A name that no other feed has: else that one would be changed unseen."""
+        name = str(self.cleaned_data["name"]).strip()
+        if self.is_new and Feed.objects.filter(name=name).exists():
+            raise forms.ValidationError(_("已有同名的任务：换一个名称，或到那个任务里修改"))
+        return name
 
     def clean_url(self) -> str:
         """No password in the clear."""
@@ -173,7 +181,7 @@ def initial(feed: Feed) -> dict[str, Any]:
     config = dict(feed.config)
     void = config.get("deleted_when") or {}
     return {
-        "name": feed.name, "org_code": feed.org_code, "kind": feed.reader, "url": config.get("url", ""), "table": config.get("table", ""),
+        "name": feed.name, "org_code": feed.org_code, "kind": feed.edge.kind if feed.reader == "edge" else feed.reader, "url": config.get("url", ""), "table": config.get("table", ""),
         "path": config.get("path", ""), "folder": config.get("folder", ""), "pattern": config.get("pattern", ""),
         "way": config.get("way") or ("timestamp" if config.get("since_column") else "full"), "key": _joined(config.get("key")),
         "since_column": _joined(config.get("since_column")), "overlap_minutes": int(config.get("overlap_seconds", 0)) // 60,

@@ -101,7 +101,14 @@ def _place(reader: str, config: Mapping[str, Any]) -> tuple[Any, ...]:
 def configure(ctx: Ctx, name: str, **facts: Any) -> Feed:
     """Set a feed up as a page gives it, or change it; its mapping stays. Raises as ``save_feed``."""
     ctx.must("exchange.configure")
+    kind, at_node = facts.get("reader"), Feed.objects.filter(name=name, reader="edge").exists()
+    if at_node:
+        facts |= {"reader": "edge", "schedule": ""}
     feed = save_feed(ctx, name, **facts)
+    if at_node:
+        from yigong.platform.exchange.edge.api import source_changed  # an app above this one
+
+        source_changed(ctx, feed, str(kind))
     audit(ctx, "exchange.configure", "feed", feed.pk, after={"reader": feed.reader, "schedule": feed.schedule})
     return feed
 
@@ -203,6 +210,13 @@ def start(ctx: Ctx, feed: Feed, *arguments: str) -> None:
     ctx.must("exchange.run")
     if not feed.active:
         raise Refused("exchange.paused", feed=feed.name)
+    if feed.reader == "edge":
+        if arguments:
+            raise Refused("edge.read_at_node")
+        from yigong.platform.exchange.edge.api import read_now  # an app above this one
+
+        read_now(ctx, feed)
+        return
     if feed.pk in running.running_ids():
         raise Refused("exchange.running", feed=feed.name)
     audit(ctx, "exchange.run", "feed", feed.pk, after={"arguments": list(arguments)} if arguments else None)
@@ -226,10 +240,19 @@ def launched(name: str, *arguments: str) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
+def _steer_at_node(ctx: Ctx, feed: Feed, *, active: bool) -> None:
+    from yigong.platform.exchange.edge.api import steer  # an app above this one
+
+    steer(ctx, feed.edge.node_id, feed.pk, active=active)
+
+
 @transaction.atomic
 def pause(ctx: Ctx, feed: Feed) -> None:
     """Let a feed rest; a run under way ends after its batch. Its inverse is resume."""
     ctx.must("exchange.run")
+    if feed.reader == "edge":
+        _steer_at_node(ctx, feed, active=False)
+        return
     Feed.objects.filter(pk=feed.pk).update(active=False, state=FeedState.PAUSED, due_at=None)
     Job.objects.filter(feed=feed, state=FeedState.RUNNING).update(stop_asked=True)
     audit(ctx, "exchange.run", "feed", feed.pk, after={"active": False})
@@ -239,6 +262,9 @@ def pause(ctx: Ctx, feed: Feed) -> None:
 def resume(ctx: Ctx, feed: Feed) -> None:
     """Let a paused feed run again: where a run was stopped, at once; else by its schedule."""
     ctx.must("exchange.run")
+    if feed.reader == "edge":
+        _steer_at_node(ctx, feed, active=True)
+        return
     stopped = Job.objects.filter(feed=feed).order_by("-id").values_list("state", flat=True).first() == FeedState.PAUSED
     due = now() if stopped else parse(feed.schedule).next_after(now())
     Feed.objects.filter(pk=feed.pk).update(active=True, state=FeedState.IDLE, due_at=due, failures=0)

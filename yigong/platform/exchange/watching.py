@@ -45,6 +45,21 @@ def failed(failures: int, code: str, zh: str, en: str) -> Alarm | None:
     )
 
 
+def node_silent(name: str, since: str, minutes: int, rows: int) -> Alarm:
+    """The node that reads a feed says nothing any more."""
+    return Alarm(
+        "silent",
+        f"边缘节点“{name}”自 {since} 没有消息，已 {minutes} 分钟；当时待传 {rows} 行",
+        f"edge node {name} has not been heard since {since}, for {minutes} minutes; {rows} rows waited then",
+        {"minutes": minutes, "rows": rows},
+    )
+
+
+def node_failed(zh: str, en: str) -> Alarm:
+    """The node that reads a feed cannot."""
+    return Alarm("failed", f"边缘节点读取失败：{zh}", f"the edge node cannot read it: {en}")
+
+
 def late(
     good_at: datetime | None, interval: timedelta | None, moment: datetime, *, quiet: timedelta | None = None
 ) -> Alarm | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -108,6 +108,30 @@ def test_a_conceded_dispute_excuses_its_rows_for_good(one: Cast) -> None:
     follow_ups(OWN, [SWAPPED], start=100)
     check()
     assert (found().state, found().failing) == (State.OPEN, 1)
+
+
+@pytest.mark.feature("C24", "C25")
+def test_the_score_follows_a_conceded_dispute_and_its_reopening(one: Cast) -> None:
+    """Excused rows fail no more where scores are made of them; taken back by the county they do, and the issue tells them again."""
+
+    def failed() -> int:
+        return sum(
+            row[4]
+            for row in selectors.sums(start=date(1900, 1, 1), end=date(2999, 1, 1), by="rule")
+            if row[1] == found().rule
+        )
+
+    before, failing = failed(), found().failing
+    assert failing and before == failing
+    move(one.clerk, "dispute", reason="仪器如此")
+    move(one.office, "concede", answer="同意")
+    assert failed() == 0
+    check()
+    assert (failed(), found().state) == (0, State.CLOSED)
+    move(one.office, "reopen", reason="照片是另一台仪器的")
+    assert (failed(), found().failing) == (before, failing)
+    check()
+    assert (failed(), found().state) == (before, State.OPEN)
 
 
 @pytest.mark.feature("C24")

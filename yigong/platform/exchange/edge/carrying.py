@@ -13,7 +13,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import system
 from yigong.kit.errors import Fault
 from yigong.platform.exchange import account, alarms, pipeline, running
-from yigong.platform.exchange.edge import certificates, orders, services, standard
+from yigong.platform.exchange.edge import certificates, orders, probing, services, standard
 from yigong.platform.exchange.edge.domain import after_failure
 from yigong.platform.exchange.edge.models import Assignment, Bundle, BundleState
 from yigong.platform.exchange.models import Feed, FeedState, Job, Mapping
@@ -23,7 +23,8 @@ from yigong.platform.exchange.sentences import sentence
 log = logging.getLogger("yigong.edge")
 AT_ONCE = 16  # bundles of one feed in one transaction
 SWEEP_SECONDS = 30.0
-_swept = [0.0]
+REFRESH_SECONDS = 600.0
+_swept, _refreshed = [0.0], [-REFRESH_SECONDS]
 #: feeds whose eldest open bundle is due; those behind it wait for it
 DUE = """
 select feed_id from (
@@ -39,6 +40,10 @@ def work() -> int:
         _swept[0] = time.monotonic()
         services.silence()
         certificates.offer()
+        probing.forget()
+    if time.monotonic() - _refreshed[0] > REFRESH_SECONDS:
+        _refreshed[0] = time.monotonic()
+        orders.refresh(system())
     return carry()
 
 

@@ -69,9 +69,13 @@ def troubles(facts: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def is_silent(last_seen_at: datetime | None, since: datetime, moment: datetime) -> bool:
-    """Whether nothing was heard for too long."""
-    return moment - (last_seen_at or since) > SILENT_AFTER
+def is_silent(
+    last_seen_at: datetime | None, since: datetime, moment: datetime, limits: Mapping[str, Any] | None = None
+) -> bool:
+    """Whether nothing was heard for too long: longer than its own bound, and than three of its beats."""
+    given = limits or {}
+    longest = timedelta(minutes=int(given.get("silent_minutes") or 0)) or SILENT_AFTER
+    return moment - (last_seen_at or since) > max(longest, timedelta(seconds=3 * int(given.get("beat_seconds") or 0)))
 
 
 def after_failure(attempts: int) -> timedelta:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from yigong.edge import api as edge
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.edge import certificates, inbound, signing
+from yigong.platform.exchange.edge import certificates, inbound, probing, refusals, signing
 from yigong.platform.exchange.edge.models import Node
 from yigong.security.api import public
 
@@ -28,6 +28,9 @@ def _spoken(method: str, act: Act) -> Callable[[HttpRequest], HttpResponse]:
             asked = _asked(request)
             said = inbound.answer(asked, act)
         except Refused as refused:
+            refusals.note(
+                refused.code, request.META.get("REMOTE_ADDR", ""), node=request.headers.get(edge.NODE, "")[:20]
+            )
             said = {"refused": refused.code, "facts": refused.facts}
         return _signed(request, said)
 
@@ -82,9 +85,13 @@ def _signed(request: HttpRequest, said: dict[str, Any]) -> HttpResponse:
 @require_http_methods(["POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
     """Take a node in; both sides show that they know the code, so neither needs a key for it yet."""
+    address, invitation = request.META.get("REMOTE_ADDR", ""), ""
     try:
-        said = inbound.enrol(edge.read_json(_body(request)[:10_000]), request.META.get("REMOTE_ADDR", ""))
+        facts = edge.read_json(_body(request)[:10_000])
+        invitation = str(facts.get("invitation", ""))[:4]
+        said = inbound.enrol(facts, address)
     except Refused as refused:
+        refusals.note(refused.code, address, invitation=invitation)
         said = {"refused": refused.code, "facts": refused.facts}
     body = json.dumps(said, ensure_ascii=False, default=str).encode()
     return HttpResponse(body, status=409 if "refused" in said else 200, content_type="application/json")
@@ -95,4 +102,5 @@ beat = _spoken("POST", inbound.beat)
 configuration = _spoken("GET", inbound.configuration)
 new_key = _spoken("POST", inbound.new_key)
 closes = _spoken("POST", certificates.answered)
+probes = _spoken("POST", probing.answered)
 bundles = _spoken("POST", inbound.bundle)

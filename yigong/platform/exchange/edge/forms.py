@@ -111,5 +111,15 @@ class LimitsForm(Form):
         label=_("重连最长间隔"), min_value=1, max_value=3600, initial=300, required=False,
         help_text=_("网络断开后逐次加倍等待，最长不超过它。"),
     )  # fmt: skip
-    units = {"retry_seconds": _("秒"), "buffer_mb": "MB", "free_mb": "MB", "beat_seconds": _("秒")}
-    widths = {"retry_seconds": "w4", "buffer_mb": "w4", "free_mb": "w4", "beat_seconds": "w4"}
+    silent_minutes = fields.IntegerField(
+        label=_("多久没有消息算离线"), min_value=1, max_value=10_000, initial=10, required=False,
+        help_text=_("夜里关机的村卫生室可以放长。"),
+    )  # fmt: skip
+    units = {
+        "silent_minutes": _("分钟"),
+        "retry_seconds": _("秒"),
+        "buffer_mb": "MB",
+        "free_mb": "MB",
+        "beat_seconds": _("秒"),
+    }
+    widths = {"silent_minutes": "w4", "retry_seconds": "w4", "buffer_mb": "w4", "free_mb": "w4", "beat_seconds": "w4"}

@@ -11,15 +11,17 @@ from typing import Any
 
 import polars as pl
 from django.db import connection, transaction
+from django.utils.timezone import localtime
 
 from yigong.edge import api as edge
 from yigong.kit.clock import now
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.account import day_of
-from yigong.platform.exchange.edge import certificates, signing
+from yigong.platform.exchange.edge import certificates, probing, signing
 from yigong.platform.exchange.edge.domain import HEARD, Side, State
 from yigong.platform.exchange.edge.models import Assignment, Beat, Bundle, Configuration, Node, Stream
 from yigong.platform.exchange.edge.services import move
+from yigong.platform.exchange.models import Feed, FeedState
 from yigong.platform.registry import api as registry
 
 SLOT_MINUTES = 15
@@ -68,7 +70,6 @@ def answer(asked: Asked, act: Callable[[Node, bytes], dict[str, Any]]) -> dict[s
 def _done(node: Node, body: bytes, act: Callable[[Node, bytes], dict[str, Any]]) -> dict[str, Any]:
     if node.state != State.ACTIVE:
         move(node, "report", Side.NODE)
-        Node.objects.filter(pk=node.pk).update(invitation=None, code_key="")  # the code has done its work
     try:
         with transaction.atomic():
             return act(node, body)
@@ -97,22 +98,25 @@ def _believed(asked: Asked) -> Node:
 
 @transaction.atomic
 def enrol(facts: Mapping[str, Any], address: str) -> dict[str, Any]:
-    """Take a node in that shows it knows the code, and show the same to it. Raises Refused edge.code_unknown.
+    """Take a node in that shows it knows the code, and show the same to it.
 
-    An answer that was lost on its way is given once more, to the same key and to no other.
+    An answer that was lost on its way is given once more, to the same key and to no other, until the node has spoken. Raises
+    Refused edge.code_unknown; and edge.code_used, edge.code_expired, but only to those who show that they know the code.
     """
     given = {k: str(facts.get(k, ""))[:200] for k in ("invitation", "public_key", "nonce", "host", "proof")}
     node = Node.objects.select_for_update().filter(invitation=given["invitation"] or "-").first()
-    if node is None or not node.code_key or node.code_expires_at is None or node.code_expires_at <= now():
+    if node is None or not node.code_key or node.code_expires_at is None:
         raise Refused("edge.code_unknown")
     secret = bytes.fromhex(node.code_key)
     shown = (given["invitation"], given["public_key"], given["nonce"])
     if not edge.is_proof(secret, given["proof"], "node", *shown) or not _is_key(given["public_key"]):
         raise Refused("edge.code_unknown")
+    if node.state != State.INVITED and (node.public_key != given["public_key"] or node.last_signature):
+        raise Refused("edge.code_used")
+    if node.code_expires_at <= now():
+        raise Refused("edge.code_expired", until=f"{localtime(node.code_expires_at):%Y-%m-%d %H:%M}")
     if node.state == State.INVITED:
         _take_in(node, given, address)
-    elif node.public_key != given["public_key"]:
-        raise Refused("edge.code_unknown")
     said = {
         "node": node.code,
         "centre_key": signing.public_key(),
@@ -155,10 +159,12 @@ def beat(node: Node, body: bytes) -> dict[str, Any]:
     drift = _whole(drift) if drift is not None else None
     Node.objects.filter(pk=node.pk).update(facts=facts, drift_ms=drift, applied=applied)
     _note_slot(node, facts, drift)
+    _colour_feeds(node, facts)
     return {
         "configuration": node.configuration,
         "rotate_key": node.rotate_key,
         "closes": certificates.open_offers(node),
+        "probes": probing.open_probes(node),
     }
 
 
@@ -168,6 +174,28 @@ def _note_orders(node: Node, applied: int, refused: Mapping[str, Any]) -> None:
     if version := _whole(refused.get("version")):
         why = str(refused.get("code", ""))[:60]
         Configuration.objects.filter(node=node, version=version, applied_at=None).update(refused=why)
+
+
+def _colour_feeds(node: Node, facts: Mapping[str, Any]) -> None:
+    """The feeds of a node as it tells of them: what fails, what is under way, what is well again."""
+    told = {str(f.get("name")): f for f in facts.get("feeds") or () if isinstance(f, dict)}
+    stuck = set(Bundle.objects.filter(node=node, state="failed").values_list("feed_id", flat=True))
+    for line in Assignment.objects.select_related("feed").filter(node=node, active=True):
+        feed = told.get(str(line.feed_id))
+        if feed is None or line.feed_id in stuck:
+            continue
+        state = _state(feed, line.feed.state)
+        if state != line.feed.state:
+            Feed.objects.filter(pk=line.feed_id).update(state=state)
+
+
+def _state(told: Mapping[str, Any], before: str) -> str:
+    if told.get("error"):
+        return FeedState.FAILED
+    started, ended = str(told.get("started_at") or ""), str(told.get("ended_at") or "")
+    if _whole((told.get("waiting") or {}).get("rows")) or started > ended:
+        return FeedState.RUNNING
+    return FeedState.IDLE if before in (FeedState.RUNNING, FeedState.FAILED) else before
 
 
 def _note_slot(node: Node, facts: Mapping[str, Any], drift: int | None) -> None:
@@ -224,9 +252,12 @@ def bundle(node: Node, body: bytes) -> dict[str, Any]:
     facts = {"node": node, "feed_id": feed_id, "stream": head.stream[:40]}
     stream, _made = Stream.objects.select_for_update().get_or_create(**facts, defaults={"opened_at": now()})
     if head.number <= stream.number:
-        return _known(facts, head)
+        return _known(node, facts, head)
     if head.number != stream.number + 1:
         raise Refused("edge.gap", expected=stream.number + 1)
+    if head.number == 1 and (before := _inherited(node, facts, head)) is not None:
+        Stream.objects.filter(pk=stream.pk).update(number=head.number)
+        return _receipt(head, before.received_at.isoformat())
     moment = now()
     Bundle.objects.create(
         **facts, number=head.number, bundle_id=head.id, sha256=head.sha256, head=asdict(head), packed=packed,
@@ -236,8 +267,17 @@ def bundle(node: Node, body: bytes) -> dict[str, Any]:
     return _receipt(head, moment.isoformat())
 
 
-def _known(facts: Mapping[str, Any], head: edge.Head) -> dict[str, Any]:
+def _inherited(node: Node, facts: Mapping[str, Any], head: edge.Head) -> Bundle | None:
+    """The same bundle, journalled from the node that this one replaces just before its receipt was lost: only the first can be."""
+    theirs = Bundle.objects.filter(node_id=node.replaces_id or 0, feed_id=facts["feed_id"])
+    found = theirs.order_by("-id").first()
+    return found if found and (found.bundle_id, found.sha256) == (head.id, head.sha256) else None
+
+
+def _known(node: Node, facts: Mapping[str, Any], head: edge.Head) -> dict[str, Any]:
     before = Bundle.objects.filter(**facts, number=head.number).first()
+    if before is None and head.number == 1:
+        before = _inherited(node, facts, head)
     if before is None or (before.bundle_id, before.sha256) != (head.id, head.sha256):
         raise Refused("edge.number_taken", number=head.number)
     return _receipt(head, before.received_at.isoformat())

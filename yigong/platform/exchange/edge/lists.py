@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from yigong.kit.ctx import Ctx
-from yigong.platform.exchange.edge import selectors
+from yigong.kit.ctx import Ctx, Reach
+from yigong.platform.exchange.edge import refusals, selectors
 from yigong.platform.exchange.edge.domain import troubles
 from yigong.platform.exchange.edge.models import NodeState
+from yigong.platform.exchange.edge.sentences import SENTENCES
 from yigong.platform.exchange.edge.words import STATES, TROUBLES
 from yigong.platform.registry import api as registry
 from yigong.web.lists import Choice, Column, Inst, ListPage, Moment, Number, State, Text
@@ -60,6 +62,7 @@ class NodeList(ListPage):
 
     name, title, search = "edge-nodes", _("边缘节点"), _("节点名称")
     template = "edge/nodes.html"
+    above = "edge/_strangers.html"
     columns = (
         State("state", _("状态"), STATES),
         Inst("org_code", _("机构")),
@@ -88,4 +91,10 @@ class NodeList(ListPage):
 
     def more(self, request: Any, ctx: Ctx) -> Mapping[str, Any]:
         """Whether the reader may invite."""
-        return {"may_invite": ctx.may("exchange.edge.invite")}
+        of_all = ctx.may("exchange.edge.invite") and ctx.reach == Reach.COUNTY
+        word = 1 if get_language() == "en" else 0
+        found = refusals.of_nobody() if of_all else ()
+        return {
+            "may_invite": ctx.may("exchange.edge.invite"),
+            "strangers": [{"line": r, "text": SENTENCES[r.code][word]} for r in found],
+        }

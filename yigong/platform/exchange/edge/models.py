@@ -42,7 +42,7 @@ class Node(models.Model):
     org_code = models.CharField(max_length=10, db_index=True)
     state = models.CharField(max_length=10, choices=NodeState.choices, default=NodeState.INVITED)
     invitation = models.CharField(max_length=4, unique=True, null=True)  # the part of the code that is no secret
-    code_key = models.CharField(max_length=64, blank=True)  # made of the secret part; gone once used
+    code_key = models.CharField(max_length=64, blank=True)  # made of the secret part
     code_expires_at = models.DateTimeField(null=True)
     public_key = models.CharField(max_length=64, blank=True)
     key_since = models.DateTimeField(null=True)
@@ -60,6 +60,7 @@ class Node(models.Model):
     configuration = models.PositiveIntegerField(default=0)  # the newest version made for it
     applied = models.PositiveIntegerField(default=0)  # the version it says is in force
     wipe = models.BooleanField(default=False)  # once revoked: what waits there is to be made unreadable
+    replaces = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="replaced_by")
     invited_at = models.DateTimeField()
     enrolled_at = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True)
@@ -119,6 +120,7 @@ class Assignment(models.Model):
     every_seconds = models.PositiveIntegerField(default=300)
     rows = models.PositiveIntegerField(default=2000)
     epoch = models.PositiveIntegerField(default=0)
+    turn = models.PositiveIntegerField(default=0)
     active = models.BooleanField(default=True)
     at_node = models.CharField(max_length=8, choices=Work.choices, default=Work.READ)
 
@@ -165,6 +167,51 @@ class Stream(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} {self.feed_id} {self.number}"
+
+
+class Refusal(models.Model):
+    """Who was turned away: one line for each node and reason; without a node where the code or the sender is unknown."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, null=True, related_name="refusals")
+    code = models.CharField(max_length=40)
+    address = models.CharField(max_length=60, blank=True)  # of the last one
+    count = models.PositiveBigIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "edge_refusal"
+        constraints = [
+            models.UniqueConstraint(fields=["node", "code"], name="edge_refusal_once", nulls_distinct=False),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} {self.code} {self.count}"
+
+
+class Probe(models.Model):
+    """The last look at a feed's source that a node was asked for; its rows are erased after half an hour."""
+
+    feed = models.OneToOneField(Feed, on_delete=models.CASCADE, related_name="probe")
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="probes")
+    asked_at = models.DateTimeField()
+    by_name = models.CharField(max_length=60, blank=True)
+    answered_at = models.DateTimeField(null=True)
+    columns = models.JSONField(default=list)
+    rows = models.BigIntegerField(null=True)  # what the source counts in all
+    sample = models.TextField(blank=True)  # lines of JSON
+    error = models.JSONField(null=True)  # code, zh, en
+
+    class Meta:
+        db_table = "edge_probe"
+
+    def __str__(self) -> str:
+        return f"{self.feed_id}"
+
+    @property
+    def width(self) -> int:
+        """How many columns the source itself has."""
+        return sum(not str(c).startswith("_") for c in self.columns)
 
 
 class Run(models.Model):

@@ -12,5 +12,6 @@ urlpatterns: list[URLPattern] = [
     path("v1/configuration", endpoint.configuration, name="configuration"),
     path("v1/key", endpoint.new_key, name="key"),
     path("v1/closes", endpoint.closes, name="closes"),
+    path("v1/probes", endpoint.probes, name="probes"),
     path("v1/bundles", endpoint.bundles, name="bundles"),
 ]

@@ -14,9 +14,10 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.edge import selectors, signing
+from yigong.platform.exchange.edge.domain import HEARD
 from yigong.platform.exchange.edge.models import Assignment, Configuration, Node, Work
 from yigong.platform.exchange.edge.services import locked, must_be_heard
-from yigong.platform.exchange.models import Feed, Mapping
+from yigong.platform.exchange.models import Feed, FeedState, Mapping
 from yigong.security.api import audit
 from yigong.standards.quality import api as quality
 
@@ -55,8 +56,6 @@ def _check(found: Node, feed: Feed) -> None:
         raise Refused("edge.feed_elsewhere", feed=feed.name)
     if feed.reader not in selectors.KINDS:
         raise Refused("edge.feed_unfit", feed=feed.name, kind=feed.reader)
-    if not feed.mappings.exists():
-        raise Refused("edge.mapping_needed", feed=feed.name)
 
 
 def _version(feed: Feed, mapping_id: int | None) -> Mapping | None:
@@ -86,6 +85,7 @@ def steer(ctx: Ctx, node_id: int, feed_id: int, *, active: bool) -> None:
     found, line = _line(ctx, node_id, feed_id)
     line.active = active
     line.save(update_fields=["active"])
+    Feed.objects.filter(pk=feed_id).update(active=active, state=FeedState.IDLE if active else FeedState.PAUSED)
     issue(ctx, found, f"{'>' if active else '||'} {line.feed.name}")
 
 
@@ -96,6 +96,20 @@ def reread(ctx: Ctx, node_id: int, feed_id: int) -> None:
     line.epoch += 1
     line.save(update_fields=["epoch"])
     issue(ctx, found, f"<< {line.feed.name}")
+
+
+@transaction.atomic
+def read_now(ctx: Ctx, feed: Feed) -> None:
+    """Have a feed read at its node with the node's next word. Raises Refused edge.not_heard, exchange.paused."""
+    ctx.must("exchange.run")
+    line = Assignment.objects.select_for_update(of=("self",)).select_related("node", "feed").get(feed=feed)
+    if not line.active:
+        raise Refused("exchange.paused", feed=feed.name)
+    found = Node.objects.select_for_update().get(pk=line.node_id)
+    must_be_heard(found)
+    line.turn += 1
+    line.save(update_fields=["turn"])
+    issue(ctx, found, f">> {feed.name}")
 
 
 @transaction.atomic
@@ -144,7 +158,7 @@ def issue(ctx: Ctx, found: Node, what: str) -> Configuration:
 
 def document(found: Node) -> dict[str, Any]:
     """A node's orders as they stand."""
-    lines = list(found.assignments.select_related("feed", "mapping").order_by("feed_id"))
+    lines = [a for a in found.assignments.select_related("feed", "mapping").order_by("feed_id") if mapping_of(a)]
     rules = {r.file: quality.text_of(r) for line in lines for r in _rules(line)}
     return {
         "version": found.configuration, "node": found.code, "issued_at": now().isoformat(),
@@ -174,10 +188,39 @@ def _feed(line: Assignment) -> dict[str, Any]:
     return {
         "name": str(line.feed_id), "title": line.feed.name, "active": line.active,
         "source": {"kind": selectors.KINDS[line.kind], **line.feed.config}, "every_seconds": line.every_seconds,
-        "rows": line.rows, "epoch": line.epoch, "mapping_version": version.version if version else 0,
+        "rows": line.rows, "epoch": line.epoch, "turn": line.turn, "mapping_version": version.version if version else 0,
         "needs": sorted(plan.used) if plan else [], "only_needed": bool(plan and not plan.source.keep_unmapped),
         **_work(line, plan, version),
     }  # fmt: skip
+
+
+@transaction.atomic
+def source_changed(ctx: Ctx, feed: Feed, kind: str) -> None:
+    """Bring the node of a feed up to another address, table or way of reading it."""
+    line = Assignment.objects.select_related("node").get(feed=feed)
+    line.kind = kind
+    line.save(update_fields=["kind"])
+    issue(ctx, Node.objects.select_for_update().get(pk=line.node_id), f"= {feed.name}")
+
+
+@transaction.atomic
+def refresh(ctx: Ctx) -> int:
+    """New orders for the nodes whose rules or declarations are others than when theirs were signed; how many.
+
+    For a centre that was upgraded: what nodes check follows without anybody's doing.
+    """
+    heard = Node.objects.select_for_update(skip_locked=True).filter(state__in=HEARD, assignments__at_node=Work.MAP)
+    return sum(_refreshed(ctx, found) for found in Node.objects.filter(pk__in=[n.pk for n in heard]))
+
+
+def _refreshed(ctx: Ctx, found: Node) -> bool:
+    newest = found.configurations.order_by("-version").first()
+    before, after = json.loads(newest.document) if newest else {}, document(found)
+    declared = [[f.get("declared") for f in d.get("feeds", ())] for d in (before, after)]
+    if before.get("rules") == after["rules"] and declared[0] == declared[1]:
+        return False
+    issue(ctx, found, "规则 rules")
+    return True
 
 
 def mapping_of(line: Assignment) -> Mapping | None:
@@ -194,8 +237,21 @@ def compiled(feed: Feed, version: Mapping | None) -> Plan | None:
 def mapping_changed(ctx: Ctx, feed: Feed) -> None:
     """Bring the node of a feed up to a new version of its mapping; nothing where the centre reads it, or a version is fixed."""
     line = Assignment.objects.select_related("node").filter(feed=feed, mapping=None).first()
-    if line and line.node.state != "revoked":
+    if line and line.node.state in (*HEARD, "invited"):
         issue(ctx, Node.objects.select_for_update().get(pk=line.node_id), f"= {feed.name}")
 
 
-__all__ = ["assign", "change", "document", "issue", "mapping_changed", "must_be_heard", "release", "reread", "steer"]
+__all__ = [
+    "assign",
+    "change",
+    "document",
+    "issue",
+    "mapping_changed",
+    "must_be_heard",
+    "read_now",
+    "refresh",
+    "release",
+    "reread",
+    "source_changed",
+    "steer",
+]

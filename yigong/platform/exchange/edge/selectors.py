@@ -61,7 +61,7 @@ def assignment(ctx: Ctx, node_id: int, feed_id: int) -> Assignment:
 def assignable(ctx: Ctx, found: Node) -> list[Feed]:
     """Feeds of the node's institution that it could read."""
     ctx.must("exchange.edge.view")
-    mine = Feed.objects.filter(org_code=found.org_code, reader__in=KINDS, edge__isnull=True, mappings__isnull=False)
+    mine = Feed.objects.filter(org_code=found.org_code, reader__in=KINDS, edge__isnull=True)
     return list(mine.distinct().order_by("name"))
 
 

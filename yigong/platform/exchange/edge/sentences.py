@@ -29,7 +29,19 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "An edge node reads this feed: the node signs by itself, nobody else needs to.",
     ),
     "edge.mapping_elsewhere": ("选的映射版本不属于这个任务。", "The mapping chosen belongs to another feed."),
-    "edge.mapping_needed": ("任务“{feed}”没有映射：先写映射再分配。", "Feed {feed} has no mapping: write one first."),
+    "edge.probe_waits": (
+        "已请节点“{node}”取样：它下次心跳（约 {seconds} 秒内）送来，稍后刷新本页。",
+        "Node {node} was asked for a sample: it comes with its next beat (within some {seconds} s), load the page again then.",
+    ),
+    "edge.probe_failed": ("节点“{node}”取样没有成功：{zh}", "Node {node} could not take a sample: {en}"),
+    "edge.still_heard": (
+        "节点“{node}”没有注销：先注销，再请新节点接替。",
+        "Node {node} is not revoked: revoke it first, then another may take its place.",
+    ),
+    "edge.replaced": (
+        "节点“{node}”已有接替的节点。",
+        "Another node has taken the place of {node} already.",
+    ),
     "edge.not_heard": ("节点“{node}”{state}，不能这样做。", "Node {node} is {state}: this cannot be done."),
     "edge.read_at_node": (
         "任务由边缘节点采集，不能在中心运行：请到节点页面操作。",
@@ -39,5 +51,13 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "节点上还有 {rows} 行没有传到：等传完再解除，以免次序颠倒。",
         "{rows} rows still wait at the node: release the feed once they are here, to keep their order.",
     ),
-    "edge.code_unknown": ("接入码不存在、已用过或已过期。", "The code is unknown, used or expired."),
+    "edge.code_unknown": ("接入码不对。", "The code is wrong."),
+    "edge.code_used": ("接入码已经用过。", "The code was used before."),
+    "edge.code_expired": ("接入码已过期。", "The code has expired."),
+    "edge.revoked": ("节点已注销，仍在连接。", "The node was revoked and still calls."),
+    "edge.key_unknown": ("不认识的节点在连接。", "A node that is not known calls."),
+    "edge.signature_wrong": (
+        "签名不符：密钥不是登记的那一把。",
+        "The signature does not fit: the key is not the registered one.",
+    ),
 }

@@ -13,7 +13,7 @@ from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.outbox.api import say
 from yigong.platform.exchange.edge import selectors
-from yigong.platform.exchange.edge.domain import CODE_HOURS, HEARD, LIFE, SILENT_AFTER, Side, State
+from yigong.platform.exchange.edge.domain import CODE_HOURS, HEARD, LIFE, Side, State, is_silent
 from yigong.platform.exchange.edge.events import NodeMoved
 from yigong.platform.exchange.edge.models import Node, NodeMove
 from yigong.platform.exchange.models import Feed, FeedState
@@ -111,18 +111,18 @@ def move(found: Node, verb: str, side: Side, *, by: str = "", reason: str = "") 
 def _colour_feeds(found: Node, source: str, target: str) -> None:
     """The feeds of a silent node stand as failed, on the map and in every list, until it is heard again."""
     theirs = Feed.objects.filter(edge__node=found)
-    if target == State.SILENT:
+    if target in (State.SILENT, State.REVOKED):
         theirs.update(state=FeedState.FAILED)
-    elif source == State.SILENT and target == State.ACTIVE:
+    elif target == State.ACTIVE:
         theirs.exclude(bundle__state="failed").update(state=FeedState.IDLE)
 
 
 @transaction.atomic
 def silence() -> int:
     """Mark the nodes that have not spoken for too long; how many fell silent now."""
-    limit = now() - SILENT_AFTER
+    moment = now()
     heard = Node.objects.select_for_update(skip_locked=True).filter(state__in=[State.ENROLLED, State.ACTIVE])
-    quiet = [n for n in heard if (n.last_seen_at or n.enrolled_at or n.invited_at) < limit]
+    quiet = [n for n in heard if is_silent(n.last_seen_at, n.enrolled_at or n.invited_at, moment, n.limits)]
     for found in quiet:
         move(found, "silence", Side.CLOCK)
     return len(quiet)

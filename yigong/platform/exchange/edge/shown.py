@@ -11,9 +11,13 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from yigong.edge import api as edge
+from yigong.kit.clock import now
 from yigong.platform.exchange.edge import orders, selectors
+from yigong.platform.exchange.edge import refusals as found_refusals
 from yigong.platform.exchange.edge.domain import troubles
-from yigong.platform.exchange.edge.models import Assignment, Node, NodeState
+from yigong.platform.exchange.edge.models import Assignment, Configuration, Node, NodeState
+from yigong.platform.exchange.edge.sentences import SENTENCES
 from yigong.platform.exchange.edge.words import STATES, TROUBLES, VERBS, WAYS
 from yigong.web.charts import chart
 from yigong.web.parts import Step
@@ -51,11 +55,56 @@ def head(node: Node) -> dict[str, Any]:
     }
 
 
+def lines(node: Node) -> list[dict[str, Any]]:
+    """The last lines of the node's own log, the newest first; times by the clock of the node."""
+    told = node.facts.get("log")
+    word = "en" if get_language() == "en" else "zh"
+    listed = [n for n in told if isinstance(n, dict)] if isinstance(told, list) else []
+    return [
+        {"at": moment(n.get("at")), "grave": bool(n.get("grave")), "text": str(n.get(word, ""))} for n in listed[:60]
+    ]
+
+
+def refusals(node: Node) -> list[dict[str, Any]]:
+    """Who was turned away lately in the name of this node."""
+    word = 1 if get_language() == "en" else 0
+    return [{"line": r, "text": SENTENCES[r.code][word]} for r in found_refusals.of(node)]
+
+
+def quiet(node: Node) -> dict[str, Any] | None:
+    """Since when nothing was heard of a node that should speak, and what waited at it then."""
+    since, beat = node.last_seen_at, int(node.limits.get("beat_seconds") or 60)
+    if since is None or node.state not in (NodeState.ACTIVE, NodeState.SILENT):
+        return None
+    span = int((now() - since).total_seconds())
+    if span < 3 * beat:
+        return None
+    queue = node.facts.get("queue") or {}
+    eldest = moment(queue.get("eldest_at"))
+    return {
+        "since": since,
+        "span": _span(span),
+        "rows": queue.get("rows") or 0,
+        "eldest": eldest,
+    }
+
+
+def configurations(node: Node) -> list[Configuration]:
+    """The last versions of the node's orders; one that it did not follow bears the sentence why."""
+    found = list(node.configurations.order_by("-version")[:12])
+    last = node.facts.get("configuration_refused") or {}
+    for one in found:
+        facts = dict(last.get("facts") or {}) if last.get("version") == one.version else {}
+        one.refused_word = edge.said_of(one.refused, facts)[get_language() == "en"] if one.refused else ""  # type: ignore[attr-defined]
+    return found
+
+
 def steps(node: Node) -> list[Step]:
     """The life of the node as stations."""
     path = [NodeState.INVITED, NodeState.ENROLLED, NodeState.ACTIVE]
-    if node.state in (NodeState.SILENT, NodeState.REVOKED):
-        path = [p for p in path if p != NodeState.ACTIVE or node.state == NodeState.SILENT] + [NodeState(node.state)]
+    if node.state in (NodeState.SILENT, NodeState.REVOKED):  # three stations fit beside the page
+        dropped = NodeState.INVITED if node.state == NodeState.SILENT else NodeState.ACTIVE
+        path = [*(p for p in path if p != dropped), NodeState(node.state)]
     at = path.index(NodeState(node.state))
     return [Step(STATES[s][1], "done" if n < at else "now" if n == at else "later") for n, s in enumerate(path)]
 
@@ -74,6 +123,7 @@ def health(node: Node) -> list[tuple[str, str]]:
         (_("内存占用"), size(machine.get("memory"))),
         (_("系统"), f"{machine.get('system', '—')} · {machine.get('processor', '')}"),
         (_("程序"), f"yigong {versions.get('yigong-edge') or versions.get('yigong', '—')} · Python {versions.get('python', '—')}"),
+        (_("配置"), f"v{node.applied}" if node.applied == node.configuration else f"v{node.applied} → v{node.configuration}"),
         (_("已运行"), _span(facts.get("uptime_s"))),
     ]  # fmt: skip
     return lines if facts else []
@@ -92,11 +142,10 @@ def _drift(drift_ms: int | None) -> str:
 def _span(seconds: object) -> str:
     if not isinstance(seconds, int):
         return "—"
-    return _("%(d)s 天 %(h)s 小时 %(m)s 分") % {
-        "d": seconds // 86400,
-        "h": seconds // 3600 % 24,
-        "m": seconds // 60 % 60,
-    }
+    parts = {"d": seconds // 86400, "h": seconds // 3600 % 24, "m": seconds // 60 % 60}
+    if not parts["d"]:
+        return (_("%(h)s 小时 %(m)s 分") if parts["h"] else _("%(m)s 分")) % parts
+    return _("%(d)s 天 %(h)s 小时 %(m)s 分") % parts
 
 
 def feeds(node: Node) -> list[dict[str, Any]]:

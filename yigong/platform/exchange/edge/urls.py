@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern] = [
     path("invite/", views.invite, name="invite"),
     path("<int:node_id>/", views.node, name="node"),
     path("<int:node_id>/invite/", views.invite_again, name="invite_again"),
+    path("<int:node_id>/replace/", views.replace, name="replace"),
     path("<int:node_id>/revoke/", views.revoke, name="revoke"),
     path("<int:node_id>/key/", views.ask_for_key, name="ask_for_key"),
     path("<int:node_id>/limits/", views.limits, name="limits"),

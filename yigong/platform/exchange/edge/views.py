@@ -8,12 +8,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.exchange.edge import carrying, orders, selectors, services, shown
+from yigong.platform.exchange.edge import carrying, orders, selectors, services, shown, succession
 from yigong.platform.exchange.edge.domain import CODE_HOURS, HEARD
 from yigong.platform.exchange.edge.forms import AssignForm, InviteForm, LimitsForm, OrderForm, RevokeForm
 from yigong.platform.exchange.edge.lists import NodeList
@@ -45,11 +47,17 @@ def node(request: HttpRequest, node_id: int) -> HttpResponse:
         "queue": shown.queue_chart(found),
         "bundles": found.bundles.select_related("feed").defer("packed").order_by("-id")[:12],
         "runs": shown.runs(found),
-        "configurations": found.configurations.order_by("-version")[:12],
+        "configurations": shown.configurations(found),
         "history": shown.history(found),
         "is_heard": found.state in HEARD,
         "is_invited": found.state == NodeState.INVITED,
         "is_revoked": found.state == NodeState.REVOKED,
+        "lines": shown.lines(found),
+        "refusals": shown.refusals(found),
+        "quiet": shown.quiet(found),
+        "code_is_over": bool(found.code_expires_at and found.code_expires_at <= now()),
+        "successor": found.replaced_by.first(),
+        "english": get_language() == "en",
         "may_order": ctx.may("exchange.edge.order") and found.state != NodeState.REVOKED,
         "may_invite": ctx.may("exchange.edge.invite"),
         "may_revoke": ctx.may("exchange.edge.revoke"),
@@ -73,6 +81,14 @@ def invite(request: HttpRequest) -> HttpResponse:
 def invite_again(request: HttpRequest, node_id: int) -> HttpResponse:
     """A new code for a node that has not enrolled yet."""
     found, code = services.invite_again(_ctx(request), node_id)
+    return _code(request, found, code)
+
+
+@require_POST
+@action("exchange.edge.invite")
+def replace(request: HttpRequest, node_id: int) -> HttpResponse:
+    """Another node in place of a revoked one, with its feeds."""
+    found, code = succession.invite_in_place(_ctx(request), node_id)
     return _code(request, found, code)
 
 
@@ -127,7 +143,9 @@ def assign(request: HttpRequest, node_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         line = orders.assign(ctx, node_id, int(form.cleaned_data["feed"]), **form.cleaned())
         return say(request, redirect(_back(node_id)), _("%(feed)s 已交由节点采集") % {"feed": line.feed.name})
-    hint = _("只列出本机构已有映射、且能在节点上读取的采集源；连接地址是节点所在网络里的地址。")
+    hint = _(
+        "只列出本机构能在节点上读取的采集源；连接地址是节点所在网络里的地址。还没有映射的也可以先分配：由节点取样，写好映射后自动开始。"
+    )
     return _form(request, form, _("分配采集源"), _("分配"), _back(node_id), node=found, hint=hint)
 
 
@@ -171,6 +189,7 @@ VERBS: dict[str, Callable[[Ctx, int, int], object]] = {
     "reread": orders.reread,
     "release": orders.release,
     "again": _again,
+    "now": lambda ctx, node_id, feed_id: orders.read_now(ctx, selectors.assignment(ctx, node_id, feed_id).feed),
 }
 
 

@@ -46,3 +46,8 @@ WAYS: Mapping[str, object] = {
     "compare": _("全表比对"),
     "log": _("日志"),
 }
+
+
+def state_words(state: str) -> tuple[str, object]:
+    """Tone and word of a state."""
+    return STATES[state]

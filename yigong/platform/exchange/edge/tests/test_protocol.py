@@ -17,7 +17,7 @@ from yigong.edge.client import body_of
 from yigong.kit import clock
 from yigong.kit.errors import Fault, Refused
 from yigong.platform.exchange.edge import domain, orders, services
-from yigong.platform.exchange.edge.models import Bundle, BundleState, Configuration, Node, NodeState
+from yigong.platform.exchange.edge.models import Bundle, BundleState, Configuration, Node, NodeState, Refusal
 from yigong.platform.exchange.edge.tests import place
 from yigong.platform.exchange.edge.tests.place import CLERK, Machine
 from yigong.platform.exchange.models import Feed, FeedState, Job
@@ -73,17 +73,17 @@ def bundle_of(machine: Machine, **other: Any) -> bytes:
 
 
 def test_a_code_is_good_once_and_for_one_key(tmp_path: Path, live_server: Any) -> None:
-    """Another machine with the same code is refused; the same key hears the same answer again; after its first word the code is gone."""
+    """Another machine with the same code is refused; the same key hears the same answer again, until its first word."""
     lab.hospital()
     node, code = services.invite(CLERK, name="前置机", org_code=lab.HOSPITAL)
     first = identity.enrol(tmp_path / "a", live_server.url, code)
     (tmp_path / "a" / identity.FILE).unlink()  # its answer was lost
     assert identity.enrol(tmp_path / "a", live_server.url, code) == first
-    refused("edge.code_unknown", lambda: identity.enrol(tmp_path / "b", live_server.url, code))
+    refused("edge.code_used", lambda: identity.enrol(tmp_path / "b", live_server.url, code))
     centre = identity.client(tmp_path / "a", first)
     centre.call("POST", "time")
     (tmp_path / "a" / identity.FILE).unlink()
-    refused("edge.code_unknown", lambda: identity.enrol(tmp_path / "a", live_server.url, code))
+    refused("edge.code_used", lambda: identity.enrol(tmp_path / "a", live_server.url, code))
     node.refresh_from_db()
     assert node.state == NodeState.ACTIVE and [m.verb for m in node.moves.order_by("id")] == [
         "invite",
@@ -93,11 +93,11 @@ def test_a_code_is_good_once_and_for_one_key(tmp_path: Path, live_server: Any) -
 
 
 def test_a_code_ends_with_its_time_or_with_a_newer_one(tmp_path: Path, live_server: Any) -> None:
-    """After a day, or once another was given, the code is unknown; nothing of it lies in the database."""
+    """After a day it is over, once another was given unknown, and who only guesses hears no more than that; each is noted."""
     lab.hospital()
     node, code = services.invite(CLERK, name="前置机", org_code=lab.HOSPITAL)
     Node.objects.update(code_expires_at=clock.now() - timedelta(seconds=1))
-    refused("edge.code_unknown", lambda: identity.enrol(tmp_path / "a", live_server.url, code))
+    refused("edge.code_expired", lambda: identity.enrol(tmp_path / "a", live_server.url, code))
     _node, newer = services.invite_again(CLERK, node.pk)
     refused("edge.code_unknown", lambda: identity.enrol(tmp_path / "a", live_server.url, code))
     plain = newer.replace("-", "")
@@ -105,6 +105,12 @@ def test_a_code_ends_with_its_time_or_with_a_newer_one(tmp_path: Path, live_serv
     wrong = plain[:4] + plain[4:][::-1]
     refused("edge.code_unknown", lambda: identity.enrol(tmp_path / "a", live_server.url, wrong))
     assert identity.enrol(tmp_path / "a", live_server.url, newer).org_code == lab.HOSPITAL
+    told = {(r.node_id, r.code): r.count for r in Refusal.objects.all()}
+    assert told == {
+        (node.pk, "edge.code_expired"): 1,
+        (None, "edge.code_unknown"): 1,
+        (node.pk, "edge.code_unknown"): 1,
+    }
 
 
 @pytest.mark.parametrize("changed", ["body", "count", "time_ms", "signature"])

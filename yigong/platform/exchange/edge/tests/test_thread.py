@@ -45,7 +45,7 @@ def test_rows_of_a_hospital_reach_the_records_through_a_node(tmp_path: Path, liv
     node.refresh_from_db()
     assert node.state == NodeState.ACTIVE and node.applied == 1 and abs(node.drift_ms or 0) < 60_000
     assert Configuration.objects.get(node=node).applied_at is not None
-    assert Node.objects.get().invitation is None
+    assert Node.objects.get().code_expires_at is not None
     machine.close()
 
 
