@@ -34,7 +34,7 @@ def test_many_pairs_are_answered_and_taken_back(visit: Visit) -> None:
     for place in range(min(2, waiting)):
         boxes.nth(place).check()
     page.click("button[value=later]")
-    assert "还没有改动" in page.inner_text("body")
+    page.wait_for_selector("text=还没有改动")
     page.click("text=照此作答")
     page.wait_for_selector("text=已答")
     page.click("button:has-text('撤回')")

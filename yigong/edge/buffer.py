@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,8 @@ from yigong.kit.errors import Fault, Refused
 FILE, RESERVE = "buffer.db", "reserve.bin"
 #: kept aside so that a full disk still lets receipted bundles leave
 RESERVE_BYTES = (4 * 1024 * 1024, 2 * 1024 * 1024, 1024 * 1024)
+#: left free beside the reserve: a reserve down to the last byte would keep the buffer itself from writing
+BESIDE_BYTES = 1024 * 1024
 _SCHEMA = """
 create table if not exists feed (
     name text primary key, stream text not null, next_number integer not null default 1, position text not null default '{}',
@@ -154,7 +157,8 @@ class Buffer:
                 return True
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("pragma wal_checkpoint(truncate)").fetchall()  # the log gives its room back
-            return any(set_aside(path, size) for size in RESERVE_BYTES)
+            free = shutil.disk_usage(self.folder).free
+            return any(set_aside(path, size) for size in RESERVE_BYTES if free - size >= BESIDE_BYTES)
 
     def _give_reserve(self) -> None:
         (self.folder / RESERVE).unlink(missing_ok=True)
