@@ -6,9 +6,7 @@ A notice is written by ``troubles.look`` and sent by ``yigong work`` afterwards:
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,9 +20,6 @@ from yigong.platform.bus import troubles
 from yigong.platform.bus.models import Channel, Notice
 from yigong.security.api import audit
 
-log = logging.getLogger("yigong.bus")
-ATTEMPTS = 8  # 1, 2, 4 … minutes between them
-AT_ONCE = 50
 EVERY_SECONDS = 20.0  # between two looks of one worker
 _looked = {"at": -EVERY_SECONDS}
 
@@ -83,28 +78,12 @@ def work() -> int:
 
 def send_due() -> int:
     """Send the notices that are due; how many were tried."""
-    due = Notice.objects.filter(state="waiting", due_at__lte=now()).order_by("due_at").values_list("pk", flat=True)
-    return sum(_tried(pk) for pk in list(due[:AT_ONCE]))
+    return letters.send_due(Notice.objects.all(), _send)
 
 
-@transaction.atomic
-def _tried(notice_id: int) -> bool:
-    waiting = Notice.objects.select_for_update(skip_locked=True, of=("self",)).select_related("channel")
-    found = waiting.filter(pk=notice_id, state="waiting").first()
-    if found is None:
-        return False
-    found.attempts += 1
-    try:
-        letters.post(found.channel.way, found.channel.address, key_of(found.channel), found.letter)
-    except letters.AWAY as error:
-        found.error = letters.reason(error)
-        found.due_at = now() + timedelta(minutes=2 ** (found.attempts - 1))
-        found.state = "failed" if found.attempts >= ATTEMPTS else "waiting"
-        log.warning("notice %s by %s: %s", found.pk, found.channel.way, type(error).__name__)
-    else:
-        found.state, found.error, found.sent_at = "sent", "", now()
-    found.save()
-    return True
+def _send(notice: Notice) -> None:
+    channel = notice.channel
+    letters.post(channel.way, channel.address, key_of(channel), notice.letter)
 
 
 def key_of(channel: Channel) -> str:

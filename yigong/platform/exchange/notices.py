@@ -6,8 +6,6 @@ A notice is written in the transaction that opens or closes its alarm, and sent 
 from __future__ import annotations
 
 import hashlib
-import logging
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,9 +20,6 @@ from yigong.platform.exchange.models import Alarm, Channel, Notice
 from yigong.platform.registry import api as registry
 from yigong.security.api import audit
 
-log = logging.getLogger("yigong.exchange")
-ATTEMPTS = 8  # 1, 2, 4 … minutes between them
-AT_ONCE = 50
 SIGNATURE = letters.SIGNATURE
 _WORDS = {"opened": ("告警", "alarm"), "closed": ("告警解除", "alarm over"), "test": ("测试", "test")}
 
@@ -83,32 +78,11 @@ def test(ctx: Ctx, channel_id: int) -> None:
 
 def work() -> int:
     """Send what is due; how many were tried."""
-    due = Notice.objects.filter(state="waiting", due_at__lte=now()).order_by("due_at").values_list("pk", flat=True)
-    return sum(_tried(pk) for pk in list(due[:AT_ONCE]))
+    return letters.send_due(Notice.objects.select_related("alarm__feed"), _send)
 
 
-@transaction.atomic
-def _tried(notice_id: int) -> bool:
-    found = (
-        Notice.objects.select_for_update(skip_locked=True, of=("self",))
-        .select_related("channel", "alarm__feed")
-        .filter(pk=notice_id, state="waiting")
-        .first()
-    )
-    if found is None:
-        return False
-    found.attempts += 1
-    try:
-        send(found.channel, letter_of(found.alarm, found.event))
-    except letters.AWAY as error:
-        found.error = letters.reason(error)
-        found.due_at = now() + timedelta(minutes=2 ** (found.attempts - 1))
-        found.state = "failed" if found.attempts >= ATTEMPTS else "waiting"
-        log.warning("notice %s by %s: %s", found.pk, found.channel.way, type(error).__name__)
-    else:
-        found.state, found.error, found.sent_at = "sent", "", now()
-    found.save()
-    return True
+def _send(notice: Notice) -> None:
+    send(notice.channel, letter_of(notice.alarm, notice.event))
 
 
 def letter_of(alarm: Alarm | None, event: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from yigong.kit import ctx as actors
 from yigong.kit.errors import Refused
+from yigong.outbox import api as letters
 from yigong.platform.exchange import alarms, notices, watching
 from yigong.platform.exchange.edge.tests.test_pages import signed_in
 from yigong.platform.exchange.models import Channel, Feed, Notice
@@ -138,7 +139,7 @@ def test_a_server_that_is_away_is_given_up_after_some_days(feed: Feed, settings:
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     channel("mail", "clerk@county.example")
     alarms.keep(feed, [FAILED])
-    for _ in range(notices.ATTEMPTS):
+    for _ in range(letters.ATTEMPTS):
         Notice.objects.update(due_at=Notice.objects.get().created_at)
         notices.work()
     assert Notice.objects.get().state == "failed"
