@@ -1,5 +1,6 @@
 """Gives every test run a real PostgreSQL before Django is set up."""
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -30,3 +31,22 @@ def fresh_language() -> Iterator[None]:
     translation.deactivate()
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def fresh_logging() -> Iterator[None]:
+    """No test logs to the output of another: a command that sets up Django again leaves a handler on a stream that closes."""
+    root = logging.getLogger()
+    before = _consoles(root)
+    yield
+    after = _consoles(root)
+    for handler in after:
+        if handler not in before:
+            root.removeHandler(handler)
+    for handler in before:
+        if handler not in after:
+            root.addHandler(handler)
+
+
+def _consoles(root: logging.Logger) -> list[logging.Handler]:
+    return [h for h in root.handlers if type(h) is logging.StreamHandler]
