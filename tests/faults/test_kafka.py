@@ -24,6 +24,7 @@ from yigong.outbox import kafka as forwarding
 from yigong.outbox.models import OutboxDelivery, OutboxEvent
 from yigong.platform.bus.models import Message
 from yigong.portal import broker as brokers
+from yigong.portal import jars
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True)]
 COMMAND = "from yigong.portal.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
@@ -34,7 +35,7 @@ MESSAGES, KILLS = 600, 4
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Broker]:
     try:
         running = brokers.start(tmp_path_factory.mktemp("kafka"))
-    except brokers.NoBroker as error:
+    except jars.NotHere as error:
         pytest.skip(str(error))
     yield running
     running.stop()
@@ -92,7 +93,7 @@ def test_events_wait_while_the_broker_is_away(tmp_path: Path, settings: Any, mon
     monkeypatch.setattr(forwarding, "ANSWER_SECONDS", 4.0)
     try:
         running = brokers.start(tmp_path)
-    except brokers.NoBroker as error:
+    except jars.NotHere as error:
         pytest.skip(str(error))
     settings.KAFKA, settings.KAFKA_PREFIX = running.address, "away."
     running.stop()

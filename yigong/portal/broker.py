@@ -10,7 +10,6 @@ import base64
 import contextlib
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yigong.portal.env import env
+from yigong.portal.jars import NotHere, fetch, need
 
 PORTS = (15_000, 32_000)  # below those that clients are given (net.ipv4.ip_local_port_range)
 POM = Path(__file__).with_name("kafka") / "pom.xml"
@@ -41,10 +41,6 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
-
-
-class NoBroker(RuntimeError):  # noqa: N818  - reads as a sentence
-    """A broker cannot be had here; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +68,8 @@ class Broker:
 
 
 def start(place: Path, *, port: int = 0) -> Broker:
-    """Start a broker whose data are under *place*; the same port again keeps its clients. Raises NoBroker."""
-    jars = fetch()
+    """Start a broker whose data are under *place*; the same port again keeps its clients. Raises NotHere."""
+    jars = fetch(POM, "kafka")
     place.mkdir(parents=True, exist_ok=True)
     port = port or _free_port()
     settings = place / "server.properties"
@@ -84,7 +80,7 @@ def start(place: Path, *, port: int = 0) -> Broker:
         _java(jars, place, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings))
     with (place / "kafka.log").open("ab") as log:
         process = subprocess.Popen(
-            [_need("java"), "-Xmx384m", "-cp", f"{jars}/*", "kafka.Kafka", str(settings)],
+            [need("java"), "-Xmx384m", "-cp", f"{jars}/*", "kafka.Kafka", str(settings)],
             stdout=log, stderr=log, start_new_session=True, cwd=place,
         )  # fmt: skip
     broker = Broker(f"127.0.0.1:{port}", process.pid, place)
@@ -92,41 +88,21 @@ def start(place: Path, *, port: int = 0) -> Broker:
     return broker
 
 
-def fetch() -> Path:
-    """The folder of the jars, fetched once for an installation. Raises NoBroker without Java, Maven or the registry."""
-    folder = env().local / "kafka" / "jars"
-    if not (folder / ".ready").exists():
-        _need("java")
-        command = [_need("mvn"), "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime"]
-        done = subprocess.run([*command, f"-DoutputDirectory={folder}"], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise NoBroker(f"the jars of Kafka could not be fetched / 取不到 Kafka 的程序包\n{done.stdout[-800:]}")
-        (folder / ".ready").touch()
-    return folder
-
-
-def _need(program: str) -> str:
-    found = shutil.which(program)
-    if not found:
-        raise NoBroker(f"{program} is not installed / 没有安装 {program}")
-    return found
-
-
 def _java(jars: Path, place: Path, *words: str) -> None:
-    done = subprocess.run([_need("java"), "-cp", f"{jars}/*", *words], capture_output=True, text=True, cwd=place, check=False)  # fmt: skip
+    done = subprocess.run([need("java"), "-cp", f"{jars}/*", *words], capture_output=True, text=True, cwd=place, check=False)  # fmt: skip
     if done.returncode:
-        raise NoBroker(done.stderr[-800:])
+        raise NotHere(done.stderr[-800:])
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, place: Path) -> None:
     for _ in range(600):
         if process.poll() is not None:
-            raise NoBroker(f"the broker ended; see {place / 'kafka.log'} / Kafka 没有启动")
+            raise NotHere(f"the broker ended; see {place / 'kafka.log'} / Kafka 没有启动")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.1)
     process.kill()
-    raise NoBroker("the broker did not answer within a minute / Kafka 一分钟内没有应答")
+    raise NotHere("the broker did not answer within a minute / Kafka 一分钟内没有应答")
 
 
 def _runs(pid: int) -> bool:
@@ -167,7 +143,7 @@ def main(words: list[str]) -> int:
                 Broker("", int(note.read_text("utf-8")), place).stop()
                 note.unlink()
             return 0
-    except NoBroker as error:
+    except NotHere as error:
         print(error, file=sys.stderr)
         return 2
     print(__doc__, file=sys.stderr)

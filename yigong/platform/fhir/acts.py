@@ -94,11 +94,13 @@ def change(caller: Caller, kind: str, fhir_id: str, resource: JSON, if_match: in
     """The draft of an update; the client's own id makes it a create where there is none."""
     kind_known(kind)
     caller.scopes.must(kind, "u")
-    checked(caller, kind, resource)
     given = resource.get("id")
+    if given == fhir_id:
+        good_id(fhir_id)
+    checked(caller, kind, resource)
     if given != fhir_id:
         raise Refused("fhir.id_differs", asked=fhir_id, given=str(given)[:64])
-    return Draft(kind, resource, good_id(fhir_id), if_match)
+    return Draft(kind, resource, fhir_id, if_match)
 
 
 def conditional_change(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
-from yigong.platform.fhir.bodies import JSON, Digits, instant
-from yigong.platform.fhir.mapping import Declaration, Place, put
+from yigong.platform.fhir import saying
+from yigong.platform.fhir.bodies import JSON, instant
+from yigong.platform.fhir.mapping import Declaration, Place, beside, put
 from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.patients import HEALTH_CARD, ID_CARD
+from yigong.platform.fhir.validation.items import walk
 
 GENDERS = {"1": "male", "2": "female", "9": "other", "0": "unknown"}
 ORG_CODE = "urn:oid:2.16.156.10011.1.5"  # 组织机构代码
@@ -25,7 +25,7 @@ def resource_of(mapping: Declaration, row: Mapping[str, Any], patient: str) -> J
         put(made, where, value, mapping.lists)
     made[_subject(mapping.resource)] = {"reference": f"Patient/{patient}"}
     if mapping.event_at and row.get("event_at"):
-        put(made, mapping.event_at, plain(row["event_at"]), mapping.lists)
+        put(made, mapping.event_at, saying.plain(row["event_at"]), mapping.lists)
     extra = row.get("extra") or {}
     for field in mapping.fields:
         _place(made, mapping, field.place, field.back(row.get(field.column)))
@@ -45,8 +45,11 @@ def _place(made: JSON, mapping: Declaration, where: Place, value: Any) -> None:
     first = where.ways[0][0].name
     if first not in made and _other_choice(made, mapping.resource, first):
         return
+    said = saying.said(saying.kind_at(mapping.resource, where), value)
+    if said is None:  # an element that may be absent: what the column says stays in the record
+        return
     try:
-        put(made, where, plain(value), mapping.lists)
+        put(made, beside(where) if isinstance(said, dict) else where, said, mapping.lists)
     except (AttributeError, TypeError, IndexError):
         return
 
@@ -58,16 +61,21 @@ def _other_choice(made: JSON, kind: str, name: str) -> bool:
     return False
 
 
-def plain(value: Any) -> Any:
-    """A value of a column as JSON of FHIR has it."""
-    match value:
-        case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00") if value.tzinfo else value.isoformat()
-        case date():
-            return value.isoformat()
-        case Decimal():
-            return Digits(str(value))
-    return value
+ABSENT = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+
+
+def completed(resource: JSON) -> JSON:
+    """The resource, with what R4 demands and the source does not say marked as unknown (extension data-absent-reason)."""
+    known = definitions()
+    for value, kind, _, _ in list(walk(known, resource, str(resource["resourceType"]), "")):
+        for element in known.types[kind].elements.values():
+            if not element.least or any(n in value or f"_{n}" in value for n in element.json_names):
+                continue
+            name, code = next(iter(element.json_names.items()))
+            plain_one = code in known.types and known.types[code].kind == "primitive"
+            absent: Any = {"extension": [ABSENT]}
+            value[f"_{name}" if plain_one else name] = [absent] if element.most != 1 else absent
+    return resource
 
 
 def pruned(value: Any) -> Any:
@@ -140,7 +148,7 @@ def document(row: Mapping[str, Any], fhir_id: str, patient_id: str) -> JSON:
     """A DocumentReference from a stored document (MHD); its attachment is fetched as Binary."""
     authored = row["authored_at"]
     attachment = {"contentType": row["media_type"] or "application/xml", "url": f"Binary/{fhir_id}", "size": row["size"],
-                  "title": row["title"], "creation": plain(authored) if authored else None}  # fmt: skip
+                  "title": row["title"], "creation": saying.plain(authored) if authored else None}  # fmt: skip
     return pruned({
         "resourceType": "DocumentReference",
         "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:yigong:document:{row['sha256']}"},

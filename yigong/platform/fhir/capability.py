@@ -40,7 +40,6 @@ OPERATIONS = {
     ),
     "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
 }
-_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
 #: profiles as (type, address)
@@ -58,11 +57,12 @@ def capability(base: str, profiles: Profiles = ()) -> dict[str, Any]:
     of: dict[str, list[str]] = {}
     for kind, url in profiles:
         of.setdefault(kind, []).append(url)
+    # where tokens are given is told in .well-known/smart-configuration: the older extension demands a page to authorize at,
+    # which programs that speak for an institution have no use for
     security = {
         "cors": False,
         "service": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
                                  "code": "SMART-on-FHIR"}], "text": "OAuth2 client credentials"}],
-        "extension": [{"url": _URIS, "extension": [{"url": "token", "valueUri": f"{base}auth/token"}]}],
     }  # fmt: skip
     return {
         "resourceType": "CapabilityStatement",
@@ -107,7 +107,7 @@ def _resource(kind: str, profiles: list[str]) -> dict[str, Any]:
         "conditionalUpdate": True,
         "conditionalDelete": "single",
         "referencePolicy": ["literal", "logical", "local"],
-        "searchInclude": ["*", *references] if references else [],
+        **({"searchInclude": ["*", *references]} if references else {}),
         "searchParam": [_parameter(p) for p in known],
         "operation": [{"name": n, "definition": d} for n, d in (*OPERATIONS["*"], *OPERATIONS.get(kind, ()))],
     }

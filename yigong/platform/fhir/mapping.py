@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from yigong.platform.fhir.validation import narrative
 
 FOLDER = Path(__file__).parent / "mappings"
 _STEP = re.compile(r"([A-Za-z_]\w*)((?:\[[^\]]*\])*)(?:\.|$)")
@@ -149,12 +151,20 @@ def put(resource: dict[str, Any], where: Place, value: Any, lists: frozenset[str
     for number, step in enumerate(steps):
         path = f"{path}.{step.name}" if path else step.name
         last = number == len(steps) - 1
-        if path in lists or step.having:
+        if path in lists:
             at = _slot(at.setdefault(step.name, []), step, value if last else None)
         elif last:
             at[step.name] = value
         else:
             at = at.setdefault(step.name, {})
+            for key, wanted in step.having:
+                _put_member(at, key.split("/"), wanted)
+
+
+def beside(where: Place) -> Place:
+    """The place of what extends the primitive at the first way of a place."""
+    *way, last = where.ways[0]
+    return Place(((*way, replace(last, name=f"_{last.name}")),))
 
 
 def _slot(values: list[Any], step: Step, value: Any) -> Any:
@@ -209,6 +219,8 @@ class Field:
         found = get(resource, self.place)
         if found is None:
             return None
+        if self.kind == "narrative":
+            return narrative.plain(str(found)) or None
         if self.codes:
             found = self.codes.get(str(found), self.codes.get("*"))
             return None if found is None or found == "=" else found

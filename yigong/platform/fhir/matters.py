@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from yigong.platform.fhir import building, db
+from yigong.platform.fhir import building, db, saying
 from yigong.platform.fhir.bodies import JSON
 from yigong.platform.fhir.store import Draft
 from yigong.security.api import opaque_id
@@ -71,8 +71,8 @@ def service_request(row: dict[str, Any], patient: str) -> JSON:
         "category": [{"coding": [{"system": SNOMED, "code": code}] if code else [], "text": words}] if words else [],
         "code": {"text": row["title"] or row["number"], "coding": [{"code": i["code"]} for i in items[:1] if i.get("code")]},
         "subject": {"reference": f"Patient/{patient}"},
-        "authoredOn": building.plain(row["placed_at"]) if row["placed_at"] else None,
-        "occurrenceDateTime": building.plain(row["starts_at"]) if row["starts_at"] else None,
+        "authoredOn": saying.plain(row["placed_at"]) if row["placed_at"] else None,
+        "occurrenceDateTime": saying.plain(row["starts_at"]) if row["starts_at"] else None,
         "requester": _named(facts.get("requester")),
         "reasonCode": [{"text": facts["reason"]}] if facts.get("reason") else [],
         "note": [{"text": facts["remark"]}] if facts.get("remark") else [],
@@ -86,7 +86,7 @@ def appointment(row: dict[str, Any], patient: str) -> JSON:
     others = [facts.get("performer"), facts.get("place")]
     ends = facts.get("ends_at") if row["starts_at"] else None
     if row["starts_at"] and not ends and status in ("booked", "fulfilled", "noshow"):
-        ends = building.plain(row["starts_at"])  # the standard wants both ends of what was booked
+        ends = saying.plain(row["starts_at"])  # the standard wants both ends of what was booked
     if not row["starts_at"] and status not in ("cancelled",):
         status = "proposed"
     return building.pruned({
@@ -96,7 +96,7 @@ def appointment(row: dict[str, Any], patient: str) -> JSON:
         "serviceType": [{"text": i.get("name") or i.get("code")} for i in facts.get("items") or []],
         "reasonCode": [{"text": facts["reason"]}] if facts.get("reason") else [],
         "description": row["title"],
-        "start": building.plain(row["starts_at"]) if row["starts_at"] else None,
+        "start": saying.plain(row["starts_at"]) if row["starts_at"] else None,
         "end": ends,
         "minutesDuration": facts.get("minutes") or None,
         "comment": facts.get("remark"),

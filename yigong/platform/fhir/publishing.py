@@ -6,6 +6,7 @@ Ids are made from the source's own key, so that publishing twice changes nothing
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,15 +19,18 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.platform.fhir import building, db, matters, registers, store
 from yigong.platform.fhir.bodies import JSON
+from yigong.platform.fhir.building import completed
 from yigong.platform.fhir.callers import Caller, platform
 from yigong.platform.fhir.identifiers import system_of
 from yigong.platform.fhir.mapping import Declaration, mappings
 from yigong.platform.fhir.models import Publication
 from yigong.platform.fhir.store import Draft
 from yigong.platform.fhir.validating import checker
+from yigong.platform.fhir.validation.findings import Finding
 from yigong.platform.records import api as records
 from yigong.security.api import audit, opaque_id
 
+log = logging.getLogger(__name__)
 BATCH = 1000
 #: stands in a lent resource for the reference to its patient
 PATIENT = "{patient}"
@@ -156,18 +160,29 @@ def on_loaded(_event_id: int, facts: Mapping[str, Any]) -> None:
 
 
 def _save(caller: Caller, drafts: Iterator[Draft]) -> int:
-    """Write drafts that conform; how many are new or changed."""
+    """Write drafts that conform; how many are new or changed. What lacks only what the source does not say is completed."""
     count = 0
     while part := list(islice(drafts, BATCH)):
-        good = [d for d in part if d.resource is None or not _errors(d.resource)]
+        good = [d for d in part if d.resource is None or _conforms(d)]
         with transaction.atomic():
             store.save(caller, good, publishing=True)
         count += sum(d.outcome in ("created", "updated", "deleted") for d in good)
     return count
 
 
-def _errors(resource: JSON) -> bool:
-    return any(f.severity == "error" for f in checker().check(resource))
+def _conforms(draft: Draft) -> bool:
+    """Whether a resource may be published; one that may not is told in the log by type and rule, without what it says."""
+    assert draft.resource is not None
+    found = _errors(draft.resource)
+    if found and all(f.rule == "missing" for f in found):
+        found = _errors(completed(draft.resource))
+    if found:
+        log.warning("not published: %s %s, %s at %s", draft.kind, draft.fhir_id, found[0].rule, found[0].place)
+    return not found
+
+
+def _errors(resource: JSON) -> list[Finding]:
+    return [f for f in checker().check(resource) if f.severity == "error"]
 
 
 # ---- persons ----

@@ -10,7 +10,7 @@ from yigong.kit.errors import Refused
 from yigong.platform.fhir.library import Library
 from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.terms.sets import Terminology
-from yigong.platform.fhir.validation import invariants
+from yigong.platform.fhir.validation import invariants, meaning
 from yigong.platform.fhir.validation.findings import Finding
 from yigong.platform.fhir.validation.profiles import ProfileChecker
 from yigong.platform.fhir.validation.structure import Checker
@@ -39,11 +39,12 @@ def must_conform(resource: Mapping[str, Any]) -> None:
 
 
 def all_findings(resource: Mapping[str, Any]) -> list[Finding]:
-    """Structure and, where that holds, invariants."""
+    """Structure and, where that holds, invariants and meaning."""
     found = findings(resource)
     if any(f.severity == "error" for f in found):
         return found
-    return [*found, *invariants.check(definitions(), resource)]
+    systems = Terminology(Library())
+    return [*found, *invariants.check(definitions(), resource), *meaning.check(definitions(), resource, systems)]
 
 
 def profiled(resource: Mapping[str, Any], asked: Sequence[str] = ()) -> list[Finding]:

@@ -15,7 +15,7 @@ from yigong.platform.fhir.definitions.model import MANY, Definitions, Element, P
 
 __all__ = ["MANY", "Definitions", "Element", "NoDefinitions", "Parameter", "Type", "load"]
 #: changes when the form of the compiled file does
-FORM = "1"
+FORM = "2"
 
 
 class NoDefinitions(RuntimeError):  # noqa: N818  - reads as a sentence

@@ -12,6 +12,7 @@ FILES = ("profiles-types.json", "profiles-resources.json", "search-parameters.js
          "v3-codesystems.json", "v2-tables.json", "compartmentdefinition-patient.json", "version.info")  # fmt: skip
 _CORE = "http://hl7.org/fhir/StructureDefinition/"
 _PRIMITIVE = "http://hl7.org/fhirpath/System."
+VERSION = "4.0.1"
 _REGEX = "http://hl7.org/fhir/StructureDefinition/regex"
 #: constraints that the structure itself expresses, or that hold for everything that parses
 TRIVIAL = {"ele-1"}
@@ -22,12 +23,14 @@ def compiled(folder: Path) -> dict[str, Any]:
     structures = [*_entries(folder / FILES[0]), *_entries(folder / FILES[1])]
     types: dict[str, Any] = {}
     for one in structures:
-        if one["resourceType"] == "StructureDefinition" and one.get("derivation") != "constraint":
+        if one["resourceType"] != "StructureDefinition" or one.get("derivation") == "constraint":
+            continue
+        if one.get("fhirVersion") == VERSION:  # the package brings a type of R4B besides
             types |= _type(one)
     wanted = {e["value_set"] for t in types.values() for e in t["elements"].values() if e.get("value_set")}
     compartment = json.loads((folder / FILES[6]).read_text("utf-8"))
     return {
-        "version": "4.0.1",
+        "version": VERSION,
         "types": types,
         "parameters": _parameters(folder / FILES[2], types),
         "value_sets": _value_sets(folder, wanted),

@@ -23,6 +23,27 @@ RULES = {
         "{name} 引用的 {value} 不在 contained 中",
         "{value}, referred to by {name}, is not contained",
     ),
+    "contained_alone": (
+        "invariant",
+        "contained 中的 {value} 没有被引用，也不引用本资源",
+        "the contained {value} is referred to by nothing here, and does not refer to this resource",
+    ),
+    "reference": (
+        "value",
+        "{name} 的引用“{value}”不是有效地址，应为 类型/编号、#片段 或完整地址",
+        "{value} of {name} is no reference; write Type/id, #fragment or a full address",
+    ),
+    "relative": (
+        "value",
+        "{name} 的值“{value}”应为完整地址（如 urn:oid: 或 http: 开头）",
+        "{value} of {name} must be a full address, such as one that begins with urn:oid: or http:",
+    ),
+    "code_unknown": (
+        "code-invalid",
+        "代码系统 {set} 没有代码 {value}",
+        "the code system {set} has no code {value}",
+    ),
+    "narrative": ("value", "{name} 不是合格的叙述文本：{why_zh}", "{name} is no narrative: {why_en}"),
     "resource_type": ("structure", "没有资源类型 {value}", "there is no resource type {value}"),
     "invariant": ("invariant", "不满足规则 {name}：{value}", "the rule {name} does not hold: {value}"),
     "profile_unknown": (

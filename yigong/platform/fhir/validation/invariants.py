@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,12 +12,13 @@ from fhirpathpy.engine.nodes import ResourceNode
 from fhirpathpy.engine.util import get_data
 from fhirpathpy.models import models
 
-from yigong.platform.fhir.definitions.model import Definitions, Element
+from yigong.platform.fhir.definitions.model import Definitions
 from yigong.platform.fhir.validation.findings import Finding, found
+from yigong.platform.fhir.validation.items import walk
 
 #: beyond this an invariant tells nobody more, or takes longer than it is worth
 ENOUGH, LARGEST = 100, 5000
-#: best practice about narrative (dom-6, txt), and what the structure check sees already (ref-1, dom-3: references inside)
+#: best practice (dom-6), and what is looked at elsewhere: structure (ref-1, ele-1), narrative (txt), meaning (dom-3)
 LEFT = {"dom-3", "dom-6", "ref-1", "txt-1", "txt-2", "ele-1"}
 
 
@@ -81,7 +82,7 @@ def check(definitions: Definitions, resource: Mapping[str, Any]) -> list[Finding
     """What invariants of the resource and of everything in it do not hold."""
     out: list[Finding] = []
     kind = str(resource["resourceType"])
-    for number, (value, name, place, element) in enumerate(_walk(definitions, resource, kind, kind)):
+    for number, (value, name, place, element) in enumerate(walk(definitions, resource, kind, kind)):
         if len(out) >= ENOUGH or number > LARGEST:
             break
         constraints = dict.fromkeys((*definitions.types[name].constraints, *(element.constraints if element else ())))
@@ -108,22 +109,3 @@ def _judge(
     if answer == [False]:
         grade = severity if severity in ("error", "warning") else "error"
         out.append(found("invariant", place, grade, key=key, name=key, value=human))
-
-
-def _walk(
-    definitions: Definitions, value: Any, kind: str, place: str, element: Element | None = None
-) -> Iterator[tuple[Any, str, str, Element | None]]:
-    """Every complex element with its type and place."""
-    if not isinstance(value, dict) or kind not in definitions.types:
-        return
-    yield value, kind, place, element
-    for part in definitions.types[kind].elements.values():
-        for name, code in part.json_names.items():
-            inner = value.get(name)
-            if inner is None or (code in definitions.types and definitions.types[code].kind == "primitive"):
-                continue
-            many = inner if isinstance(inner, list) else [inner]
-            for number, one in enumerate(many):
-                at = f"{place}.{part.name}" + (f"[{number}]" if isinstance(inner, list) else "")
-                of = str(one.get("resourceType")) if code == "Resource" and isinstance(one, dict) else code
-                yield from _walk(definitions, one, of, at, part)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from yigong.platform.fhir.definitions.model import Definitions
+from yigong.platform.fhir.definitions.model import Definitions, Element
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +85,22 @@ def codes_of(item: Item) -> list[tuple[str | None, str]]:
         case _:
             return [(None, item.value)] if isinstance(item.value, str) else []
     return [(str(c.get("system", "")), str(c["code"])) for c in codings if c.get("code")]
+
+
+def walk(
+    definitions: Definitions, value: Any, kind: str, place: str, element: Element | None = None
+) -> Iterator[tuple[Any, str, str, Element | None]]:
+    """Every complex element with its type and place."""
+    if not isinstance(value, dict) or kind not in definitions.types:
+        return
+    yield value, kind, place, element
+    for part in definitions.types[kind].elements.values():
+        for name, code in part.json_names.items():
+            inner = value.get(name)
+            if inner is None or (code in definitions.types and definitions.types[code].kind == "primitive"):
+                continue
+            many = inner if isinstance(inner, list) else [inner]
+            for number, one in enumerate(many):
+                at = f"{place}.{part.name}" + (f"[{number}]" if isinstance(inner, list) else "")
+                of = str(one.get("resourceType")) if code == "Resource" and isinstance(one, dict) else code
+                yield from walk(definitions, one, of, at, part)

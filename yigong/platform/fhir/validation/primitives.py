@@ -13,11 +13,11 @@ _MOMENT = re.compile(r"^\d{4}(-\d\d(-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\
 _INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 _TIME = re.compile(r"^([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?$")
 _CODE = re.compile(r"^[^\s]+( [^\s]+)*$")
-_ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}$")
+ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}$")
 _OID = re.compile(r"^urn:oid:[0-2](\.(0|[1-9]\d*))+$")
 _UUID = re.compile(r"^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _BASE64 = re.compile(r"^[0-9A-Za-z+/=\s]+$")
-_URI = re.compile(r"^\S*$")
+_URI = re.compile(r"^\S+$")
 
 
 def _calendar(shape: re.Pattern[str]) -> Callable[[str], bool]:
@@ -42,8 +42,8 @@ def _any(text: str) -> bool:
 
 
 _TEXTS: dict[str, Callable[[str], bool]] = {
-    "string": _any, "markdown": _any, "xhtml": lambda t: t.lstrip()[:4] == "<div" or t.lstrip()[:5] == "<?xml",
-    "code": _shape(_CODE), "id": _shape(_ID), "uri": _shape(_URI), "url": _shape(_URI), "canonical": _shape(_URI),
+    "string": _any, "markdown": _any, "xhtml": _any,
+    "code": _shape(_CODE), "id": _shape(ID), "uri": _shape(_URI), "url": _shape(_URI), "canonical": _shape(_URI),
     "oid": _shape(_OID), "uuid": _shape(_UUID), "base64Binary": _shape(_BASE64), "time": _shape(_TIME),
     "date": _calendar(_DAY), "dateTime": _calendar(_MOMENT), "instant": _calendar(_INSTANT),
 }  # fmt: skip

@@ -5,14 +5,17 @@ What is checked: known elements, cardinality, choice, types and formats, require
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from yigong.platform.fhir.definitions.model import MANY, Definitions, Element
+from yigong.platform.fhir.validation import narrative
 from yigong.platform.fhir.validation.findings import Finding, found
-from yigong.platform.fhir.validation.primitives import trouble
+from yigong.platform.fhir.validation.primitives import ID, trouble
 
+_GAP = re.compile(r"\s")
 #: findings beyond this tell nobody more
 ENOUGH = 100
 _PRIMITIVES_WITHOUT_EXTENSION = {"xhtml"}
@@ -51,6 +54,9 @@ class Checker:
         if known is None or known.kind != "resource" or known.abstract:
             out.append(found("resource_type", place or "$this", value=kind))
             return
+        own = resource.get("id")  # declared as a plain string, and yet an id (R4, Resource.id)
+        if isinstance(own, str) and not ID.match(own):
+            out.append(found("format", f"{place or kind}.id", name="id", type="id", value=own))
         self._object(resource, str(kind), place or str(kind), out, contained)
 
     def _of(self, kind: str) -> dict[str, _Member]:
@@ -153,6 +159,8 @@ class Checker:
                 out.append(found(rule, at, name=name, type=kind, value=one if rule == "format" else type(one).__name__))
             elif member.codes is not None and one not in member.codes:
                 out.append(found("code", at, name=name, value=one, set=member.element.value_set))
+            elif kind == "xhtml" and (why := narrative.trouble(one)):
+                out.append(found("narrative", at, name=name, why=why))
             return
         if not isinstance(one, dict):
             out.append(found("type", at, name=name, type=kind, value=type(one).__name__))
@@ -173,6 +181,9 @@ class Checker:
     ) -> None:
         text = one.get("reference")
         if not isinstance(text, str):
+            return
+        if _GAP.search(text):
+            out.append(found("reference", at, name=name, value=text))
             return
         if text[:1] == "#":
             if len(text) > 1 and text[1:] not in contained:
