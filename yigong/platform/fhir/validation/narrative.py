@@ -173,6 +173,6 @@ def plain(narrative: str) -> str:
     except (etree.XMLSyntaxError, ValueError):
         return ""
     for one in root.iter(*(f"{XHTML}{name}" for name in _BLOCKS)):
-        one.tail = f"\n{str(one.tail or '')}"
+        one.tail = f"\n{one.tail or ''!s}"
     lines = "".join(str(t) for t in root.itertext()).splitlines()
     return "\n".join(" ".join(line.split()) for line in lines if line.strip())
