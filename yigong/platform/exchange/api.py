@@ -2,6 +2,7 @@
 
 from yigong.platform.exchange.alarms import open_alarms, open_count
 from yigong.platform.exchange.batch import DocumentFacts, MatterFacts, StandardBatch
+from yigong.platform.exchange.beats import standing as worker_standing
 from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.lists import FEED_STATES
 from yigong.platform.exchange.messages import Taken, document_batches, take
@@ -56,4 +57,5 @@ __all__ = [
     "save_feed",
     "take",
     "tell_alarms",
+    "worker_standing",
 ]

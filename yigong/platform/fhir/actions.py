@@ -8,6 +8,7 @@ ACTIONS: dict[str, object] = {
     "fhir.write": _("经 FHIR 写入资源"),
     "fhir.delete": _("经 FHIR 删除资源"),
     "fhir.export": _("经 FHIR 批量导出"),
+    "fhir.publish": _("把平台的记录发布为 FHIR 资源"),
     "fhir.applications": _("查看接入应用"),
     "fhir.register": _("登记接入应用"),
     "fhir.revoke": _("停用接入应用"),

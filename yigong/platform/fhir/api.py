@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yigong.platform.fhir import export_work
+from yigong.platform.fhir import export_work, publish_work
 from yigong.platform.fhir.access import reader_of_persons
 from yigong.platform.fhir.carrying import carry
 from yigong.platform.fhir.publishing import PATIENT, Lent, lend
@@ -12,5 +12,5 @@ __all__ = ["PATIENT", "Lent", "carry", "lend", "reader_of_persons", "work"]
 
 
 def work() -> int:
-    """One step of the worker: standard records, notices to subscribers, exports; how much was done."""
-    return carry() + deliver() + export_work.step()
+    """One step of the worker: standard records, notices to subscribers, exports, publishing; how much was done."""
+    return carry() + deliver() + export_work.step() + publish_work.step()

@@ -92,11 +92,27 @@ class Carried(models.Model):
         return f"{self.resource_id} {self.outcome}"
 
 
-class Publication(models.Model):
-    """A data set whose rows are published as resources, kept up to date by events."""
+class PublicationState(models.TextChoices):
+    """How far publishing is; empty: it was never asked for."""
 
-    data_set = models.TextField(primary_key=True)
-    since = models.DateTimeField()
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Publication(models.Model):
+    """What is published, and how far; from *since* on events keep it up to date."""
+
+    data_set = models.TextField(primary_key=True)  # or the name of another source: registers, patients, …
+    since = models.DateTimeField(null=True)
+    state = models.CharField(max_length=10, choices=PublicationState.choices, default="", db_default="", blank=True)
+    last_id = models.BigIntegerField(default=0, db_default=0)  # of the row that was published last
+    written = models.BigIntegerField(default=0, db_default=0)  # resources new or changed since it was asked for
+    left_out = models.JSONField(default=dict, db_default={})  # place and rule -> resources that do not conform
+    asked_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    failure = models.TextField(default="", db_default="", blank=True)
 
     class Meta:
         db_table = "fhir_publication"

@@ -17,11 +17,13 @@ from yigong.kit.ctx import Ctx, Reach
 from yigong.kit.errors import Refused
 from yigong.platform.fhir import access, applications
 from yigong.platform.fhir.models import Application
+from yigong.platform.fhir.publish_pages import tabs
 from yigong.platform.registry import api as registry
 from yigong.security.api import action
 from yigong.web.forms import Form
 from yigong.web.http import page, sentence
 from yigong.web.lists import Inst, ListPage, Moment, State, Text
+from yigong.web.parts import Tab
 
 STATES = {"active": ("ok", _("在用")), "revoked": ("idle", _("已停用"))}
 REACHES = {Reach.OWN: _("本机构患者及已授权患者"), Reach.COUNTY: _("全县"), Reach.NONE: _("不含患者数据")}
@@ -69,6 +71,10 @@ class ApplicationList(ListPage):
     def row_url(self, row: Any) -> str:
         """The application."""
         return reverse("fhir-pages:application", args=[row["id"]])
+
+    def tabs(self, request: HttpRequest, ctx: Ctx) -> list[Tab]:
+        """Beside it what is published."""
+        return tabs("applications")
 
     def more(self, request: HttpRequest, ctx: Ctx) -> Mapping[str, Any]:
         """Whether to offer registering."""
