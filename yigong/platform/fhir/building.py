@@ -7,7 +7,7 @@ from typing import Any
 
 from yigong.platform.fhir import saying
 from yigong.platform.fhir.bodies import JSON, instant
-from yigong.platform.fhir.mapping import Declaration, Place, beside, put
+from yigong.platform.fhir.mapping import Declaration, Field, Place, beside, get, put
 from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.patients import HEALTH_CARD, ID_CARD
 from yigong.platform.fhir.validation.items import walk
@@ -27,31 +27,44 @@ def resource_of(mapping: Declaration, row: Mapping[str, Any], patient: str) -> J
     if mapping.event_at and row.get("event_at"):
         put(made, mapping.event_at, saying.plain(row["event_at"]), mapping.lists)
     extra = row.get("extra") or {}
-    for field in mapping.fields:
-        _place(made, mapping, field.place, field.back(row.get(field.column)))
-    for field in mapping.extra:
-        _place(made, mapping, field.place, field.back(extra.get(field.column)))
+    for fields, said in ((mapping.fields, row), (mapping.extra, extra)):
+        for field in fields:
+            value = field.back(said.get(field.column))
+            if _place(made, mapping, field.place, value) and not field.codes:
+                _located(made, mapping, field, str(value), row)
     return pruned(made)
+
+
+def _located(made: JSON, mapping: Declaration, field: Field, code: str, row: Mapping[str, Any]) -> None:
+    """Say of what system a code is: without one it means nothing to who does not know the source."""
+    *way, last = field.place.ways[0]
+    if last.name != "code" or saying.kind_at(mapping.resource, field.place, above=1) != "Coding":
+        return
+    coding = get(made, Place((tuple(way),)))
+    if isinstance(coding, dict) and "system" not in coding:
+        source = str(row.get("org_code", "")), str(row.get("source_system", ""))
+        coding["system"] = saying.code_system(mapping.data_set, field.column, code, *source)
 
 
 def _subject(kind: str) -> str:
     return "patient" if "patient" in definitions().types[kind].elements else "subject"
 
 
-def _place(made: JSON, mapping: Declaration, where: Place, value: Any) -> None:
-    """Put a value unless there is none, its place is taken, or another type of the same choice stands there."""
+def _place(made: JSON, mapping: Declaration, where: Place, value: Any) -> bool:
+    """Whether a value was put: not where there is none, its place is taken, or another type of the same choice stands there."""
     if value in (None, "") or where.ways[0][0].code:
-        return
+        return False
     first = where.ways[0][0].name
     if first not in made and _other_choice(made, mapping.resource, first):
-        return
+        return False
     said = saying.said(saying.kind_at(mapping.resource, where), value)
     if said is None:  # an element that may be absent: what the column says stays in the record
-        return
+        return False
     try:
         put(made, beside(where) if isinstance(said, dict) else where, said, mapping.lists)
     except (AttributeError, TypeError, IndexError):
-        return
+        return False
+    return True
 
 
 def _other_choice(made: JSON, kind: str, name: str) -> bool:

@@ -12,6 +12,7 @@ from yigong.platform.fhir import store
 from yigong.platform.fhir.bodies import JSON
 from yigong.platform.fhir.callers import platform
 from yigong.platform.fhir.official import package
+from yigong.platform.fhir.saying import table_system
 from yigong.platform.fhir.store import Draft
 from yigong.standards.api import load
 
@@ -49,11 +50,6 @@ def resources() -> Iterator[JSON]:
             yield from _national(table)
 
 
-def system_of(table: Any) -> str:
-    """The address of a national code table: its object identifier where the sources agree on it."""
-    return f"urn:oid:{table.oid}" if table.oid else f"urn:yigong:code-system:{table.id}"
-
-
 def _national(table: Any) -> Iterator[JSON]:
     """A code table as a CodeSystem, and the ValueSet of all its codes."""
     fhir_id = "".join(sign if (sign.isalnum() and sign.isascii()) or sign in "-." else "-" for sign in table.id)[:64]
@@ -68,7 +64,7 @@ def _national(table: Any) -> Iterator[JSON]:
     if not concepts or not table.standard:
         return
     content = "complete" if table.complete else "fragment"
-    system = system_of(table)
+    system = table_system(table)
     yield {
         "resourceType": "CodeSystem",
         "url": system,

@@ -116,3 +116,31 @@ def test_a_narrative_shows_and_does_nothing_else(text: str, words: str) -> None:
     """Elements and attributes of basic formatting pass; programs, other namespaces, entities and empty ones do not."""
     why = narrative.trouble(text)
     assert words in why[1] if why and words else (why is None and not words)
+
+
+def test_a_code_says_of_what_system_it_is() -> None:
+    """A code of the standard's table bears its address, another that of the institution's own codes."""
+    row = {"event_at": WHEN, "org_code": "100000001X", "source_system": "HIS A"}
+    surgery = next(m for m in PUBLISHED if m.data_set == "surgery_record")
+    coding = resource_of(surgery, {**row, "surgery_procedure_code": "47.0901"}, "p")["code"]["coding"][0]
+    assert coding["system"] == saying.table_system(load().value_sets["ICD-9-CM-3"])
+    vaccine = next(m for m in PUBLISHED if m.data_set == "vaccination_2009")
+    coding = resource_of(vaccine, {**row, "vaccine_name_code": "BCG"}, "p")["vaccineCode"]["coding"][0]
+    assert coding == {"code": "BCG", "system": "urn:yigong:code:100000001X:HIS%20A"}
+
+
+def test_flags_of_results_are_those_of_hl7() -> None:
+    """The flag H is HL7's; the item's own code and LOINC stand beside each other with their systems."""
+    mapping = next(m for m in PUBLISHED if m.data_set == "laboratory_test_record")
+    row = {
+        "laboratory_test_item_code": "GLU",
+        "org_code": "1",
+        "source_system": "LIS",
+        "extra": {"abnormal_flag": "H", "loinc": "2339-0"},
+    }
+    resource = resource_of(mapping, row, "p")
+    assert resource["interpretation"][0]["coding"][0]["system"].endswith("v3-ObservationInterpretation")
+    assert [(c["system"], c["code"]) for c in resource["code"]["coding"]] == [
+        ("urn:yigong:code:1:LIS", "GLU"),
+        ("http://loinc.org", "2339-0"),
+    ]
