@@ -119,11 +119,13 @@ def test_a_narrative_shows_and_does_nothing_else(text: str, words: str) -> None:
 
 
 def test_a_code_says_of_what_system_it_is() -> None:
-    """A code of the standard's table bears its address, another that of the institution's own codes."""
+    """A code bears the address that the mapping names, that of the standard's table, or that of the institution's own codes."""
     row = {"event_at": WHEN, "org_code": "100000001X", "source_system": "HIS A"}
     surgery = next(m for m in PUBLISHED if m.data_set == "surgery_record")
     coding = resource_of(surgery, {**row, "surgery_procedure_code": "47.0901"}, "p")["code"]["coding"][0]
-    assert coding["system"] == saying.table_system(load().value_sets["ICD-9-CM-3"])
+    assert coding["system"] == "http://hl7.org/fhir/sid/icd-9-cm"
+    national = saying.code_system("surgery_record", "surgery_procedure_code", "47.0901", "100000001X", "HIS")
+    assert national == f"urn:oid:{load().value_sets['ICD-9-CM-3'].oid}"
     vaccine = next(m for m in PUBLISHED if m.data_set == "vaccination_2009")
     coding = resource_of(vaccine, {**row, "vaccine_name_code": "BCG"}, "p")["vaccineCode"]["coding"][0]
     assert coding == {"code": "BCG", "system": "urn:yigong:code:100000001X:HIS%20A"}
