@@ -92,7 +92,7 @@ def _followed(issue: QualityIssue, judged: int, failing: int) -> bool:
     issue.judged, issue.failing, issue.checked_at = judged, failing, now()
     back = verb in ("return", "recur", "expire")
     if verb:
-        moved(system(), issue, verb, {"failing": failing})
+        moved(system(), issue, verb, {"failing": failing, "judged": judged})
     if verb == "recur":
         issue.recurred += 1
     if back:

@@ -28,6 +28,7 @@ class QualityRun(models.Model):
     data_sets = models.JSONField(default=list)
     org_codes = models.JSONField(default=list)
     since = models.DateTimeField(null=True)
+    whole = models.BooleanField(default=True, db_default=True)  # all rules, data sets and institutions
     rule_set = models.CharField(max_length=12)  # version of all rules and thresholds together
     rules = models.PositiveIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
@@ -96,6 +97,7 @@ class QualityFailure(models.Model):
     score = models.FloatField(null=True)
     failing = models.BooleanField(default=True)
     excused = models.BooleanField(default=False)  # a dispute was conceded for this row
+    conceded = models.CharField(max_length=32, blank=True, db_default="")  # digest of the values it was conceded for
 
     class Meta:
         db_table = "quality_failure"
@@ -113,15 +115,23 @@ class QualityFailure(models.Model):
 
 
 class QualityDue(models.Model):
-    """Rows came in for an institution and data set: the rules are to run there once the moment has come."""
+    """Rows came in for an institution and data set: the rules are to run there once the moment has come.
+
+    Who runs them claims the line first, so that rows which come in meanwhile make a line of their own.
+    """
 
     data_set = models.CharField(max_length=60)
     org_code = models.CharField(max_length=10)
     due_at = models.DateTimeField(db_index=True)
+    claimed_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "quality_due"
-        constraints = [models.UniqueConstraint(fields=["data_set", "org_code"], name="quality_due_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["data_set", "org_code"], condition=Q(claimed_at=None), name="quality_due_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.data_set} {self.org_code} {self.due_at}"

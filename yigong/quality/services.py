@@ -11,7 +11,7 @@ from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.outbox import api as outbox
-from yigong.quality import issues, rulebook, running, words
+from yigong.quality import issues, rulebook, running, selectors, words
 from yigong.quality.domain import LIFE, LONGEST_WAIVER, Side, State
 from yigong.quality.events import IssueMoved, ThresholdChanged
 from yigong.quality.models import QualityIssue, QualityRun, QualityThreshold
@@ -85,10 +85,13 @@ def _apply(issue: QualityIssue, verb: str, given: dict[str, Any]) -> None:
 
 
 def _excuse(issue: QualityIssue) -> None:
-    """The rows that fail now are right as they are: they count no more under this rule."""
+    """The rows that fail now are right as they are: as long as they say so they count no more under this rule."""
+    digest = selectors.digest(issue.data_set, quality.rule(issue.rule))
     with connection.cursor() as cursor:
         cursor.execute(
-            "update quality_failure set excused = true where rule = %s and data_set = %s and org_code = %s and failing",
+            f"""update quality_failure x set excused = true, conceded = n.digest
+                from (select f.id, {digest} as digest from quality_failure f left join {selectors.beside(issue.data_set)}
+                      where f.rule = %s and f.data_set = %s and f.org_code = %s and f.failing) n where x.id = n.id""",
             [issue.rule, issue.data_set, issue.org_code],
         )
     issue.failing = 0
@@ -99,7 +102,7 @@ def _accuse(issue: QualityIssue) -> None:
     with connection.cursor() as cursor:
         where = "where rule = %s and data_set = %s and org_code = %s and failing"
         theirs = [issue.rule, issue.data_set, issue.org_code]
-        cursor.execute(f"update quality_failure set excused = false {where} and excused", theirs)
+        cursor.execute(f"update quality_failure set excused = false, conceded = '' {where} and excused", theirs)
         cursor.execute(f"select count(*) from quality_failure {where}", theirs)
         issue.failing = cursor.fetchone()[0]
 

@@ -60,6 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "data_sets": charts.data_sets(scores.by_data_set(w, orgs)),
         "fields": charts.worst_fields(scores.by_field(w, orgs)),
         "last_run": selectors.last_run(),
+        "checked": selectors.is_checked(),
         "version": version,
         "months": selectors.months()[:12],
         "may_run": ctx.may("quality.run"),

@@ -38,6 +38,7 @@ FACTS: dict[str, tuple[Any, Any]] = {
     "answer": (_("答复"), _("给机构的答复；机构会看到原话")),
     "waived_until": (_("豁免到"), _("到期自动恢复，最长一年")),
     "failing": (_("不合规行数"), ""),
+    "judged": (_("判定的值"), ""),
 }
 DIMENSIONS = {
     "completeness": _("完整性"),
