@@ -109,6 +109,10 @@ def _length(_scope: Scope, x: Term) -> Term:
 @function("matches(text, 'pattern')", "合于正则式", "fits the regular expression")
 def _matches(scope: Scope, x: Term, pattern: Term) -> Term:
     said = _literal(pattern, str)
+    try:
+        pl.Series(["a"]).str.contains(said)
+    except pl.exceptions.ComputeError:
+        raise Wrong(f"“{said}”不是正则式", f"{said!r} is no regular expression") from None
     return x.like("flag", leaves.test(scope, need(x, "text"), "form", said), x.sql and f"({x.sql} ~ {quoted(said)})")
 
 
