@@ -48,6 +48,8 @@ def run(
         about = [r for r in chosen if data_set in r.data_sets]
         for part in stored.parts(data_set, since=since, orgs=orgs) if about else ():
             _judge(ctx, record, part, about, context)
+            if not codes:
+                issues.close_gone(part.data_set, part.org_codes, [r.code for r in about])
     record.ended_at = now()
     record.save()
     return record

@@ -80,7 +80,8 @@ def failing_rows(ctx: Ctx, issue: QualityIssue, *, start: int = 0, size: int = 5
     """Some of the failing rows of an issue, the newest first, with the fields that the rule names."""
     ctx.must("quality.rows")
     about = quality.subject(issue.data_set)
-    columns = ", ".join(_as_text(about, f) for f in shown_fields(quality.rule(issue.rule)))
+    rule = next((r for r in quality.rules() if r.code == issue.rule), None)
+    columns = ", ".join(_as_text(about, f) for f in (shown_fields(rule) if rule else ()))
     with connection.cursor() as cursor:
         cursor.execute(
             f"""select f.record_id, f.source_key, f.event_at, f.score, f.excused, f.batch_id {columns and ", " + columns}

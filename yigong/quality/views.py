@@ -106,7 +106,7 @@ def issue(request: HttpRequest, issue_id: int) -> HttpResponse:
 
 
 def _issue(ctx: Ctx, found: Any, current: int) -> dict[str, Any]:
-    rule = rulebook.rule(found.rule)
+    rule = rulebook.of(found)
     moves = list(found.moves.all())
     may_rows = ctx.may("quality.rows")
     rows = (
@@ -132,7 +132,8 @@ def _issue(ctx: Ctx, found: Any, current: int) -> dict[str, Any]:
         "source": shown.said(rule.source),
         "condition": shown.condition(rule),
         "limits": shown.limits(rule),
-        "sql": selectors.statement(found, rule, rulebook.context()),
+        "sql": selectors.statement(found, rule, rulebook.context()) if rule.file else "",
+        "declared": bool(rule.file),
         "steps": shown.steps(found, moves),
         "consequence": shown.consequence(found),
         "history": [shown.moved(m) for m in moves],
@@ -193,7 +194,7 @@ def act(request: HttpRequest, issue_id: int, verb: str) -> HttpResponse:
         "word": words.VERBS[verb],
         "name": shown.rule_name(found.rule),
     }
-    return page(request, "quality/act.html", {**context, "sentence": _sentence(rulebook.rule(found.rule))})
+    return page(request, "quality/act.html", {**context, "sentence": _sentence(rulebook.of(found))})
 
 
 def _said(request: HttpRequest, issue_id: int, verb: str) -> HttpResponse:
