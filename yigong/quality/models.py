@@ -231,3 +231,25 @@ class QualityMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.at}"
+
+
+class QualityNotice(models.Model):
+    """News of data quality on their way over a channel of the exchange; once for each event and channel."""
+
+    channel = models.ForeignKey("exchange.Channel", on_delete=models.CASCADE, related_name="quality_notices")
+    event_id = models.BigIntegerField()  # of the outbox
+    letter = models.JSONField()  # title institution zh en link; never personal data
+    state = models.CharField(max_length=8, default="waiting")  # waiting sent failed
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        db_table = "quality_notice"
+        constraints = [models.UniqueConstraint(fields=["channel", "event_id"], name="quality_notice_once")]
+        indexes = [models.Index(fields=["due_at"], name="quality_notice_due", condition=Q(state="waiting"))]
+
+    def __str__(self) -> str:
+        return f"{self.channel_id} {self.event_id}"
