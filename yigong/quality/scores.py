@@ -121,6 +121,11 @@ class Place:
     before: Score  # of the window before
 
 
+def _told(score: Score) -> str:
+    """A score as it is shown: two that look alike have the same place."""
+    return f"{score.value:.1f}"
+
+
 def ranking(w: Window) -> list[Place]:
     """Institutions by score, the best first; those without a score last, also who sent nothing in the window."""
     nothing = domain.score([])
@@ -131,6 +136,6 @@ def ranking(w: Window) -> list[Place]:
     rest = sorted(o for o, s in now.items() if s.value is None)
     places: dict[str, int] = {}
     for at, org in enumerate(told):
-        alike = at and now[org].value == now[told[at - 1]].value
+        alike = at and _told(now[org]) == _told(now[told[at - 1]])
         places[org] = places[told[at - 1]] if alike else at + 1
     return [Place(o, now[o], places.get(o), before.get(o, nothing)) for o in (*told, *rest)]

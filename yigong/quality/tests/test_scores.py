@@ -9,7 +9,7 @@ import pytest
 from yigong.kit import clock
 from yigong.kit.ctx import system
 from yigong.quality import report, running, scores, services, shown
-from yigong.quality.models import QualityIssue
+from yigong.quality.models import QualityIssue, QualityResult
 from yigong.quality.tests.conftest import FOLLOW_UP, OFFICE, OTHER, OWN, Cast, follow_ups
 
 DIABETES = "diabetes_management_2009"
@@ -100,3 +100,17 @@ def test_the_last_check_of_everything_is_not_that_of_one_issue(two_sets: Cast) -
     with clock.fixed(clock.now() + timedelta(hours=1)):
         services.check_again(system(), QualityIssue.everything.filter(org_code=OWN).earliest("pk").pk)
     assert selectors.last_run() == whole
+
+
+@pytest.mark.feature("C25")
+def test_scores_that_look_alike_have_the_same_place(cast: Cast) -> None:
+    """97.31 and 97.28 are both shown as 97.3: neither stands before the other."""
+    run = running.run(system(), data_sets=[FOLLOW_UP])
+    for org, failed in ((OWN, 100), (OTHER, 101)):
+        for rule in ("QC-FU-001", "QC-FU-002", "QC-FU-004"):
+            facts = {"rule": rule, "data_set": FOLLOW_UP, "org_code": org, "month": JANUARY}
+            QualityResult.objects.create(**facts, rows=10_000, judged=10_000, failed=failed, run=run)
+    places = scores.ranking(scores.window("month", JANUARY))
+    values = {p.org_code: p.score.value for p in places if p.score.value}
+    assert len({f"{v:.1f}" for v in values.values()}) == 1 < len(set(values.values()))
+    assert {p.org_code: p.place for p in places if p.place} == {OWN: 1, OTHER: 1}

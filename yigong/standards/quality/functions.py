@@ -206,6 +206,13 @@ def _hour(_scope: Scope, x: Term) -> Term:
     return need(x, "instant").like("number", local(x).dt.hour().cast(pl.Float64), sql)
 
 
+@function("only_day(moment)", "只记到日（0 点整）", "tells the day only (midnight exactly)")
+def _only_day(_scope: Scope, x: Term) -> Term:
+    at = local(need(x, "instant"))
+    whole = (at.dt.hour() == 0) & (at.dt.minute() == 0) & (at.dt.second() == 0) & (at.dt.microsecond() == 0)
+    return x.like("flag", whole, x.sql and f"(({x.sql} at time zone '{ZONE}')::time = time '00:00')")
+
+
 @function("days(from, to)", "相隔天数", "days from one to the other")
 def _days(_scope: Scope, x: Term, y: Term) -> Term:
     a, b = day_of(need(x, "date", "instant")), day_of(need(y, "date", "instant"))
