@@ -80,6 +80,8 @@ PLAIN_COMMANDS = {"empi", "document", "edge"}
 #: event name -> handlers, called by the outbox after commit, each idempotent by event id
 HANDLERS: dict[str, list[str]] = {
     "records.loaded": ["yigong.platform.fhir.publishing:on_loaded", "yigong.quality.due:loaded"],
+    "quality.issues_found": ["yigong.quality.telling:found"],
+    "quality.issue_moved": ["yigong.quality.telling:moved"],
     "records.matters_changed": ["yigong.platform.fhir.publishing:on_matters"],
     "staff.changed": ["yigong.platform.fhir.publishing:on_staff"],
     "institution.changed": ["yigong.platform.fhir.publishing:on_institution"],
@@ -101,6 +103,7 @@ WORK = [
     "yigong.platform.fhir.api:work",
     "yigong.platform.dicom.api:work",
     "yigong.quality.api:work",
+    "yigong.quality.api:tell",
     "yigong.platform.empi.api:clean_some",
     "yigong.platform.hl7v3.api:work",
     "yigong.outbox.api:dispatch",

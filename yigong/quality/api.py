@@ -7,6 +7,7 @@ from yigong.quality.running import run
 from yigong.quality.scores import Place, by_institution, ranking, total, window
 from yigong.quality.selectors import issues, may_see, waiting
 from yigong.quality.shown import score_cell
+from yigong.quality.telling import work as tell
 
 __all__ = [
     "Place",
@@ -18,6 +19,7 @@ __all__ = [
     "ranking",
     "run",
     "score_cell",
+    "tell",
     "total",
     "waiting",
     "window",

@@ -71,19 +71,32 @@ def _check(path: Path) -> int:
     """Whether a file of a rule can be used and its cases come out as written."""
     try:
         rule = quality.read(path)
-    except Misdeclared as wrong:
+    except (Misdeclared, OSError) as wrong:
         print(wrong, file=sys.stderr)
         return 1
     broken = 0
     for case in rule.cases:
         for data_set in rule.data_sets if not case.data_set else (case.data_set,):
             said = quality.holds(rule, data_set, case.given)
-            if said != list(case.holds):
-                broken = 1
-                print(
-                    f"{path.name}:{case.line} {case.name.zh}（{data_set}）：应为 {list(case.holds)}，得到 {said}",
-                    file=sys.stderr,
-                )
+            for at, (wanted, got) in enumerate(zip(case.holds, said, strict=True), start=1):
+                if wanted != got:
+                    broken = 1
+                    print(_otherwise(path, case, data_set, at, wanted, got), file=sys.stderr)
+                    break
     if not broken:
         print(f"{path.name}: {len(rule.cases)} 个例子全部相符 / all {len(rule.cases)} cases hold")
     return broken
+
+
+_HELD = {True: ("合规", "holds"), False: ("不合规", "fails"), None: ("不判", "is not judged")}
+
+
+def _otherwise(
+    path: Path, case: quality.Case, data_set: str, at: int, wanted: bool | None, got: bool | None
+) -> str:  # fmt: skip
+    """The first row of a case that comes out otherwise than written."""
+    zh, en = zip(_HELD[wanted], _HELD[got], strict=True)
+    return (
+        f"{path.name} 第 {case.line} 行：例子“{case.name.zh}”第 {at} 条（{data_set}）写的是{zh[0]}，规则判为{zh[1]}"
+        f" / {path.name} line {case.line}: case {case.name.en!r}, row {at} ({data_set}): written as {en[0]}, the rule says {en[1]}"
+    )

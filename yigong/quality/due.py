@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import system
@@ -15,6 +16,7 @@ from yigong.standards.quality import api as quality
 
 #: batches of one load follow each other: the check waits until they are likely through
 WAIT = timedelta(minutes=10)
+GIVEN_UP = timedelta(hours=2)  # a check claimed so long ago died on the way
 
 
 def loaded(_event_id: int, facts: dict[str, Any]) -> None:
@@ -31,12 +33,21 @@ def loaded(_event_id: int, facts: dict[str, Any]) -> None:
 def work() -> int:
     """Run the rules where they are due, one institution and data set at a time; end waivers whose time is over. How much was done."""
     done = issues.expire_waivers(system())
-    with transaction.atomic():
-        one = (
-            QualityDue.objects.select_for_update(skip_locked=True).filter(due_at__lte=now()).order_by("due_at").first()
-        )
-        if one is None:
-            return done
-        running.run(system(), data_sets=[one.data_set], orgs=[one.org_code])
-        one.delete()
+    one = _claimed()
+    if one is None:
+        return done
+    running.run(system(), data_sets=[one.data_set], orgs=[one.org_code])
+    one.delete()
     return done + 1
+
+
+@transaction.atomic
+def _claimed() -> QualityDue | None:
+    """What is due the longest and nobody checks; rows that come in from now on make a line of their own."""
+    moment = now()
+    due = Q(claimed_at=None, due_at__lte=moment) | Q(claimed_at__lt=moment - GIVEN_UP)
+    one = QualityDue.objects.select_for_update(skip_locked=True).filter(due).order_by("due_at").first()
+    if one is not None:
+        one.claimed_at = moment
+        one.save(update_fields=["claimed_at"])
+    return one

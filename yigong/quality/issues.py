@@ -48,6 +48,21 @@ def refresh(
         outbox.say(IssuesFound(record.pk if record else 0, org, tuple(ids)))
 
 
+@transaction.atomic
+def close_gone(data_set: str, org_codes: Sequence[str], declared: Sequence[str]) -> None:
+    """What rules left that are declared no more for a data set: results and failing rows go, issues are closed."""
+    with connection.cursor() as cursor:
+        for table in ("quality_result", "quality_spread", "quality_failure"):
+            cursor.execute(
+                f"delete from {table} where data_set = %s and org_code = any(%s) and rule <> all(%s)",
+                [data_set, list(org_codes), list(declared)],
+            )
+    left = QualityIssue.everything.select_for_update().filter(data_set=data_set, org_code__in=org_codes)
+    for issue in left.exclude(rule__in=declared).exclude(state=State.CLOSED):
+        _followed(issue, 0, 0)
+        issue.save()
+
+
 def _counted(known: Sequence[QualityIssue]) -> None:
     """Write down what the check counted for each issue."""
     with connection.cursor() as cursor:
@@ -92,7 +107,7 @@ def _followed(issue: QualityIssue, judged: int, failing: int) -> bool:
     issue.judged, issue.failing, issue.checked_at = judged, failing, now()
     back = verb in ("return", "recur", "expire")
     if verb:
-        moved(system(), issue, verb, {"failing": failing})
+        moved(system(), issue, verb, {"failing": failing, "judged": judged})
     if verb == "recur":
         issue.recurred += 1
     if back:

@@ -149,6 +149,7 @@ class IssueList(ListPage):
         """Facts above the list."""
         return {
             "last_run": selectors.last_run(),
+            "checked": selectors.is_checked(),
             "overdue": selectors.counts(ctx)["overdue"],
             "may_run": ctx.may("quality.run"),
         }

@@ -28,6 +28,7 @@ class QualityRun(models.Model):
     data_sets = models.JSONField(default=list)
     org_codes = models.JSONField(default=list)
     since = models.DateTimeField(null=True)
+    whole = models.BooleanField(default=True, db_default=True)  # all rules, data sets and institutions
     rule_set = models.CharField(max_length=12)  # version of all rules and thresholds together
     rules = models.PositiveIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
@@ -96,6 +97,7 @@ class QualityFailure(models.Model):
     score = models.FloatField(null=True)
     failing = models.BooleanField(default=True)
     excused = models.BooleanField(default=False)  # a dispute was conceded for this row
+    conceded = models.CharField(max_length=32, blank=True, db_default="")  # digest of the values it was conceded for
 
     class Meta:
         db_table = "quality_failure"
@@ -113,15 +115,23 @@ class QualityFailure(models.Model):
 
 
 class QualityDue(models.Model):
-    """Rows came in for an institution and data set: the rules are to run there once the moment has come."""
+    """Rows came in for an institution and data set: the rules are to run there once the moment has come.
+
+    Who runs them claims the line first, so that rows which come in meanwhile make a line of their own.
+    """
 
     data_set = models.CharField(max_length=60)
     org_code = models.CharField(max_length=10)
     due_at = models.DateTimeField(db_index=True)
+    claimed_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "quality_due"
-        constraints = [models.UniqueConstraint(fields=["data_set", "org_code"], name="quality_due_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["data_set", "org_code"], condition=Q(claimed_at=None), name="quality_due_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.data_set} {self.org_code} {self.due_at}"
@@ -221,3 +231,25 @@ class QualityMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.at}"
+
+
+class QualityNotice(models.Model):
+    """News of data quality on their way over a channel of the exchange; once for each event and channel."""
+
+    channel = models.ForeignKey("exchange.Channel", on_delete=models.CASCADE, related_name="quality_notices")
+    event_id = models.BigIntegerField()  # of the outbox
+    letter = models.JSONField()  # title institution zh en link; never personal data
+    state = models.CharField(max_length=8, default="waiting")  # waiting sent failed
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        db_table = "quality_notice"
+        constraints = [models.UniqueConstraint(fields=["channel", "event_id"], name="quality_notice_once")]
+        indexes = [models.Index(fields=["due_at"], name="quality_notice_due", condition=Q(state="waiting"))]
+
+    def __str__(self) -> str:
+        return f"{self.channel_id} {self.event_id}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
+from yigong.kit.clock import COUNTY_ZONE, today
 from yigong.quality import rulebook, scores, selectors, shown, words
 from yigong.quality.domain import Score
 from yigong.web import exports, pdf
@@ -110,17 +111,22 @@ def _rules(w: scores.Window, orgs: list[str] | None, most: int = 15) -> list[lis
 
 
 def _issues(month: date, orgs: list[str] | None) -> list[list[str]]:
+    """Issues by institution as they stand; days and months are those of the county."""
     narrow = "where org_code = any(%(orgs)s)" if orgs is not None else ""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""select org_code, count(*) filter (where state in ('open', 'assigned')),
-                       count(*) filter (where state in ('open', 'assigned') and due_on < current_date),
+                       count(*) filter (where state in ('open', 'assigned') and due_on < %(today)s),
                        count(*) filter (where state = 'disputed'), count(*) filter (where state = 'waived'),
                        count(*) filter (where closed_at >= %(start)s and closed_at < %(end)s)
                 from quality_issue {narrow} group by 1 order by 2 desc, 1""",
-            {"orgs": orgs, "start": month, "end": scores.back(month, -1)},
+            {"orgs": orgs, "today": today(), "start": _midnight(month), "end": _midnight(scores.back(month, -1))},
         )
         return [[shown.institution(row[0]), *(f"{n:,}" for n in row[1:])] for row in cursor.fetchall()]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), COUNTY_ZONE)
 
 
 def as_pdf(told: dict[str, Any], mark: str) -> bytes:

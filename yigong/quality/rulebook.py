@@ -10,10 +10,14 @@ from typing import Any
 
 from yigong.platform.exchange import api as exchange
 from yigong.platform.registry import api as registry
-from yigong.quality.models import QualityThreshold
+from yigong.quality.models import QualityIssue, QualityThreshold
 from yigong.standards.quality import api as quality
 
 EPOCH = date(1970, 1, 1)
+NO_MORE = quality.Said(
+    "这条规则已不再声明；下一次检查会关闭它的问题",
+    "This rule is declared no more; the next check closes its issues",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,23 @@ def rules(data_set: str | None = None) -> list[quality.Rule]:
 def rule(code: str) -> quality.Rule:
     """One rule with its present thresholds; KeyError when there is none."""
     return _limited(quality.rule(code), thresholds().get(code))
+
+
+def of(issue: QualityIssue) -> quality.Rule:
+    """The rule of an issue; of one that is declared no more what the issue still knows of it."""
+    try:
+        return rule(issue.rule)
+    except KeyError:
+        return quality.Rule(
+            code=issue.rule, name=quality.Said(issue.rule, issue.rule), dimension=quality.Dimension(issue.dimension),
+            severity=quality.Severity(issue.severity), weight=1, data_sets=(issue.data_set,), fields=(),
+            sentence=NO_MORE, source=quality.Said("—", "—"),
+        )  # fmt: skip
+
+
+def is_declared(code: str) -> bool:
+    """Whether there is such a rule."""
+    return code in {r.code for r in quality.rules()}
 
 
 def _limited(rule: quality.Rule, said: Set | None) -> quality.Rule:

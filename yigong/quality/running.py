@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from yigong.kit.clock import COUNTY_ZONE, now
 from yigong.kit.ctx import Ctx
-from yigong.quality import issues, rulebook, stored
+from yigong.quality import issues, rulebook, selectors, stored
 from yigong.quality.found import Found
 from yigong.quality.models import NO_TIME, QualityRun
 from yigong.security import api as security
@@ -39,6 +39,7 @@ def run(
     subjects = list(data_sets) or sorted({d for r in chosen for d in r.data_sets})
     record = QualityRun.objects.create(
         started_at=now(), by_name=ctx.actor_name, data_sets=subjects, org_codes=list(orgs), since=since,
+        whole=not (data_sets or orgs or codes),
         rule_set=rulebook.version(rulebook.rules()), rules=len(chosen),
     )  # fmt: skip
     security.audit(ctx, "quality.run", "quality_run", record.pk, after={"data_sets": subjects, "orgs": list(orgs)})
@@ -47,22 +48,28 @@ def run(
         about = [r for r in chosen if data_set in r.data_sets]
         for part in stored.parts(data_set, since=since, orgs=orgs) if about else ():
             _judge(ctx, record, part, about, context)
+            if not codes:
+                issues.close_gone(part.data_set, part.org_codes, [r.code for r in about])
     record.ended_at = now()
     record.save()
     return record
+
+
+def _alone(data_set: str) -> None:
+    """Wait until no other check of the data set is under way, to the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtext('quality_check'), hashtext(%s))", [data_set])
 
 
 @transaction.atomic
 def _judge(
     ctx: Ctx, record: QualityRun, part: stored.Part, about: Sequence[quality.Rule], context: Mapping[str, Any]
 ) -> None:
+    _alone(part.data_set)
     with Found() as found:
         for frame, said in _said(part, about, context):
             _gather(found, said, frame)
-        if not found.tallies:
-            return
-        codes = [r.code for r in about]
-        record.failing += _replace(record, part, codes, found)
+        record.failing += _replace(record, part, about, found)
     record.rows += part.rows
     issues.refresh(ctx, record, part.data_set, part.org_codes, about)
 
@@ -107,21 +114,32 @@ def _months(frame: pl.DataFrame) -> pl.Series:
     return frame.select(local.fill_null(NO_TIME).alias("month")).to_series()
 
 
-def _excused(part: stored.Part, codes: Sequence[str]) -> pl.DataFrame:
-    """The failures for which a dispute was conceded."""
+def _excused(part: stored.Part, about: Sequence[quality.Rule]) -> pl.DataFrame:
+    """The failures for which a dispute was conceded, where the row still says what it said then."""
+    schema = {"rule": pl.String, "record_id": pl.Int64, "conceded": pl.String, "excused": pl.Boolean}
+    found: list[Any] = []
     with connection.cursor() as cursor:
+        where = "f.data_set = %s and f.org_code = any(%s) and f.rule = any(%s) and f.excused"
+        theirs: list[Any] = [part.data_set, list(part.org_codes)]
         cursor.execute(
-            """select rule, record_id, true from quality_failure
-               where data_set = %s and org_code = any(%s) and rule = any(%s) and excused""",
-            [part.data_set, list(part.org_codes), list(codes)],
+            f"select distinct f.rule from quality_failure f where {where}", [*theirs, [r.code for r in about]]
         )
-        schema = {"rule": pl.String, "record_id": pl.Int64, "excused": pl.Boolean}
-        return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
+        some = {code for (code,) in cursor.fetchall()}
+        for rule in (r for r in about if r.code in some):
+            cursor.execute(
+                f"""select f.rule, f.record_id, f.conceded, true
+                    from quality_failure f join {selectors.beside(part.data_set)}
+                    where {where} and f.conceded in ('', {selectors.digest(part.data_set, rule)})""",
+                [*theirs, [rule.code]],
+            )
+            found += cursor.fetchall()
+    return pl.DataFrame(found, schema=schema, orient="row")
 
 
-def _replace(record: QualityRun, part: stored.Part, codes: Sequence[str], found: Found) -> int:
+def _replace(record: QualityRun, part: stored.Part, about: Sequence[quality.Rule], found: Found) -> int:
     """What was known of a part by what was found; how many rows fail."""
-    excused = _excused(part, codes)
+    codes = [r.code for r in about]
+    excused = _excused(part, about)
     with connection.cursor() as cursor:
         for table in ("quality_result", "quality_spread", "quality_failure"):
             cursor.execute(
@@ -129,6 +147,8 @@ def _replace(record: QualityRun, part: stored.Part, codes: Sequence[str], found:
                 [part.data_set, list(part.org_codes), list(codes)],
             )
     whose = pl.lit(part.data_set).alias("data_set")
+    if not found.tallies:
+        return 0
     sums, bins = found.counts()
     stored.copy_in("quality_result", sums.with_columns(whose, pl.lit(record.pk).alias("run_id")))
     if bins is not None:
@@ -137,7 +157,7 @@ def _replace(record: QualityRun, part: stored.Part, codes: Sequence[str], found:
     for rows in found.failures():
         failing += int(rows.get_column("failing").sum())
         marked = rows.join(excused, on=["rule", "record_id"], how="left").with_columns(
-            pl.col("excused").fill_null(False)
+            pl.col("excused").fill_null(False), pl.col("conceded").fill_null("")
         )
         stored.copy_in("quality_failure", marked.with_columns(whose))
     return failing

@@ -49,15 +49,25 @@ def counted(rule: quality.Rule) -> bool:
 
 
 def _lines(
-    found: list[tuple[Any, str, str, int, int]], key: Callable[[Any, quality.Rule, str], Any]
+    found: list[tuple[Any, str, str, int, int]],
+    key: Callable[[Any, quality.Rule, str], Any],
+    *,
+    counts: Callable[[quality.Rule], bool] = counted,
+    least_rules: int = domain.LEAST_RULES,
 ) -> dict[Any, Score]:
+    """Key -> score. A rule weighs once in it, over all data sets that it judged there."""
     rules = {r.code: r for r in quality.rules()}
-    grouped: dict[Any, list[Line]] = defaultdict(list)
+    grouped: dict[Any, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for by, code, data_set, judged, failed in found:
         rule = rules.get(code)
-        if rule is not None and counted(rule):
-            grouped[key(by, rule, data_set)].append(Line(rule.weight, judged, failed))
-    return {k: domain.score(lines) for k, lines in grouped.items()}
+        if rule is not None and counts(rule):
+            sums = grouped[key(by, rule, data_set)][code]
+            sums[0] += judged
+            sums[1] += failed
+    return {
+        k: domain.score([Line(rules[c].weight, j, f) for c, (j, f) in theirs.items()], least_rules=least_rules)
+        for k, theirs in grouped.items()
+    }
 
 
 def by_institution(w: Window, orgs: list[str] | None = None) -> dict[str, Score]:
@@ -84,12 +94,7 @@ def by_field(w: Window, orgs: list[str] | None = None) -> dict[tuple[str, str], 
 
 def _shares(found: list[tuple[Any, str, str, int, int]], key: Callable[[quality.Rule, str], Any]) -> dict[Any, Score]:
     """The weighted share that passes, told when enough values were judged, of however many rules."""
-    rules = {r.code: r for r in quality.rules()}
-    grouped: dict[Any, list[Line]] = defaultdict(list)
-    for _by, code, data_set, judged, failed in found:
-        if (rule := rules.get(code)) is not None:
-            grouped[key(rule, data_set)].append(Line(rule.weight, judged, failed))
-    return {k: domain.score(lines, least_rules=1) for k, lines in grouped.items()}
+    return _lines(found, lambda _by, rule, data_set: key(rule, data_set), counts=lambda _r: True, least_rules=1)
 
 
 def by_month(orgs: list[str] | None = None, number: int = 12) -> list[tuple[date, Score]]:
@@ -103,12 +108,7 @@ def by_month(orgs: list[str] | None = None, number: int = 12) -> list[tuple[date
 def total(w: Window, orgs: list[str] | None = None) -> Score:
     """One score over all institutions of the window."""
     found = selectors.sums(start=w.start, end=w.end, by="rule", orgs=orgs)
-    merged: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for _by, code, _d, judged, failed in found:
-        merged[code][0] += judged
-        merged[code][1] += failed
-    rows = [(None, code, "", judged, failed) for code, (judged, failed) in merged.items()]
-    return _lines(rows, lambda *_: "").get("", domain.score([]))
+    return _lines(found, lambda *_: "").get("", domain.score([]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +121,21 @@ class Place:
     before: Score  # of the window before
 
 
+def _told(score: Score) -> str:
+    """A score as it is shown: two that look alike have the same place."""
+    return f"{score.value:.1f}"
+
+
 def ranking(w: Window) -> list[Place]:
-    """Institutions by score, the best first; those without a score last."""
-    now, length = by_institution(w), (w.end.year - w.start.year) * 12 + w.end.month - w.start.month
+    """Institutions by score, the best first; those without a score last, also who sent nothing in the window."""
+    nothing = domain.score([])
+    now = dict.fromkeys(selectors.sources(), nothing) | by_institution(w)
+    length = (w.end.year - w.start.year) * 12 + w.end.month - w.start.month
     before = by_institution(Window(back(w.start, length), w.start))
     told = sorted((o for o, s in now.items() if s.value is not None), key=lambda o: (-float(now[o].value or 0), o))
     rest = sorted(o for o, s in now.items() if s.value is None)
-    nothing = domain.score([])
     places: dict[str, int] = {}
     for at, org in enumerate(told):
-        alike = at and now[org].value == now[told[at - 1]].value
+        alike = at and _told(now[org]) == _told(now[told[at - 1]])
         places[org] = places[told[at - 1]] if alike else at + 1
     return [Place(o, now[o], places.get(o), before.get(o, nothing)) for o in (*told, *rest)]

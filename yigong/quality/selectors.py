@@ -80,17 +80,31 @@ def failing_rows(ctx: Ctx, issue: QualityIssue, *, start: int = 0, size: int = 5
     """Some of the failing rows of an issue, the newest first, with the fields that the rule names."""
     ctx.must("quality.rows")
     about = quality.subject(issue.data_set)
-    columns = ", ".join(_as_text(about, f) for f in shown_fields(quality.rule(issue.rule)))
+    rule = next((r for r in quality.rules() if r.code == issue.rule), None)
+    columns = ", ".join(_as_text(about, f) for f in (shown_fields(rule) if rule else ()))
     with connection.cursor() as cursor:
         cursor.execute(
             f"""select f.record_id, f.source_key, f.event_at, f.score, f.excused, f.batch_id {columns and ", " + columns}
-                from quality_failure f left join {about.table} r on r.id = f.record_id
-                left join empi_registration p on p.id = {"r.id" if issue.data_set == "registration" else "r.registration_id"}
+                from quality_failure f left join {beside(issue.data_set)}
                 where f.data_set = %(d)s and f.org_code = %(o)s and f.rule = %(r)s and f.failing
                 order by f.event_at desc nulls last, f.record_id desc limit %(size)s offset %(start)s""",
             {"d": issue.data_set, "o": issue.org_code, "r": issue.rule, "size": size, "start": start},
         )
         return [FailingRow(a, b, c, d, e, f, tuple(rest)) for a, b, c, d, e, f, *rest in cursor.fetchall()]
+
+
+def beside(data_set: str) -> str:
+    """What stands beside a failure `f`: its record `r` and the registered person `p`, as SQL after `join`."""
+    person = "r.id" if data_set == "registration" else "r.registration_id"
+    return f"""{quality.subject(data_set).table} r on r.id = f.record_id
+        left join empi_registration p on p.id = {person}"""
+
+
+def digest(data_set: str, rule: quality.Rule) -> str:
+    """A digest of what a failing row shows, as SQL over `f`, `r` and `p`."""
+    shown = [_as_text(quality.subject(data_set), f) for f in shown_fields(rule)]
+    told = ", ".join(["f.event_at::text", *shown])
+    return f"md5(array[{told}]::text)"
 
 
 def shown_fields(rule: quality.Rule) -> list[str]:
@@ -210,9 +224,21 @@ def months() -> list[date]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def is_checked() -> bool:
+    """Whether any rows were ever checked."""
+    return QualityRun.objects.filter(rows__gt=0).exists()
+
+
+def sources() -> set[str]:
+    """The institutions whose data are expected: every one that ever sent some."""
+    with connection.cursor() as cursor:
+        cursor.execute("select distinct org_code from quality_result")
+        return {row[0] for row in cursor.fetchall()} | set(exchange.collecting_since())
+
+
 def last_run() -> QualityRun | None:
-    """The newest finished run."""
-    return QualityRun.objects.exclude(ended_at=None).order_by("-id").first()
+    """The newest finished run of all rules over all data sets and institutions."""
+    return QualityRun.objects.filter(whole=True).exclude(ended_at=None).order_by("-id").first()
 
 
 def spread(code: str, orgs: list[str] | None = None) -> list[tuple[str, int, int]]:

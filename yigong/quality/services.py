@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.outbox import api as outbox
-from yigong.quality import issues, rulebook, running, words
+from yigong.quality import issues, rulebook, running, selectors, words
 from yigong.quality.domain import LIFE, LONGEST_WAIVER, Side, State
 from yigong.quality.events import IssueMoved, ThresholdChanged
 from yigong.quality.models import QualityIssue, QualityRun, QualityThreshold
@@ -85,10 +86,13 @@ def _apply(issue: QualityIssue, verb: str, given: dict[str, Any]) -> None:
 
 
 def _excuse(issue: QualityIssue) -> None:
-    """The rows that fail now are right as they are: they count no more under this rule."""
+    """The rows that fail now are right as they are: as long as they say so they count no more under this rule."""
+    digest = selectors.digest(issue.data_set, rulebook.of(issue))
     with connection.cursor() as cursor:
         cursor.execute(
-            "update quality_failure set excused = true where rule = %s and data_set = %s and org_code = %s and failing",
+            f"""update quality_failure x set excused = true, conceded = n.digest
+                from (select f.id, {digest} as digest from quality_failure f left join {selectors.beside(issue.data_set)}
+                      where f.rule = %s and f.data_set = %s and f.org_code = %s and f.failing) n where x.id = n.id""",
             [issue.rule, issue.data_set, issue.org_code],
         )
     issue.failing = 0
@@ -99,7 +103,7 @@ def _accuse(issue: QualityIssue) -> None:
     with connection.cursor() as cursor:
         where = "where rule = %s and data_set = %s and org_code = %s and failing"
         theirs = [issue.rule, issue.data_set, issue.org_code]
-        cursor.execute(f"update quality_failure set excused = false {where} and excused", theirs)
+        cursor.execute(f"update quality_failure set excused = false, conceded = '' {where} and excused", theirs)
         cursor.execute(f"select count(*) from quality_failure {where}", theirs)
         issue.failing = cursor.fetchone()[0]
 
@@ -109,14 +113,15 @@ def check_again(ctx: Ctx, issue_id: int) -> QualityRun:
     issue = QualityIssue.objects.seen_by(ctx).filter(pk=issue_id).first()
     if issue is None:
         raise Refused("not_found", what="issue")
-    return running.run(ctx, data_sets=[issue.data_set], orgs=[issue.org_code], codes=[issue.rule])
+    codes = [issue.rule] if rulebook.is_declared(issue.rule) else []
+    return running.run(ctx, data_sets=[issue.data_set], orgs=[issue.org_code], codes=codes)
 
 
 @transaction.atomic
 def set_threshold(ctx: Ctx, code: str, *, least: float | None = None, most: float | None = None, reason: str) -> int:
     """Set the thresholds of a rule; results and issues follow from what was measured, nothing is run again.
 
-    How many issues changed. Raises Refused not_permitted, quality.missing, no_such_rule, threshold_out.
+    How many issues changed. Raises Refused not_permitted, quality.missing, no_such_rule, threshold_out, threshold_step.
     """
     ctx.must("quality.threshold")
     if not reason.strip():
@@ -136,17 +141,29 @@ def set_threshold(ctx: Ctx, code: str, *, least: float | None = None, most: floa
 
 
 def tried(code: str, *, least: float | None, most: float | None) -> quality.Rule:
-    """The rule with other thresholds. Raises Refused no_such_rule, threshold_out."""
+    """The rule with other thresholds. Raises Refused no_such_rule, threshold_out, threshold_step."""
     try:
         rule = quality.rule(code)
     except KeyError:
         raise Refused("no_such_rule", rule=code) from None
     try:
-        return rule.limited(least=least, most=most)
+        found = rule.limited(least=least, most=most)
     except ValueError:
         allowed = {n: lim for n, lim in (("least", rule.least), ("most", rule.most)) if lim is not None}
         said = [f"{words.LIMITS[n]} {lim.lowest:g}–{lim.highest:g}" for n, lim in allowed.items()]
         raise Refused("threshold_out", allowed=said) from None
+    for value in (least, most):
+        if value is not None:
+            _on_the_grid(rule, value)
+    return found
+
+
+def _on_the_grid(rule: quality.Rule, value: float) -> None:
+    """Measured values are kept by steps, so results can be counted anew for whole steps only."""
+    steps = value / rule.step
+    if abs(steps - round(steps)) > 1e-6:
+        near = [f"{n * rule.step:g}" for n in (math.floor(steps), math.ceil(steps))]
+        raise Refused("threshold_step", value=f"{value:g}", step=f"{rule.step:g}", near=near)
 
 
 def limits(rule: quality.Rule) -> dict[str, float | None]:

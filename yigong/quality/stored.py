@@ -37,13 +37,21 @@ class Part:
 
 
 def parts(data_set: str, *, since: datetime | None, orgs: Sequence[str] = ()) -> list[Part]:
-    """The institutions with rows in a subject; with *since* only those with a row that came after it."""
+    """The institutions with rows in a subject, or with results of rows that are gone.
+
+    With *since* only those with a row that came after it, or with fewer or more rows than were judged last.
+    """
     table, loaded = quality.subject(data_set).table, _loaded(data_set)
-    having = f"having max({loaded}) >= %(since)s" if since and loaded else ""
+    news = "n.last >= %(since)s or n.rows is distinct from k.rows" if since else "true"
     narrow = "where r.org_code = any(%(orgs)s)" if orgs else ""
-    sql = f"select r.org_code, count(*) from {table} r {narrow} group by 1 {having} order by 1"
+    sql = f"""
+        with n as (select r.org_code, count(*) as rows, max({loaded}) as last from {table} r {narrow} group by 1),
+             k as (select org_code, max(rows) as rows from (
+                       select r.org_code, r.rule, sum(r.rows)::bigint as rows from quality_result r
+                       where r.data_set = %(data_set)s {narrow.replace("where", "and")} group by 1, 2) x group by 1)
+        select org_code, coalesce(n.rows, 0) from n full join k using (org_code) where {news} order by 1"""
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"since": since, "orgs": list(orgs)})
+        cursor.execute(sql, {"since": since, "orgs": list(orgs), "data_set": data_set})
         return _together(data_set, cursor.fetchall())
 
 

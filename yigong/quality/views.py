@@ -60,6 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "data_sets": charts.data_sets(scores.by_data_set(w, orgs)),
         "fields": charts.worst_fields(scores.by_field(w, orgs)),
         "last_run": selectors.last_run(),
+        "checked": selectors.is_checked(),
         "version": version,
         "months": selectors.months()[:12],
         "may_run": ctx.may("quality.run"),
@@ -105,7 +106,7 @@ def issue(request: HttpRequest, issue_id: int) -> HttpResponse:
 
 
 def _issue(ctx: Ctx, found: Any, current: int) -> dict[str, Any]:
-    rule = rulebook.rule(found.rule)
+    rule = rulebook.of(found)
     moves = list(found.moves.all())
     may_rows = ctx.may("quality.rows")
     rows = (
@@ -128,9 +129,11 @@ def _issue(ctx: Ctx, found: Any, current: int) -> dict[str, Any]:
         "dimension": words.DIMENSIONS[found.dimension],
         "suspicion": found.dimension == quality.Dimension.FABRICATION,
         "sentence": _sentence(rule),
+        "source": shown.said(rule.source),
         "condition": shown.condition(rule),
         "limits": shown.limits(rule),
-        "sql": selectors.statement(found, rule, rulebook.context()),
+        "sql": selectors.statement(found, rule, rulebook.context()) if rule.file else "",
+        "declared": bool(rule.file),
         "steps": shown.steps(found, moves),
         "consequence": shown.consequence(found),
         "history": [shown.moved(m) for m in moves],
@@ -191,7 +194,7 @@ def act(request: HttpRequest, issue_id: int, verb: str) -> HttpResponse:
         "word": words.VERBS[verb],
         "name": shown.rule_name(found.rule),
     }
-    return page(request, "quality/act.html", {**context, "sentence": _sentence(rulebook.rule(found.rule))})
+    return page(request, "quality/act.html", {**context, "sentence": _sentence(rulebook.of(found))})
 
 
 def _said(request: HttpRequest, issue_id: int, verb: str) -> HttpResponse:
@@ -236,6 +239,7 @@ def rule(request: HttpRequest, code: str) -> HttpResponse:
         "rule": found,
         "name": shown.said(found.name),
         "sentence": _sentence(found),
+        "source": shown.said(found.source),
         "dimension": words.DIMENSIONS[found.dimension],
         "severity": words.SEVERITIES[found.severity],
         "data_sets": [(d, shown.data_set(d)) for d in found.data_sets],

@@ -38,6 +38,7 @@ FACTS: dict[str, tuple[Any, Any]] = {
     "answer": (_("答复"), _("给机构的答复；机构会看到原话")),
     "waived_until": (_("豁免到"), _("到期自动恢复，最长一年")),
     "failing": (_("不合规行数"), ""),
+    "judged": (_("判定的值"), ""),
 }
 DIMENSIONS = {
     "completeness": _("完整性"),
@@ -72,5 +73,6 @@ SENTENCES = {
     "waiver_too_long": _("豁免期限 %(until)s 超过 %(days)s 天。请填一年以内的日期，到期可以再议。"),
     "no_such_rule": _("没有编号为 %(rule)s 的质量规则。请从规则列表中选择。"),
     "threshold_out": _("阈值超出规则允许的范围（%(allowed)s）。请改在范围内；要更宽请修改规则文件。"),
+    "threshold_step": _("阈值 %(value)s 不在步长 %(step)s 上。请填相邻的值：%(near)s。"),
     "no_such_month": _("没有 %(month)s 的月报。请从列表里选择月份。"),
 }

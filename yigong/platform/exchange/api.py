@@ -7,6 +7,8 @@ from yigong.platform.exchange.ingest import FileReport, Report, ingest
 from yigong.platform.exchange.lists import FEED_STATES
 from yigong.platform.exchange.messages import Taken, document_batches, take
 from yigong.platform.exchange.models import Alarm, Feed, FeedState, Job, RowState
+from yigong.platform.exchange.notices import channels
+from yigong.platform.exchange.notices import send as send_letter
 from yigong.platform.exchange.notices import work as tell_alarms
 from yigong.platform.exchange.origins import Origin, collecting_since, origins
 from yigong.platform.exchange.pipeline import Totals
@@ -34,6 +36,7 @@ __all__ = [
     "Totals",
     "Worker",
     "accounts",
+    "channels",
     "collecting_since",
     "counts",
     "discard",
@@ -55,6 +58,7 @@ __all__ = [
     "run_buffered",
     "run_range",
     "save_feed",
+    "send_letter",
     "take",
     "tell_alarms",
     "worker_standing",

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms as fields
 from django.db.models import Count, Max, Q
+from django.db.models.functions import Concat, Greatest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -23,6 +24,8 @@ from yigong.security.api import action, role_names
 from yigong.web.forms import Form
 from yigong.web.http import page, say
 
+#: what a channel may be told of: alarms, and news of data quality
+NEWS = {**{k: word for k, (word, _tone) in KIND_WORDS.items()}, "quality": gettext_lazy("数据质量")}
 WAYS = [("mail", gettext_lazy("邮件")), ("webhook", gettext_lazy("网络回调"))]
 
 
@@ -37,7 +40,7 @@ class ChannelForm(Form):
         help_text=gettext_lazy("邮箱可填几个，逗号分隔；网络回调填 https 地址。"),
     )  # fmt: skip
     kinds = fields.MultipleChoiceField(
-        label=gettext_lazy("告警种类"), required=False, choices=[(k, word) for k, (word, _tone) in KIND_WORDS.items()],
+        label=gettext_lazy("告警种类"), required=False, choices=list(NEWS.items()),
         widget=fields.CheckboxSelectMultiple, help_text=gettext_lazy("不选为全部。"),
     )  # fmt: skip
     active = fields.BooleanField(label=gettext_lazy("启用"), required=False, initial=True)
@@ -53,18 +56,27 @@ def _ctx(request: HttpRequest) -> Ctx:
     return request.ctx  # type: ignore[attr-defined,no-any-return]
 
 
+def _count(state: str) -> Any:
+    """Notices in a state: of alarms and of data quality."""
+    alarms = Count("notices", filter=Q(notices__state=state), distinct=True)
+    return alarms + Count("quality_notices", filter=Q(quality_notices__state=state), distinct=True)
+
+
 @action("exchange.configure")
 def channels(request: HttpRequest) -> HttpResponse:
     """All channels, with what was sent over each and what could not be."""
     names = dict(role_names())
     found = Channel.objects.annotate(
-        sent=Count("notices", filter=Q(notices__state="sent")),
-        waiting=Count("notices", filter=Q(notices__state="waiting")),
-        failed=Count("notices", filter=Q(notices__state="failed")),
-        last_at=Max("notices__sent_at"),
-        last_error=Max("notices__error", filter=~Q(notices__state="sent")),
+        sent=_count("sent"),
+        waiting=_count("waiting"),
+        failed=_count("failed"),
+        last_at=Greatest(Max("notices__sent_at"), Max("quality_notices__sent_at")),
+        last_error=Concat(
+            Max("notices__error", filter=~Q(notices__state="sent")),
+            Max("quality_notices__error", filter=~Q(quality_notices__state="sent")),
+        ),
     ).order_by("role", "id")
-    lines = [(c, names.get(c.role, c.role), [KIND_WORDS[k][0] for k in c.kinds if k in KIND_WORDS]) for c in found]
+    lines = [(c, names.get(c.role, c.role), [NEWS[k] for k in c.kinds if k in NEWS]) for c in found]
     return page(request, "exchange/channels.html", {"lines": lines})
 
 

@@ -200,6 +200,7 @@ class Quarantined(models.Model):
     mended = models.JSONField(null=True)
     reasons = models.JSONField()
     rule = models.CharField(max_length=60)  # of the first reason, to filter by
+    acts = models.JSONField(default=list, db_default=[])  # by people: verb, by, at, reason; the eldest first
     digest = models.BigIntegerField()  # of the raw row: the same row waits once, however often it comes
     state = models.CharField(max_length=10, choices=RowState.choices, default=RowState.WAITING)
     created_at = models.DateTimeField()

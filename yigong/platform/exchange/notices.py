@@ -58,6 +58,12 @@ def tell(alarm: Alarm, event: str) -> None:
     )
 
 
+def channels(kind: str, org_code: str = "") -> list[Channel]:
+    """Where another module's news of a kind go: channels of the institution and of all; without one, of all only."""
+    wanted = Channel.objects.filter(active=True).filter(Q(org_code="") | Q(org_code=org_code)).order_by("pk")
+    return [c for c in wanted if not c.kinds or kind in c.kinds]
+
+
 @transaction.atomic
 def remove(ctx: Ctx, channel_id: int) -> None:
     """Tell nobody there any more."""

@@ -18,7 +18,7 @@ from yigong.edge.mapping.plan import Plan, compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.exchange import pipeline, running
+from yigong.platform.exchange import pipeline, running, selectors
 from yigong.platform.exchange.batch import MAPPED, Batch
 from yigong.platform.exchange.models import Feed, FeedState, Job, Quarantined, RowState
 from yigong.platform.exchange.models import (
@@ -277,7 +277,9 @@ def resend(ctx: Ctx, row_ids: Sequence[int]) -> Job | None:
     What goes in is marked so; what is still wrong waits on with its new reasons.
     """
     ctx.must("exchange.resend")
-    rows = Quarantined.objects.filter(id__in=row_ids, state__in=[RowState.WAITING, RowState.MENDED])
+    rows = Quarantined.objects.filter(
+        id__in=row_ids, state__in=[RowState.WAITING, RowState.MENDED], feed__in=selectors.feeds(ctx)
+    )
     job = None
     by_feed: dict[int, list[Quarantined]] = {}
     for row in rows.order_by("feed_id", "id"):

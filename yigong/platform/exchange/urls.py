@@ -40,4 +40,5 @@ urlpatterns: list[URLPattern] = [
     path("quarantine/act/", views.act, name="act"),
     path("quarantine/<opaque:row_id>/", views.row, name="row"),
     path("quarantine/<opaque:row_id>/mend/", views.mend, name="mend"),
+    path("quarantine/<opaque:row_id>/restore/", views.restore, name="restore"),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -30,8 +30,10 @@ from yigong.platform.exchange.rule_words import rule_word
 from yigong.platform.registry import api as registry
 from yigong.security.api import action, audit, opaque_id
 from yigong.web import charts
-from yigong.web.http import page
+from yigong.web.http import page, say
 from yigong.web.parts import Account
+
+AT_ONCE = 1000  # rows sent again at a press
 
 jobs = action("exchange.view")(JobList().view)
 quarantine = action("exchange.view")(QuarantineList().view)
@@ -205,6 +207,15 @@ def row(request: HttpRequest, row_id: int) -> HttpResponse:
     return page(request, "exchange/row.html", _row_context(found) | rights)
 
 
+#: what a reader of documents keeps of where a document lies; the place says it to people
+OURS = frozenset({"path", "sha256"})
+_ACTS = {"mend": gettext_lazy("修正"), "discard": gettext_lazy("弃用"), "restore": gettext_lazy("恢复待处理")}
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
 def _row_context(found: Quarantined) -> dict[str, Any]:
     wrong = {str(r.get("value", "")) for r in found.reasons} - {""}
     values = found.mended or found.raw
@@ -218,8 +229,10 @@ def _row_context(found: Quarantined) -> dict[str, Any]:
         "fields": [
             (n, _named(found, n), v if v is not None else "", found.raw.get(n), str(v) in wrong)
             for n, v in values.items()
-            if n != MAPPED
+            if n != MAPPED and not (n in (*OURS, "offset") and found.raw.keys() >= OURS)
         ],
+        "acts": [(_ACTS.get(a["verb"], a["verb"]), a["by"], _at(a["at"]), a["reason"]) for a in found.acts],
+        "may_restore": found.state == RowState.DISCARDED and bool(found.raw),
         "open": found.state in (RowState.WAITING, RowState.MENDED),
         "english": get_language() == "en",
     }
@@ -251,6 +264,15 @@ def _mended(raw: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @require_POST
+@action("exchange.mend")
+def restore(request: HttpRequest, row_id: int) -> HttpResponse:
+    """Take back that a row was given up."""
+    ctx = _ctx(request)
+    rows.restore(ctx, row_id, request.POST.get("reason", ""))
+    return say(request, redirect("exchange:row", row_id=row_id), _("已恢复，等待处理"))
+
+
+@require_POST
 @action("exchange.resend")
 def act(request: HttpRequest) -> HttpResponse:
     """Send again, or give up, the rows named in the form or all that the filters let through."""
@@ -274,7 +296,8 @@ def _chosen(ctx: Ctx, request: HttpRequest) -> list[int]:
     open_rows = selectors.quarantine(ctx, **given).filter(state__in=[RowState.WAITING, RowState.MENDED])
     if one := request.POST.get("row", ""):
         return [r.pk for r in open_rows if opaque_id(r.pk) == one]
-    return list(open_rows.values_list("pk", flat=True)[:1000])
+    found = open_rows.values_list("pk", flat=True)
+    return list(found if request.POST.get("verb") == "discard" else found[:AT_ONCE])
 
 
 def _tell(request: HttpRequest, sent: Any, asked: int) -> None:
@@ -283,3 +306,5 @@ def _tell(request: HttpRequest, sent: Any, asked: int) -> None:
         "asked": asked, "loaded": loaded, "left": sent.rejected if sent else 0,
     }  # fmt: skip
     messages.success(request, text)
+    if asked == AT_ONCE:
+        messages.warning(request, _("一次重送 %(n)s 行；其余的请再点一次。") % {"n": AT_ONCE})

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import account, alarms, beats, buffer, running, services
+from yigong.platform.exchange import account, alarms, beats, buffer, retention, running, services
 from yigong.platform.exchange.models import Feed, FeedState
 from yigong.platform.exchange.schedule import parse
 
@@ -64,6 +64,7 @@ class Worker:
         if self.cleaned_at is None or moment - self.cleaned_at >= CLEANING:
             self.cleaned_at = moment
             buffer.clean(self.ctx)
+            retention.purge(self.ctx)
             beats.clean()
 
 

@@ -64,8 +64,8 @@ def cast(db: None) -> Cast:
     )
 
 
-def follow_ups(org: str, rows: list[dict[str, Any]], *, start: int = 0) -> None:
-    """Store follow-ups of hypertension of one person each, one a day from 2026-01-05 on."""
+def follow_ups(org: str, rows: list[dict[str, Any]], *, start: int = 0, data_set: str = FOLLOW_UP) -> None:
+    """Store follow-ups (of hypertension) of one person each, one a day from 2026-01-05 on."""
     first = datetime(2026, 1, 5, 2, tzinfo=UTC)
     keys = [f"F{start + i}" for i in range(len(rows))]
     people = pl.DataFrame(
@@ -90,4 +90,4 @@ def follow_ups(org: str, rows: list[dict[str, Any]], *, start: int = 0) -> None:
         ],
         infer_schema_length=None,
     ).with_columns(known.get_column("registration_id"))  # fmt: skip
-    records.load(system(), FOLLOW_UP, frame)
+    records.load(system(), data_set, frame)

@@ -14,7 +14,7 @@ from yigong.quality.models import QualityFailure, QualityIssue, QualityResult, Q
 from yigong.quality.tests.conftest import FOLLOW_UP, OTHER, OWN, Cast, follow_ups
 from yigong.standards.quality import api as quality
 
-ROWS = 120
+ROWS = 180
 CHUNKS = (1, 7, 40)
 
 

@@ -67,3 +67,24 @@ def test_the_version_of_the_rule_set_follows_thresholds(cast: Cast) -> None:
     before = rulebook.version(rulebook.rules())
     services.set_threshold(cast.office, RULE, most=145, reason="试点")
     assert rulebook.version(rulebook.rules()) != before
+
+
+@pytest.mark.feature("C27")
+def test_a_threshold_between_two_steps_is_refused(cast: Cast) -> None:
+    """Values are kept by steps: results counted from them and failing rows marked by them would contradict each other."""
+    follow_ups(
+        OWN,
+        [
+            {"systolic_blood_pressure_mmhg": 137.0 + i / 2, "hypertension_follow_up_evaluation_result_code": "1"}
+            for i in range(30)
+        ],
+    )
+    running.run(system(), data_sets=[FOLLOW_UP])
+    before = state()
+    with pytest.raises(Refused) as refused:
+        services.set_threshold(cast.office, RULE, most=145.5, reason="县里规定")
+    assert (refused.value.code, refused.value.facts["near"]) == ("threshold_step", ["145", "150"])
+    assert state() == before
+    services.set_threshold(cast.office, RULE, most=145, reason="县里规定")
+    after = state()
+    assert sum(failed for _m, _j, failed in after["results"]) == len(after["failing"]) > 0

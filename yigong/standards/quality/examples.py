@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time
 from typing import Any
 
 import polars as pl
 
-from yigong.kit.clock import COUNTY_ZONE
 from yigong.standards.quality.engine import Checker
 from yigong.standards.quality.loader import references
 from yigong.standards.quality.model import Rule
 from yigong.standards.quality.subjects import DTYPES, subject
+from yigong.standards.quality.values import value_of
 
 #: what every row has unless it says otherwise
 USUAL: Mapping[str, Any] = {"org_code": "A", "source_key": "1"}
@@ -39,31 +38,6 @@ def framed(data_set: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
         kind = about.kind(name)
         if kind is None:
             raise KeyError(f"{data_set}.{name}")
-        values = [_value({**USUAL, **row}.get(name), kind) for row in rows]
+        values = [value_of({**USUAL, **row}.get(name), kind) for row in rows]
         columns[name] = pl.Series(name, values, dtype=DTYPES[kind])
     return pl.DataFrame(columns)
-
-
-def _value(value: Any, kind: str) -> Any:
-    if value is None:
-        return None
-    match kind:
-        case "text":
-            return str(value)
-        case "number":
-            return float(value)
-        case "date":
-            return value if isinstance(value, date) else date.fromisoformat(value)
-        case "instant":
-            return _moment(value)
-        case "time":
-            return time.fromisoformat(value)
-    return value
-
-
-def _moment(value: Any) -> datetime:
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  - given its zone below
-    return (value.replace(tzinfo=COUNTY_ZONE) if value.tzinfo is None else value).astimezone(UTC)

@@ -109,6 +109,10 @@ def _length(_scope: Scope, x: Term) -> Term:
 @function("matches(text, 'pattern')", "合于正则式", "fits the regular expression")
 def _matches(scope: Scope, x: Term, pattern: Term) -> Term:
     said = _literal(pattern, str)
+    try:
+        pl.Series(["a"]).str.contains(said)
+    except pl.exceptions.ComputeError:
+        raise Wrong(f"“{said}”不是正则式", f"{said!r} is no regular expression") from None
     return x.like("flag", leaves.test(scope, need(x, "text"), "form", said), x.sql and f"({x.sql} ~ {quoted(said)})")
 
 
@@ -200,6 +204,13 @@ def _month(_scope: Scope, x: Term) -> Term:
 def _hour(_scope: Scope, x: Term) -> Term:
     sql = x.sql and f"extract(hour from {x.sql} at time zone '{ZONE}')"
     return need(x, "instant").like("number", local(x).dt.hour().cast(pl.Float64), sql)
+
+
+@function("only_day(moment)", "只记到日（0 点整）", "tells the day only (midnight exactly)")
+def _only_day(_scope: Scope, x: Term) -> Term:
+    at = local(need(x, "instant"))
+    whole = (at.dt.hour() == 0) & (at.dt.minute() == 0) & (at.dt.second() == 0) & (at.dt.microsecond() == 0)
+    return x.like("flag", whole, x.sql and f"(({x.sql} at time zone '{ZONE}')::time = time '00:00')")
 
 
 @function("days(from, to)", "相隔天数", "days from one to the other")

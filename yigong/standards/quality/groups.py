@@ -83,8 +83,8 @@ def _share(scope: Scope, x: Term) -> Term:
 
 @function(
     "digit_chi(x)",
-    "个位数分布偏离均匀的卡方值（自由度 9）",
-    "chi-square of the last digits against an even spread, 9 degrees",
+    "个位数分布偏离均匀的卡方值（自由度 9）；随行数增大，筛查请用 digit_uneven",
+    "chi-square of the last digits against an even spread, 9 degrees; it grows with the rows, so screen by digit_uneven",
 )
 def _digit_chi(scope: Scope, x: Term) -> Term:
     digit = (need(x, "number").expr.abs().floor() % 10).cast(pl.Int8, strict=False)
@@ -101,12 +101,55 @@ def _digit_chi(scope: Scope, x: Term) -> Term:
 
 
 @function(
-    "previous(x)", "同组上一行的值（按发生时间）", "the value in the row before it in the group, by time of the event"
+    "digit_uneven(x)",
+    "个位数两两合并（0-1、2-3……）后偏离均匀的程度：0 均匀，4 只有一种；只读偶数的血压计不算偏离，行数多少也不影响",
+    "how far the last digits, two by two (0-1, 2-3, …), are from even: 0 even, 4 one pair only; devices read in even "
+    "values are not uneven, nor does the number of rows matter",
 )
-def _previous(scope: Scope, x: Term) -> Term:
+def _digit_uneven(scope: Scope, x: Term) -> Term:
+    pair = (need(x, "number").expr.abs().floor() % 10 // 2).cast(pl.Int8, strict=False)
+    count = pair.count().cast(pl.Float64)
+    squares = pl.sum_horizontal((pair == d).sum().cast(pl.Float64) ** 2 for d in range(5))
+    window = over(scope)
+    filters = " + ".join(
+        f"power(count(*) filter (where floor(floor(abs({x.sql})) % 10 / 2) = {d}) {window}, 2)" for d in range(5)
+    )
+    sql = f"(({filters}) * 5 / power(nullif(count({x.sql}) {window}, 0), 2) - 1)"
+    known = grouped(scope, "number", pl.when(count > 0).then(squares * 5 / count**2 - 1), None, x)
+    return Term("number", known.expr, sql if x.sql and window else None, known.reads, True)
+
+
+@function(
+    "alike(x, y)",
+    "组内与这一行的这两个值都相同的行所占比例（0–1）",
+    "share of the group's rows with the very same two values, 0 to 1",
+)
+def _alike(scope: Scope, x: Term, y: Term) -> Term:
+    keys, window = [*_keys(scope), x, y], over(scope)
+    share = pl.len().over([k.expr for k in keys]) / pl.len().over([k.expr for k in _keys(scope)])
+    said = ", ".join(str(k.sql) for k in keys)
+    sql = f"(count(*) over (partition by {said})::numeric / count(*) {window})" if window and x.sql and y.sql else None
+    known = pl.when(x.expr.is_not_null() & y.expr.is_not_null()).then(share)
+    sql = sql and f"(case when {x.sql} is not null and {y.sql} is not null then {sql} end)"
+    return Term("number", known, sql, frozenset().union(*(k.reads for k in keys)), True)
+
+
+@function(
+    "previous(x, 1)",
+    "同组上一行的值（按发生时间）；2 为再上一行",
+    "the value in the row before it in the group, by time of the event; 2: in the one before that",
+)
+def _previous(scope: Scope, x: Term, steps: Term | None = None) -> Term:
+    back = 1 if steps is None else int(_number(steps))
     keys, window = _keys(scope), over(scope)
-    expr = x.expr.shift(1).over([k.expr for k in keys], order_by=[pl.col("event_at"), pl.col("source_key")])
+    expr = x.expr.shift(back).over([k.expr for k in keys], order_by=[pl.col("event_at"), pl.col("source_key")])
     order = 'order by r."event_at", r."source_key" collate "C")'
-    sql = f"lag({x.sql}) {window[:-1]} {order}" if x.sql and window else None
+    sql = f"lag({x.sql}, {back}) {window[:-1]} {order}" if x.sql and window else None
     reads = x.reads | {"event_at", "source_key"} | frozenset().union(*(k.reads for k in keys))
     return Term(x.kind, expr, sql, reads, True)
+
+
+def _number(steps: Term) -> float:
+    if not isinstance(steps.literal, float | int) or not 1 <= steps.literal <= 10:
+        raise Wrong("往前几行要写 1 到 10 的数", "rows back: a number from 1 to 10")
+    return float(steps.literal)

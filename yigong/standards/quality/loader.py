@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
-from enum import StrEnum
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
-
-import yaml
+from typing import Any
 
 from yigong.standards.loader import load
+from yigong.standards.quality.cases import cases_of
 from yigong.standards.quality.engine import plan
-from yigong.standards.quality.model import Case, Dimension, Limit, Rule, Said, Severity
+from yigong.standards.quality.files import RuleFile, opened
+from yigong.standards.quality.model import Dimension, Limit, Rule, Said, Severity
 from yigong.standards.quality.subjects import OTHERS, subject
 from yigong.standards.quality.terms import Wrong
 from yigong.standards.tables import Misdeclared
@@ -26,39 +25,8 @@ KEYS = {
     "code", "name", "dimension", "severity", "weight", "data_sets", "fields", "per", "needs", "when", "holds",
     "measure", "unit", "least", "most", "step", "effective", "version", "sentence", "source", "cases",
 }  # fmt: skip
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-E = TypeVar("E", bound=StrEnum)
-
-
-@dataclass(frozen=True)
-class _File:
-    """One file with the line of each of its keys."""
-
-    name: str
-    facts: Mapping[str, Any]
-    lines: Mapping[str, int]
-    case_lines: tuple[int, ...]
-
-    def wrong(self, key: str, zh: str, en: str) -> NoReturn:
-        raise Misdeclared(self.name, self.lines.get(key, 1), zh, en)
-
-    def must(self, key: str) -> Any:
-        if self.facts.get(key) in (None, "", []):
-            self.wrong(key, f"缺 {key}", f"{key} is missing")
-        return self.facts[key]
-
-    def said(self, key: str) -> Said:
-        found = self.must(key)
-        if not isinstance(found, dict) or set(found) != {"zh", "en"} or not all(found.values()):
-            self.wrong(key, f"{key} 要写 zh 和 en", f"{key} wants zh and en")
-        return Said(str(found["zh"]), str(found["en"]))
-
-    def one_of(self, key: str, kind: type[E]) -> E:
-        try:
-            return kind(self.must(key))
-        except ValueError:
-            known = "、".join(kind)
-            self.wrong(key, f"{key} 应是 {known} 之一", f"{key} must be one of {', '.join(kind)}")
+CODE = re.compile(r"[A-Za-z0-9-]{1,20}")
+PLACES = re.compile(r"\{(\w+)\}")
 
 
 @cache
@@ -75,12 +43,18 @@ def declared(folder: Path = RULES) -> Mapping[str, Rule]:
 
 def read(path: Path) -> Rule:
     """One rule. Raises Misdeclared naming file and line."""
-    return read_text(path.name, path.read_text("utf-8"))
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Misdeclared(path.name, line, "文件要存为 UTF-8 编码", "save the file as UTF-8") from None
+    return read_text(path.name, text)
 
 
 def read_text(name: str, text: str) -> Rule:
     """The rule in the text of a file of that name, such as a centre sends it. Raises Misdeclared naming file and line."""
-    file = _opened(name, text)
+    file = opened(name, text)
     for key in file.facts:
         if key not in KEYS:
             file.wrong(key, f"不认识的项 {key}", f"unknown entry {key}")
@@ -91,58 +65,83 @@ def read_text(name: str, text: str) -> Rule:
     return rule
 
 
-def _opened(name: str, text: str) -> _File:
-    try:
-        node: Any = yaml.compose(text, Loader=_Loader)
-        facts = yaml.load(text, Loader=_Loader)  # noqa: S506  - a safe loader
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Misdeclared(name, line, f"YAML 写法有误（{error.problem}）", f"broken YAML ({error.problem})") from None
-    if not isinstance(facts, dict):
-        raise Misdeclared(name, 1, "应是“项: 值”的列表", "a list of `entry: value` is wanted")
-    lines = {k.value: k.start_mark.line + 1 for k, _ in node.value}
-    cases = next((v for k, v in node.value if k.value == "cases"), None)
-    listed = cases.value if isinstance(cases, yaml.SequenceNode) else ()
-    return _File(name, facts, lines, tuple(c.start_mark.line + 1 for c in listed))
-
-
-def _rule(file: _File) -> Rule:
-    facts = file.facts
-    effective = facts.get("effective") or {}
+def _rule(file: RuleFile) -> Rule:
+    first, last = _effective(file)
+    data_sets = _known_sets(file)
     return Rule(
-        code=file.must("code"),
+        code=_code(file),
         name=file.said("name"),
         dimension=file.one_of("dimension", Dimension),
         severity=file.one_of("severity", Severity),
-        weight=float(facts.get("weight", 1)),
-        data_sets=tuple(file.must("data_sets")),
-        fields=tuple(file.must("fields")),
-        sentence=file.said("sentence"),
-        source=str(file.must("source")),
-        when=str(facts.get("when", "")),
-        holds=str(facts.get("holds", "")),
-        measure=str(facts.get("measure", "")),
-        unit=file.said("unit") if facts.get("unit") else Said("", ""),
+        weight=file.number("weight", 1),
+        data_sets=data_sets,
+        fields=_listed(file, "fields"),
+        sentence=_sentence(file),
+        source=file.said("source", one=True),
+        when=file.text("when"),
+        holds=file.text("holds"),
+        measure=file.text("measure"),
+        unit=file.said("unit") if file.facts.get("unit") else Said("", ""),
         least=_limit(file, "least"),
         most=_limit(file, "most"),
-        step=float(facts.get("step", 1)),
-        per=tuple(facts.get("per", ())),
-        needs=int(facts.get("needs", 0)),
-        effective_from=_day(file, effective.get("from")),
-        effective_to=_day(file, effective.get("to")),
-        version=int(facts.get("version", 1)),
-        cases=tuple(_cases(file)),
+        step=file.number("step", 1),
+        per=file.texts("per"),
+        needs=file.whole("needs", 0),
+        effective_from=first,
+        effective_to=last,
+        version=file.whole("version", 1),
+        cases=tuple(cases_of(file, data_sets)),
         file=file.name,
     )
 
 
-def _day(file: _File, value: Any) -> date | None:
-    if value is not None and not isinstance(value, date):
-        file.wrong("effective", f"“{value}”不是日期", f"{value!r} is no date")
-    return value
+def _code(file: RuleFile) -> str:
+    code = str(file.must("code"))
+    if not CODE.fullmatch(code):
+        file.wrong("code", "编号只用字母、数字和 -，最多 20 个", "a code has letters, digits and -, at most 20")
+    return code
 
 
-def _limit(file: _File, key: str) -> Limit | None:
+def _listed(file: RuleFile, key: str) -> tuple[str, ...]:
+    file.must(key)
+    return file.texts(key)
+
+
+def _known_sets(file: RuleFile) -> tuple[str, ...]:
+    names = _listed(file, "data_sets")
+    for name in names:
+        if name not in OTHERS and name not in load().data_sets:
+            file.wrong("data_sets", f"没有数据集 {name}", f"there is no data set {name}")
+    return names
+
+
+def _sentence(file: RuleFile) -> Said:
+    """What the rule says of a failing row; the places in it are those that can be filled."""
+    said = file.said("sentence")
+    known = {"value"} | (
+        {"score", *(k for k in ("least", "most") if k in file.facts)} if "measure" in file.facts else set()
+    )
+    for odd in sorted({*PLACES.findall(said.zh), *PLACES.findall(said.en)} - known):
+        may = "、".join(f"{{{k}}}" for k in sorted(known))
+        file.wrong("sentence", f"句中的 {{{odd}}} 填不了，可用 {may}", f"{{{odd}}} cannot be filled; there is {may}")
+    return said
+
+
+def _effective(file: RuleFile) -> tuple[date | None, date | None]:
+    """From when to when the rule holds: of rows by the time of their event, both days included."""
+    found = file.facts.get("effective") or {}
+    if not isinstance(found, dict) or set(found) - {"from", "to"}:
+        file.wrong("effective", "effective 要写 {from: 日期, to: 日期}", "write effective: {from: day, to: day}")
+    for day in found.values():
+        if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
+            file.wrong("effective", f"“{day}”不是日期", f"{day!r} is no date")
+    first, last = found.get("from"), found.get("to")
+    if first and last and first > last:
+        file.wrong("effective", f"from {first} 晚于 to {last}", f"from {first} is after to {last}")
+    return first, last
+
+
+def _limit(file: RuleFile, key: str) -> Limit | None:
     found = file.facts.get(key)
     if found is None:
         return None
@@ -152,7 +151,7 @@ def _limit(file: _File, key: str) -> Limit | None:
         file.wrong(
             key, f"{key} 要写 {{is: 值, from: 最低, to: 最高}}", f"write {key}: {{is: value, from: low, to: high}}"
         )
-    step = float(file.facts.get("step", 1))
+    step = file.number("step", 1)
     if not limit.lowest <= limit.at <= limit.highest:
         file.wrong(key, f"{key} 的 is 应在 from 与 to 之间", f"{key}: `is` must lie between `from` and `to`")
     if any(abs(v / step - round(v / step)) > 1e-6 for v in (limit.at, limit.lowest, limit.highest)):
@@ -160,43 +159,15 @@ def _limit(file: _File, key: str) -> Limit | None:
     return limit
 
 
-def _cases(file: _File) -> Iterator[Case]:
-    for case, line in zip(file.must("cases"), file.case_lines, strict=True):
-        if not isinstance(case, dict) or not {"name", "given", "holds"} <= set(case):
-            raise Misdeclared(file.name, line, "例子要写 name、given、holds", "a case wants name, given, holds")
-        rows = case["given"] if isinstance(case["given"], list) else [case["given"]]
-        says = case["holds"] if isinstance(case["holds"], list) else [case["holds"]] * len(rows)
-        if len(says) != len(rows):
-            raise Misdeclared(file.name, line, "holds 与 given 的行数不同", "holds and given differ in length")
-        given, holds = [], []
-        for row, held in zip(rows, says, strict=True):
-            times = int(row.get("times", 1))
-            given += [{k: v for k, v in row.items() if k != "times"}] * times
-            holds += [held] * times
-        yield Case(
-            _case_name(file, case["name"], line), tuple(given), tuple(holds), line, str(case.get("data_set", ""))
-        )
-
-
-def _case_name(file: _File, given: Any, line: int) -> Said:
-    """The name in both languages; a county that writes one only, is shown that one to everybody."""
-    if isinstance(given, dict):
-        if set(given) != {"zh", "en"} or not all(given.values()):
-            wanted = "the name of a case wants {zh: …, en: …}"
-            raise Misdeclared(file.name, line, "例子的 name 要写 {zh: …, en: …}", wanted)
-        return Said(str(given["zh"]), str(given["en"]))
-    return Said(str(given), str(given))
-
-
-def _sound(file: _File, rule: Rule) -> None:
+def _sound(file: RuleFile, rule: Rule) -> None:
     """Whether the rule can be made ready for each of its data sets."""
     if bool(rule.holds) == bool(rule.measure):
         file.wrong("holds", "holds 与 measure 写且只写一个", "write either holds or measure")
     if rule.measure and rule.least is None and rule.most is None:
         file.wrong("measure", "measure 要有 least 或 most", "a measure wants least or most")
+    if not {True, False} <= {h for case in rule.cases for h in case.holds}:
+        file.wrong("cases", "例子里要有合规的，也要有不合规的", "there must be a case that holds and one that fails")
     for name in rule.data_sets:
-        if name not in OTHERS and name not in load().data_sets:
-            file.wrong("data_sets", f"没有数据集 {name}", f"there is no data set {name}")
         for field in rule.fields:
             if subject(name).kind(field) is None:
                 file.wrong("fields", f"{name} 没有字段 {field}", f"{name} has no field {field}")
@@ -209,7 +180,7 @@ def _sound(file: _File, rule: Rule) -> None:
             _compiles(file, key, name, [p for p in parts if p], rule)
 
 
-def _compiles(file: _File, key: str, data_set: str, parts: list[str], rule: Rule) -> None:
+def _compiles(file: RuleFile, key: str, data_set: str, parts: list[str], rule: Rule) -> None:
     if not parts:
         return
     try:

@@ -72,7 +72,7 @@ class Rule:
     data_sets: tuple[str, ...]
     fields: tuple[str, ...]
     sentence: Said
-    source: str
+    source: Said
     when: str = ""
     holds: str = ""
     measure: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from yigong.platform.exchange.models import Feed, Job, Mapping, Sheet
 
@@ -15,7 +16,7 @@ class NodeState(models.TextChoices):
     ENROLLED = "enrolled", _("已接入")
     ACTIVE = "active", _("在线")
     SILENT = "silent", _("静默")
-    REVOKED = "revoked", _("已注销")
+    REVOKED = "revoked", pgettext_lazy("node", "已注销")
 
 
 class BundleState(models.TextChoices):

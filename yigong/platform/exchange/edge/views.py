@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -128,7 +128,7 @@ def revoke(request: HttpRequest, node_id: int) -> HttpResponse:
     form = RevokeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         services.revoke(_ctx(request), node_id, **form.cleaned_data)
-        return say(request, redirect(_back(node_id)), _("已注销"))
+        return say(request, redirect(_back(node_id)), pgettext("node", "已注销"))
     hint = _("注销后中心不再接受它的任何数据，不能撤回；恢复须重新邀请。")
     return _form(request, form, _("注销节点"), _("注销"), _back(node_id), node=found, hint=hint, harsh=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from yigong.platform.exchange.edge.models import BundleState, NodeState
 
@@ -14,7 +15,7 @@ STATES: Mapping[str, tuple[str, object]] = {
     NodeState.SILENT: ("bad", _("静默")),
     NodeState.ENROLLED: ("run", _("已接入")),
     NodeState.INVITED: ("wait", _("待接入")),
-    NodeState.REVOKED: ("idle", _("已注销")),
+    NodeState.REVOKED: ("idle", pgettext_lazy("node", "已注销")),
 }
 BUNDLES: Mapping[str, tuple[str, object]] = {
     BundleState.RECEIVED: ("wait", _("已接收")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from django.urls import reverse
 
 from yigong.kit import ctx as actors
 from yigong.kit.ctx import Purpose, Reach
-from yigong.platform.exchange import nodes, services
+from yigong.kit.errors import Refused
+from yigong.platform.exchange import nodes, quarantine, services
 from yigong.platform.exchange.models import Job, Quarantined, RowState
 from yigong.platform.exchange.tests import lab
 from yigong.security.api import make_role, make_user, opaque_id
@@ -79,6 +81,64 @@ def test_rows_are_given_up_together_only_with_a_reason(job: Job) -> None:
     assert client.post(reverse("exchange:act"), {"verb": "discard", "reason": ""}).status_code == 409
     assert client.post(reverse("exchange:act"), {"verb": "discard", "reason": "重复送来"}).status_code == 302
     assert Quarantined.objects.get().state == RowState.DISCARDED
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("C31")
+def test_a_row_given_up_says_who_and_why_and_can_be_taken_back(job: Job) -> None:
+    """Its page tells the reason; it is restored with a reason of its own, mended as it was, and can be sent again."""
+    client, row = signed_in(CLERK), Quarantined.objects.get()
+    quarantine.mend(actors.system(), row.pk, {**row.raw, "JG": "9.1"})
+    client.post(reverse("exchange:act"), {"verb": "discard", "reason": "重复送来"})
+    url = reverse("exchange:row", args=[row.pk])
+    text = client.get(url).content.decode()
+    assert "重复送来" in text and "冯磊" in text
+    again = reverse("exchange:restore", args=[row.pk])
+    assert client.post(again, {"reason": ""}).status_code == 409
+    assert client.post(again, {"reason": "并非重复"}).status_code == 302
+    row.refresh_from_db()
+    assert (row.state, row.mended["JG"], [a["verb"] for a in row.acts]) == (
+        "mended",
+        "9.1",
+        ["mend", "discard", "restore"],
+    )
+    assert client.post(again, {"reason": "再一次"}).status_code == 409
+    services.resend(actors.system(), [row.pk])
+    row.refresh_from_db()
+    assert row.state == RowState.RESENT
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("C31")
+def test_nobody_mends_gives_up_or_sends_rows_of_another_institution(job: Job) -> None:
+    """Behind the pages too: a row is looked for among the feeds of the actor's institutions only."""
+    row = Quarantined.objects.get()
+    stranger = replace(actors.system(), actor_id=9, orgs=("2000000202",), reach=Reach.OWN, purpose=Purpose.OPERATION)
+    for act in (
+        lambda: quarantine.mend(stranger, row.pk, row.raw),
+        lambda: quarantine.restore(stranger, row.pk, "…"),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.code == "exchange.row_unknown"
+    assert quarantine.discard(stranger, [row.pk], "…") == 0 and services.resend(stranger, [row.pk]) is None
+    row.refresh_from_db()
+    assert row.state == RowState.WAITING
+
+
+@pytest.mark.django_db
+@pytest.mark.feature("C31")
+def test_a_row_of_a_document_shows_only_what_a_person_may_mend(job: Job) -> None:
+    """Where the platform keeps the original is no column to be edited, and no path of the server leaves it; it is kept."""
+    raw = {"path": "/srv/original.hl7", "offset": 4, "sha256": "ab" * 32, "org_code": "X"}
+    Quarantined.objects.update(raw=raw)
+    client, row = signed_in(CLERK), Quarantined.objects.get()
+    text = client.get(reverse("exchange:row", args=[row.pk])).content.decode()
+    assert 'name="f-org_code"' in text
+    assert "/srv/original" not in text and "f-offset" not in text and raw["sha256"] not in text
+    client.post(reverse("exchange:mend", args=[row.pk]), {"f-org_code": "Y"})
+    row.refresh_from_db()
+    assert row.mended == {**raw, "org_code": "Y"}
 
 
 @pytest.mark.django_db

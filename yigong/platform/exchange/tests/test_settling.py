@@ -90,3 +90,32 @@ def test_an_old_buffer_does_not_settle_what_was_turned_away_since(path: Path) ->
     run(feed)
     services.run_buffered(actors.system(), first.pk)
     assert states() == ["waiting"]
+
+
+@pytest.mark.feature("C31")
+def test_a_row_that_the_source_spoils_again_waits_again(path: Path) -> None:
+    """It had followed in order; sent unfit once more it is not passed over as settled, nor by a buffer that is older."""
+    bad, good = [*lab.good(3), lab.row(9, JG="高")], [*lab.good(3), lab.row(9, JG="5.1")]
+    feed = lab.feed(lab.source(path, bad), buffer_days=3)
+    first = run(feed)
+    lab.source(path, good)
+    run(feed)
+    assert states() == ["followed"]
+    services.run_buffered(actors.system(), first.pk)
+    assert states() == ["followed"]
+    lab.source(path, bad)
+    run(feed)
+    assert states() == ["waiting"]
+
+
+@pytest.mark.feature("C31")
+def test_what_a_clerk_decided_holds_against_the_source(path: Path) -> None:
+    """A row given up, and one that went in as mended, wait no more though the source sends them every night."""
+    feed = lab.feed(lab.source(path, [*lab.good(3), lab.row(8, JG="低"), lab.row(9, JG="高")]))
+    run(feed)
+    low, high = Quarantined.objects.order_by("raw__BGDH")
+    quarantine.discard(actors.system(), [low.pk], "重复")
+    quarantine.mend(actors.system(), high.pk, {**high.raw, "JG": "5.2"})
+    services.resend(actors.system(), [high.pk])
+    run(feed)
+    assert sorted(states()) == ["discarded", "resent"]

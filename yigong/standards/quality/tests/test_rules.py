@@ -39,8 +39,8 @@ def test_rules_cover_every_dimension_and_show_both_outcomes() -> None:
 @pytest.mark.feature("C23")
 @pytest.mark.parametrize("rule", api.rules(), ids=lambda r: r.code)
 def test_a_rule_speaks_both_languages(rule: api.Rule) -> None:
-    """Name, sentence and the name of each case stand in Chinese and in English, and no Chinese in the English."""
-    said = [rule.name, rule.sentence, *(c.name for c in rule.cases)]
+    """Name, sentence, source and the name of each case stand in Chinese and in English, and no Chinese in the English."""
+    said = [rule.name, rule.sentence, rule.source, *(c.name for c in rule.cases)]
     assert all(s.zh and s.en for s in said)
     assert [s.en for s in said if re.search("[\u4e00-\u9fff]", s.en)] == []
     assert len({c.name.en for c in rule.cases}) == len({c.name.zh for c in rule.cases}) == len(rule.cases)

@@ -217,3 +217,15 @@ def test_a_silent_node_shows_on_the_map_and_in_the_navigation(feed: Feed) -> Non
     services.move(Node.objects.get(), "report", domain.Side.NODE)
     feed.refresh_from_db()
     assert feed.state == FeedState.IDLE
+
+
+@pytest.mark.feature("C08")
+def test_a_revoked_node_is_called_revoked() -> None:
+    """What GLOSSARY calls 注销 of a node is no cancellation: the state has its own English word."""
+    from django.utils.translation import override
+
+    from yigong.platform.exchange.edge.models import NodeState
+    from yigong.platform.exchange.edge.words import STATES
+
+    with override("en"):
+        assert str(NodeState.REVOKED.label) == str(STATES[NodeState.REVOKED][1]) == "Revoked"
