@@ -76,7 +76,7 @@ def test_a_row_far_too_long_keeps_no_other_out(tmp_path: Path) -> None:
     path = rested(tmp_path / "t.csv", HEAD + "1,a,b,c,d,e\n\n2,李四,6\n")
     chunks, _ = told({"kind": "csv", "path": str(path)})
     (frame,) = [c.frame for c in chunks]
-    assert frame["_trouble"].to_list() == ["ragged", None]
+    assert frame["_trouble"].to_list() == ["ragged:6:3:c,d,e", None]
     assert frame["_place"].to_list() == ["t.csv 第 2 行", "t.csv 第 4 行"]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
 
+from yigong.edge.extract.frames import CELL_ERRORS, unsound
 from yigong.edge.mapping.convert import Output, as_kind, failure, looked_up
 from yigong.edge.mapping.file import MappingFile, Spec, parse
 from yigong.edge.mapping.filtering import Filter, compile_filter
@@ -16,7 +17,7 @@ from yigong.edge.mapping.rows import LINE, OP, PLACE, WAIST
 from yigong.kit.errors import Refused
 from yigong.kit.expression import Wrong, compile_text
 
-TROUBLE = "_trouble"  # a reader's own word against a row, such as "encoding" or "ragged"
+TROUBLE = "_trouble"  # a reader's own word against a row, such as "encoding" or "short:10:12"
 SERVICE = (PLACE, LINE, TROUBLE, OP)
 OWN = "own "  # prefix while the registration's columns travel beside those of the data set
 
@@ -61,7 +62,7 @@ class Plan:
     def apply(self, raw: pl.DataFrame, org_code: str) -> Mapped:
         """Filter and map *raw*; what could not be converted is in the findings, its value null in the frame."""
         self._columns_present(raw)
-        kept, left_out = self.filter.apply(raw, spared=deletes(raw))
+        kept, left_out = self.filter.apply(raw, spared=spared(raw, self.filter.columns))
         outputs = (*self.outputs, *self.person)
         frame = kept.select(
             *(o.expr.alias(o.name) for o in outputs),
@@ -115,6 +116,31 @@ class Plan:
 def deletes(frame: pl.DataFrame) -> pl.Expr:
     """The rows that say that their record is withdrawn."""
     return pl.col(OP).eq_missing(pl.lit("delete")) if OP in frame.columns else pl.lit(False)
+
+
+def spared(frame: pl.DataFrame, judged: Collection[str]) -> pl.Expr:
+    """The rows that no filter judges: a deletion knows no more than its key, and what a reader could not read well says nothing sure.
+
+    A row with an error in a cell is judged unless that cell is in a *judged* column.
+    """
+    if TROUBLE not in frame.columns:
+        return deletes(frame)
+    return deletes(frame) | unsound() | cell_errors(frame, judged)
+
+
+def troubled(frame: pl.DataFrame, used: Collection[str]) -> pl.Expr:
+    """The rows of which a reader complained, as far as the *used* columns are concerned; of a row that deletes its key alone is."""
+    if TROUBLE not in frame.columns:
+        return pl.lit(False)
+    return (unsound() | cell_errors(frame, used)) & ~deletes(frame)
+
+
+def cell_errors(frame: pl.DataFrame, used: Collection[str]) -> pl.Expr:
+    """The rows with an error of a spreadsheet in one of the *used* columns."""
+    cells = [pl.col(c).is_in(CELL_ERRORS) for c in sorted(used) if c in frame.columns]
+    if TROUBLE not in frame.columns or not cells:
+        return pl.lit(False)
+    return pl.col(TROUBLE).str.starts_with("cell_error:").fill_null(False) & pl.any_horizontal(cells).fill_null(False)
 
 
 def _translated(spec: Spec) -> pl.Expr:

@@ -16,6 +16,7 @@ from yigong.edge.mapping.findings import NO_FINDINGS, found, merged, reasons_by_
 from yigong.edge.mapping.plan import TROUBLE, Plan, deletes
 from yigong.edge.mapping.rules import quality_findings
 from yigong.kit.errors import Refused
+from yigong.platform.exchange import troubles
 from yigong.platform.exchange.batch import (
     DOCUMENT,
     KEY,
@@ -35,10 +36,6 @@ from yigong.platform.exchange.batch import (
 )
 from yigong.standards import api as standards
 
-TROUBLES = {
-    "encoding": Reason("encoding", "", "这一行有无法解码的字节", "the row has bytes that do not decode"),
-    "ragged": Reason("ragged", "", "这一行的列比表头多", "the row has more columns than the header"),
-}
 _NAMES = {
     "org_code": ("机构代码", "institution code"),
     "source_system": ("来源系统", "source system"),
@@ -110,7 +107,7 @@ def _raw(batch: RawBatch, plan: Plan, org_code: str, institutions: Collection[st
     started = time.perf_counter()
     mapped = plan.apply(batch.frame, org_code)
     mapped_at = time.perf_counter()
-    first = [_troubles(mapped.frame), mapped.findings]
+    first = [troubles.findings(mapped.kept, plan.used), mapped.findings]
     findings = _findings(plan.data_set, mapped.frame, merged(first), institutions)
     out = rejected_rows(findings)
     good, rejected = _parted(mapped.frame, mapped.kept, findings, out, plan.data_set, batch.place)
@@ -206,13 +203,6 @@ def _institutions(frame: pl.DataFrame, institutions: Collection[str]) -> pl.Data
     return found(INSTITUTION, column.is_in(list(unknown)), column) if unknown else NO_FINDINGS
 
 
-def _troubles(frame: pl.DataFrame) -> pl.DataFrame:
-    if TROUBLE not in frame.columns:
-        return NO_FINDINGS
-    said = frame.get_column(TROUBLE)
-    return merged([found(reason, said == code) for code, reason in TROUBLES.items()])
-
-
 def _parted(
     frame: pl.DataFrame, source: pl.DataFrame, findings: pl.DataFrame, out: pl.Series, data_set: str, place: str
 ) -> tuple[pl.DataFrame, list[Rejected]]:
@@ -225,10 +215,15 @@ def _parted(
     org = frame.get_column("org_code").gather(out) if "org_code" in frame.columns else [""] * len(out)
     places = _places(gone, place)
     rejected = [
-        Rejected(str(where), json.loads(raw), json.loads(reasons[row]), code or "", data_set)
+        Rejected(str(where), _told(json.loads(raw)), json.loads(reasons[row]), code or "", data_set)
         for row, where, raw, code in zip(out, places, _as_json(gone), org, strict=True)
     ]
     return frame.filter(~at.is_in(out.implode())), rejected
+
+
+def _told(raw: dict[str, Any]) -> dict[str, Any]:
+    """A row without what only its neighbours made its frame bear: it is the same row whatever came beside it."""
+    return {k: v for k, v in raw.items() if (k, v) not in ((TROUBLE, None), (OP, None), (OP, "upsert"))}
 
 
 def _places(rows: pl.DataFrame, place: str) -> Sequence[str]:
@@ -240,7 +235,8 @@ def _places(rows: pl.DataFrame, place: str) -> Sequence[str]:
 def _as_json(rows: pl.DataFrame) -> list[str]:
     if RAW in rows.columns:
         return rows.get_column(RAW).to_list()
-    kept = [c for c in rows.columns if c not in (PLACE, LINE, TROUBLE, DOCUMENT)]
+    # the reader's word stays with the row: sent again as it is, it is still not well read
+    kept = [c for c in rows.columns if c not in (PLACE, LINE, DOCUMENT)]
     return rows.select(pl.struct(pl.col(kept).cast(pl.String)).struct.json_encode()).to_series().to_list()
 
 
