@@ -71,6 +71,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "文件 {path} 无法读取：{reason}。请向来源机构重新索取。",
         "File {path} cannot be read: {reason}. Ask the source for it again.",
     ),
+    "exchange.file_misfit": (
+        "文件 {path} 缺少映射要用的列：{columns}（文件里另有：{others}）。请来源机构补上这些列后放回原处，或修改映射；改好后自动重读。",
+        "File {path} lacks columns that the mapping needs: {columns} (it has besides: {others}). Let the source add them and put the file back, "
+        "or change the mapping; it is read again by itself then.",
+    ),
     "exchange.file_changed": (
         "文件 {path} 正在被改写：写完后自动重读，没有写完的部分不入库。",
         "File {path} is being written: it is read again once that is done; nothing half-written goes in.",

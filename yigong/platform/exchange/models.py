@@ -259,7 +259,7 @@ class Alarm(models.Model):
     """Something worrying about a feed, open until it is no longer so."""
 
     feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="alarms")
-    kind = models.CharField(max_length=10)  # failed late silent trend uneven
+    kind = models.CharField(max_length=10)  # watching.KINDS
     zh = models.TextField()
     en = models.TextField()
     facts = models.JSONField(default=dict)

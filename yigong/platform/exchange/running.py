@@ -18,7 +18,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
 from yigong.outbox.api import dispatch
-from yigong.platform.exchange import account, alarms, buffer, pipeline, schedule, settling
+from yigong.platform.exchange import account, alarms, asides, buffer, pipeline, schedule, settling
 from yigong.platform.exchange.batch import Batch
 from yigong.platform.exchange.models import Feed, FeedState, Job, LogLine
 from yigong.platform.exchange.models import Mapping as MappingVersion
@@ -84,9 +84,11 @@ def config_of(feed: Feed) -> dict[str, Any]:
     return {"store": str(settings.EXCHANGE_HASHES / f"{feed.pk}.db"), **feed.config}
 
 
-def _batches(job: Job, size: int, keeper: buffer.Keeper) -> Iterable[Batch]:
+def _batches(job: Job, size: int, keeper: buffer.Keeper, plan: Plan | None) -> Iterable[Batch]:
     found: Any = reader(job.feed.reader)
     config = config_of(job.feed)
+    if config.get("folder") and plan is not None:
+        config["needs"] = sorted(plan.used)  # a file that lacks them is set aside
     match job.kind:
         case "buffer":
             return buffer.again(json.loads(job.since)["job"])
@@ -105,12 +107,13 @@ def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
         _count_source(job)
         plan = plan_of(job.feed, job.mapping)
         try:
-            batches = _batches(job, size, keeper)
+            batches = _batches(job, size, keeper, plan)
             totals = pipeline.carry_all(ctx, job.pk, batches, plan, progress=_watched(job, progress))
         finally:
             if not connection.needs_rollback:
                 keeper.note()
         _settle(job, totals)
+        aside = asides.tell(job)
     except Stopped:
         batch = job.batches.count()
         note(job, *sentence("exchange.stopped", {"batch": batch}))
@@ -118,7 +121,7 @@ def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
     except Exception as error:
         stopped(job, error)
     else:
-        close(job, FeedState.PARTIAL if totals.rejected else FeedState.SUCCEEDED)
+        close(job, FeedState.PARTIAL if totals.rejected or aside else FeedState.SUCCEEDED)
 
 
 def _watched(job: Job, progress: Progress | None) -> Progress:
