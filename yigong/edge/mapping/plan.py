@@ -13,12 +13,13 @@ from yigong.edge.mapping.file import MappingFile, Spec, parse
 from yigong.edge.mapping.filtering import Filter, compile_filter
 from yigong.edge.mapping.findings import NO_FINDINGS, found
 from yigong.edge.mapping.mistakes import Mistakes
-from yigong.edge.mapping.rows import LINE, OP, PLACE, WAIST
+from yigong.edge.mapping.rows import KEY, LINE, OP, PLACE, WAIST
 from yigong.kit.errors import Refused
 from yigong.kit.expression import Wrong, compile_text
 
 TROUBLE = "_trouble"  # a reader's own word against a row, such as "encoding" or "short:10:12"
 SERVICE = (PLACE, LINE, TROUBLE, OP)
+NO_KEYS = pl.DataFrame(schema=dict.fromkeys(KEY, pl.String))
 OWN = "own "  # prefix while the registration's columns travel beside those of the data set
 
 
@@ -40,6 +41,7 @@ class Mapped:
     kept: pl.DataFrame  # the raw rows that were not filtered
     findings: pl.DataFrame
     filtered: int
+    left: pl.DataFrame  # keys of the filtered rows: what was in under them belongs there no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Plan:
     def apply(self, raw: pl.DataFrame, org_code: str) -> Mapped:
         """Filter and map *raw*; what could not be converted is in the findings, its value null in the frame."""
         self._columns_present(raw)
-        kept, left_out = self.filter.apply(raw, spared=spared(raw, self.filter.columns))
+        out, left_out = self.filter.judged(raw, spared(raw, self.filter.columns))
+        kept = raw if out is None else raw.filter(~out)
         outputs = (*self.outputs, *self.person)
         frame = kept.select(
             *(o.expr.alias(o.name) for o in outputs),
@@ -72,7 +75,17 @@ class Plan:
             *self._org(org_code),
         )
         findings = pl.concat([_failures(kept, frame, outputs), left_out])
-        return Mapped(frame, kept, findings, raw.height - kept.height)
+        left = NO_KEYS if out is None else self._left(raw, out, org_code)
+        return Mapped(frame, kept, findings, raw.height - kept.height, left)
+
+    def _left(self, raw: pl.DataFrame, out: pl.Series, org_code: str) -> pl.DataFrame:
+        """The keys of the rows that the filter left *out*, but for those of which a later row passes: the last word counts."""
+        own = [o.expr.alias(o.name) for o in self.outputs if o.name in KEY]
+        keys = raw.select(*own, *self._org(org_code), pl.int_range(pl.len()).alias("_at"), out.alias("_out"))
+        left = keys.filter("_out").drop_nulls(KEY)
+        passed = keys.filter(~pl.col("_out")).group_by(KEY).agg(pl.col("_at").max().alias("_later"))
+        last = left.join(passed, on=KEY, how="left").filter(~(pl.col("_later") > pl.col("_at")).fill_null(False))
+        return last.select(KEY).unique()
 
     def registrations(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The registrations named by rows of a mapped frame, one row each; the last row with facts speaks."""

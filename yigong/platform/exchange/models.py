@@ -41,6 +41,9 @@ class Counts(Counted, models.Model):
     updated = models.BigIntegerField(default=0)
     unchanged = models.BigIntegerField(default=0)
     deleted = models.BigIntegerField(default=0, db_default=0)
+    withdrawn = models.BigIntegerField(
+        default=0, db_default=0
+    )  # of the filtered: rows whose record was in, and is withdrawn
 
     class Meta:
         abstract = True

@@ -203,11 +203,15 @@ def close(job: Job, state: FeedState, *, permanent: bool = False) -> None:
         _closed_feed(done, state, permanent)
     note(
         done,
-        f"结束：读取 {done.read}，过滤 {done.filtered}，拒收 {done.rejected}，入库 {done.loaded}，撤回 {done.deleted}",
-        f"ended: read {done.read}, filtered {done.filtered}, rejected {done.rejected}, loaded {done.loaded}, withdrawn {done.deleted}",
+        f"结束：读取 {done.read}，过滤 {done.filtered}{_of_it(done, '（其中 {n} 行原已入库，已撤回）')}，拒收 {done.rejected}，入库 {done.loaded}，撤回 {done.deleted}",
+        f"ended: read {done.read}, filtered {done.filtered}{_of_it(done, ' ({n} of them were in and are withdrawn)')}, rejected {done.rejected}, loaded {done.loaded}, withdrawn {done.deleted}",
     )
     account.write(done)
     alarms.judge(done.feed_id)
+
+
+def _of_it(job: Job, words: str) -> str:
+    return words.format(n=job.withdrawn) if job.withdrawn else ""
 
 
 def _closed_feed(job: Job, state: FeedState, permanent: bool) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 from yigong.edge.mapping.convert import Output, as_kind, failure
 from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.findings import NO_FINDINGS, found, merged, reasons_by_row, rejected_rows
-from yigong.edge.mapping.plan import TROUBLE, Plan, deletes
+from yigong.edge.mapping.plan import NO_KEYS, TROUBLE, Plan, deletes
 from yigong.edge.mapping.rules import quality_findings
 from yigong.kit.errors import Refused
 from yigong.platform.exchange import troubles
@@ -82,6 +82,7 @@ class Prepared:
     adds: bool = False
     matters: Sequence[MatterFacts] = ()
     merges: Sequence[MergeFacts] = ()
+    left: pl.DataFrame = field(default_factory=lambda: NO_KEYS)  # keys of the filtered rows
 
 
 def prepare(batch: Batch, plan: Plan | None, org_code: str, institutions: Collection[str]) -> Prepared:
@@ -114,7 +115,7 @@ def _raw(batch: RawBatch, plan: Plan, org_code: str, institutions: Collection[st
     seconds = {"map": mapped_at - started, "check": time.perf_counter() - mapped_at}
     return Prepared(
         plan.data_set, batch.place, batch.watermark, batch.frame.height, mapped.filtered, good,
-        plan.registrations(good), plan.leads, rejected, _shifted(findings, out), (), seconds,
+        plan.registrations(good), plan.leads, rejected, _shifted(findings, out), (), seconds, left=mapped.left,
     )  # fmt: skip
 
 
