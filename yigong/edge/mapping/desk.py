@@ -51,7 +51,7 @@ class Desk:
 
     def __init__(self, level: str, mapping: str, org_code: str, rules: Sequence[tuple[str, str]] = (), *, title: str = "") -> None:  # fmt: skip
         self.level, self.org_code = level, org_code
-        self.plan: Plan = compile_mapping(mapping, field_kinds(), title or "mapping.yaml")
+        self.plan: Plan = compile_mapping(mapping, field_kinds(), title or "mapping.yaml", kept=True)
         self.rules = [quality.read_text(name, text) for name, text in rules]
 
     def work(self, frame: pl.DataFrame) -> Done:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from yigong.edge.extract.frames import CELL_ERRORS, unsound
+from yigong.edge.mapping import forms
 from yigong.edge.mapping.convert import Output, as_kind, failure, looked_up
 from yigong.edge.mapping.file import MappingFile, Spec, parse
 from yigong.edge.mapping.filtering import Filter, compile_filter
@@ -182,8 +183,12 @@ def _failed(output: Output, mask: pl.Series, kept: pl.DataFrame) -> pl.DataFrame
     return found(failure(output), mask, kept.select(output.given).to_series(), severity=output.severity)
 
 
-def compile_mapping(text: str, fields: Mapping[str, Mapping[str, FieldKind]], file: str = "mapping.yaml") -> Plan:
+def compile_mapping(
+    text: str, fields: Mapping[str, Mapping[str, FieldKind]], file: str = "mapping.yaml", *, kept: bool = False
+) -> Plan:
     """The plan of a mapping. *fields* are the data sets by identifier with their fields.
+
+    *kept*: a version that was saved before forms of dates were checked; it runs on, beside a wrong form there may be a right one.
 
     Raises Refused exchange.mapping_wrong with every mistake, its file and line, and the nearest right name.
     """
@@ -195,10 +200,22 @@ def compile_mapping(text: str, fields: Mapping[str, Mapping[str, FieldKind]], fi
     outputs = [*_waist(source), *(_field(s, known, mistakes) for s in source.fields)]
     person = [_person(s, mistakes) for s in source.person]
     sieve = compile_filter(source, mistakes)
+    if not kept:
+        _forms(source, known, mistakes)
     mistakes.stop()
     used = {c for o in (*outputs, *person) for c in o.expr.meta.root_names()}
     used |= {c for s in source.extra for c in _value(s).meta.root_names()}
     return Plan(source.data_set, source, tuple(outputs), tuple(person), sieve, frozenset(used | sieve.columns))
+
+
+def _forms(source: MappingFile, known: Mapping[str, FieldKind], mistakes: Mistakes) -> None:
+    """Note every form of dates and times that is none."""
+    forms.check(source.event_at, "datetime", mistakes)
+    for spec in source.fields:
+        if spec.name in known:
+            forms.check(spec, spec.kind or known[spec.name].type, mistakes)
+    for spec in source.person:
+        forms.check(spec, spec.kind or PERSON_KINDS.get(spec.name, "text"), mistakes)
 
 
 def _waist(source: MappingFile) -> list[Output]:

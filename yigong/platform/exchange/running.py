@@ -74,7 +74,9 @@ def opened(feed: Feed, kind: str = "run", since: str = "") -> Job:
 
 def plan_of(feed: Feed, version: MappingVersion | None) -> Plan | None:
     """The compiled mapping of a version."""
-    return compile_mapping(version.text, field_kinds(), f"{feed.name} v{version.version}") if version else None
+    return (
+        compile_mapping(version.text, field_kinds(), f"{feed.name} v{version.version}", kept=True) if version else None
+    )
 
 
 def config_of(feed: Feed) -> dict[str, Any]:
