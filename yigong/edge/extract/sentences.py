@@ -31,6 +31,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{place} 的文字编码与声明的不同，读不出文字：请在任务里改编码（文件的“编码”，或连接地址后的 charset），再重跑。",
         "The text of {place} is not in the encoding that was declared: set it right in the feed (of the file, or charset in the address) and run again.",
     ),
+    "exchange.encoding_undeclared": (
+        "{host} 的库没有声明文字编码（SQL_ASCII），{place} 里的文字不是 UTF-8：请在任务的“文字编码”里写明（老系统多为 gb18030），再重跑。",
+        "The database at {host} declares no encoding (SQL_ASCII), and the text of {place} is not UTF-8: name its encoding in the feed (of old "
+        "systems mostly gb18030) and run again.",
+    ),
+    "exchange.encoding_unknown": (
+        "不认识文字编码“{encoding}”，可写：{known}。",
+        "There is no encoding called {encoding} here; write one of {known}.",
+    ),
     "exchange.source_refused": (
         "{host} 没有接受连接（读 {place}）：请确认源库已启动、端口没写错、防火墙已放行。已入库的批次有效，稍后自动再试。",
         "{host} accepts no connection (to read {place}): see that the database is up, the port right and the firewall open. What is in stays in; it is tried again.",
