@@ -136,6 +136,13 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{place} had {known} rows and {gone} of them are gone, more than {limit}: the table may be under rebuilding. "
         "Nothing was deleted; raise the limit once this is confirmed.",
     ),
+    "exchange.cascades_unseen": (
+        "{place} 的外键会连带改动它的行（{keys}）。MySQL、MariaDB 由外键带来的改动不触发触发器，也不写进日志，这种方式看不到；整行被连带删除的，由核对行数发现。"
+        "如果上级表会改主键或删行：请改用“全表比对”，或请院方把外键规则改为 RESTRICT。",
+        "Foreign keys change rows of {place} by themselves ({keys}). In MySQL and MariaDB such changes fire no trigger and stand in no log, so that "
+        "this way does not see them; rows deleted so are found by counting. If keys of the parent change or its rows are deleted: read the way "
+        "compare, or let the hospital set the rules to RESTRICT.",
+    ),
     "exchange.key_unfit": (
         "{place} 的主键 {key} 不唯一或有空值，不能逐行比对。",
         "The key {key} of {place} is empty or stands twice; rows cannot be compared.",

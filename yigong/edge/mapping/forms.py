@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 
 import polars as pl
 
-from yigong.edge.mapping.convert import DTYPE, ZONE, as_kind
+from yigong.edge.mapping.convert import ZONE, as_kind
 from yigong.edge.mapping.file import Spec
 from yigong.edge.mapping.mistakes import Mistakes
 
@@ -52,7 +52,7 @@ def _written(moment: datetime, form: str, kind: str) -> str:
 def _local(value: date | datetime | time) -> datetime:
     """A value that was read, as a moment of the county."""
     if isinstance(value, datetime):
-        local = pl.Series([value], dtype=DTYPE["datetime"]).dt.convert_time_zone(ZONE).dt.replace_time_zone(None)
+        local = pl.Series([value], dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(ZONE).dt.replace_time_zone(None)
         return local[0]  # type: ignore[no-any-return]
     if isinstance(value, time):
         return datetime.combine(PROBES[0].date(), value)

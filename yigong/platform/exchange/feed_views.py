@@ -230,7 +230,8 @@ def capture(request: HttpRequest, feed_id: int) -> HttpResponse:
 def _statements(found: Feed) -> Mapping[str, Any]:
     try:
         with open_source({**running.config_of(found), "kind": found.reader}) as source:
-            return {"make": source.preparation(), "unmake": source.removal()}
+            told = [sentence(*said)[1 if _english() else 0] for said in source.warnings()]
+            return {"make": source.preparation(), "unmake": source.removal(), "warnings": told}
     except (Refused, Fault) as error:
         return {"make": [], "unmake": [], "trouble": sentence(error.code, error.facts)[1 if _english() else 0]}
 

@@ -115,6 +115,7 @@ def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
             if not connection.needs_rollback:
                 keeper.note()
         _settle(job, totals)
+        _warn(job)
         aside = asides.tell(job)
     except Stopped:
         batch = job.batches.count()
@@ -144,6 +145,14 @@ def _count_source(job: Job) -> None:
     if job.kind == "run" and count is not None:
         job.expected = count(config_of(job.feed), since=job.since or None)
         Job.objects.filter(pk=job.pk).update(expected=job.expected)
+
+
+def _warn(job: Job) -> None:
+    """After the whole was read for a capture of changes: write down which changes it will not see."""
+    found: Any = reader(job.feed.reader)
+    if job.kind == "run" and not job.since and job.feed.config.get("way") in ("trigger", "log"):
+        for code, facts in found.warnings(config_of(job.feed)):
+            note(job, *sentence(code, facts), level="warning")
 
 
 def _settle(job: Job, totals: Totals) -> None:
