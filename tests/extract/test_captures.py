@@ -397,3 +397,56 @@ def test_names_of_slots_are_told_apart_and_short_enough(postgresql: str) -> None
     opened = [open_source({"kind": "postgresql", "url": postgresql, "table": n, "way": "log", "key": "id"}) for n in names]  # fmt: skip
     slots = [s.slot for s in opened if isinstance(s, PostgresLog)]
     assert len(set(slots)) == len(names) and all(len(s) <= 63 and s.isascii() for s in slots) and slots[-1] == "yg_lis"
+
+
+@pytest.mark.feature("C02", "C07")
+@pytest.mark.parametrize("way", ["trigger", "log"])
+def test_what_a_cascade_changes_is_unseen_in_mariadb_and_is_warned_of(mariadb: str, tmp_path: Path, way: str) -> None:
+    """Measured: neither a trigger nor the log has rows that ON DELETE SET NULL or ON UPDATE CASCADE changed; comparing has. The keys are named beforehand."""
+    tables = Tables("mariadb", mariadb, tmp_path)
+    try:
+        tables.sql(
+            "drop table if exists child", "drop table if exists elder", "create table elder (id int primary key)"
+        )
+        tables.sql(
+            "create table child (id int primary key, p int, q int,"
+            " constraint loosened foreign key (p) references elder (id) on delete set null on update cascade,"
+            " constraint strict foreign key (q) references elder (id))",
+            "insert into elder values (1), (2), (3)",
+        )
+        tables.sql("insert into child values (10, 1, 3), (20, 2, 3)")
+        state = tables.prepared("child", way)
+        _whole, known = read(tables.source("child", "compare"))
+        with tables.source("child", way) as source:
+            assert source.warnings() == [
+                (
+                    "exchange.cascades_unseen",
+                    {"place": "child", "keys": ["loosened → elder: ON DELETE SET NULL, ON UPDATE CASCADE"]},
+                )
+            ]
+        tables.sql("delete from elder where id = 1", "update elder set id = 22 where id = 2")
+        assert copy_of(read(tables.source("child", way), state)[0]) == {}
+        compared = copy_of(read(tables.source("child", "compare"), known)[0])
+        assert {k: v["p"] for k, v in compared.items()} == {"10": None, "20": "22"}
+        made(tables, "lonely")
+        with tables.source("lonely", way) as source:
+            assert source.warnings() == []
+    finally:
+        tables.end()
+
+
+@pytest.mark.feature("C02")
+def test_triggers_of_postgresql_see_what_a_cascade_changes(postgresql: str, tmp_path: Path) -> None:
+    """There is nothing to warn of: its foreign keys work by statements of their own."""
+    tables = Tables("postgresql", postgresql, tmp_path)
+    try:
+        tables.sql("drop table if exists child, elder", "create table elder (id int primary key)")
+        tables.sql("create table child (id int primary key, p int references elder (id) on delete set null)")
+        tables.sql("insert into elder values (1)", "insert into child values (10, 1)")
+        state = tables.prepared("child", "trigger")
+        tables.sql("delete from elder where id = 1")
+        with tables.source("child", "trigger") as source:
+            assert source.warnings() == []
+        assert copy_of(read(tables.source("child", "trigger"), state)[0]) == {"10": {"id": "10", "p": None}}
+    finally:
+        tables.end()

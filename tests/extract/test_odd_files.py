@@ -76,7 +76,7 @@ def test_a_row_far_too_long_keeps_no_other_out(tmp_path: Path) -> None:
     path = rested(tmp_path / "t.csv", HEAD + "1,a,b,c,d,e\n\n2,李四,6\n")
     chunks, _ = told({"kind": "csv", "path": str(path)})
     (frame,) = [c.frame for c in chunks]
-    assert frame["_trouble"].to_list() == ["ragged", None]
+    assert frame["_trouble"].to_list() == ["ragged:6:3:c,d,e", None]
     assert frame["_place"].to_list() == ["t.csv 第 2 行", "t.csv 第 4 行"]
 
 
@@ -189,7 +189,7 @@ def test_a_folder_loses_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.feature("C01")
 def test_a_bad_file_keeps_no_other_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files behind it are read and known, then the run says which is broken; one that vanished is passed over; a link out of the folder too."""
+    """It is set aside with its reason, the files behind it are read and known; one that vanished is passed over; a link out of the folder too."""
     rested(tmp_path / "in" / "a.csv", "x,x\n1,2\n")
     os.utime(tmp_path / "in" / "a.csv", (1e9,) * 2)
     rested(tmp_path / "in" / "b.csv", HEAD + "1,a,1\n")
@@ -204,12 +204,30 @@ def test_a_bad_file_keeps_no_other_back(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(files.Files, "_listed", listed_then_gone)
     read: list[Chunk] = []
-    with (
-        open_source({"kind": "csv", "folder": str(tmp_path / "in")}) as source,
-        pytest.raises(Refused, match="columns_twice"),
-    ):
+    with open_source({"kind": "csv", "folder": str(tmp_path / "in")}) as source:
         read.extend(source.read({}, size=9))
     assert rows(read) == [{"编号": "1", "姓名": "a", "值": "1"}] and set(read[-1].state["files"]) == {"b.csv"}
+    aside = read[-1].state["aside"]
+    assert set(aside) == {"a.csv"} and aside["a.csv"]["code"] == "exchange.columns_twice"
+    with open_source({"kind": "csv", "folder": str(tmp_path / "in")}) as source:
+        assert not list(source.read(read[-1].state, size=9))  # not looked at again as long as nothing changes
+
+
+@pytest.mark.feature("C01")
+def test_a_file_set_aside_is_looked_at_again_when_it_or_the_question_changes(tmp_path: Path) -> None:
+    """It lacks a column; asked for others it is read. Broken after it was read and then put back, it waits no longer and is not read twice."""
+    config = {"kind": "csv", "folder": str(tmp_path / "in"), "settle_seconds": 0}
+    path = rested(tmp_path / "in" / "a.csv", TEXT)
+    _chunks, state = told({**config, "needs": ["编号", "科室"]})
+    assert state["aside"]["a.csv"]["facts"] == {"path": "a.csv", "columns": ["科室"], "others": ["姓名", "值"]}
+    chunks, state = told({**config, "needs": ["编号"]}, state)
+    assert len(rows(chunks)) == 2 and "aside" not in state
+    rested(path, "编号,编号\n1,2\n")
+    _chunks, state = told({**config, "needs": ["编号"]}, state)
+    assert set(state["aside"]) == {"a.csv"}
+    rested(path, TEXT)
+    chunks, state = told({**config, "needs": ["编号"]}, state)
+    assert not rows(chunks) and "aside" not in state
 
 
 @pytest.mark.feature("C01", "C02")

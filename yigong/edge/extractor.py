@@ -125,10 +125,18 @@ class Extractor:
                     return False
             if not account.is_even:
                 account.recounted = _count(source, state.position)
+        self._tell_aside(feed, state.position, position)
         self._report(orders, feed, state, account, position)
         if account.kept:
             self.book.say("log.read", feed=feed.title, rows=account.kept)
         return True
+
+    def _tell_aside(self, feed: Feed, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Say which files of a folder were set aside, each once: the others were read."""
+        known = before.get("aside") or {}
+        for name, why in (after.get("aside") or {}).items():
+            if (known.get(name) or {}).get("at") != why["at"]:
+                self.book.say(why["code"], grave=True, feed=feed.title, **why["facts"])
 
     def _desk(self, orders: Configuration, feed: Feed) -> Desk | None:
         """What is done here with the rows of a feed, made ready once for each version of the orders."""
@@ -155,7 +163,7 @@ class Extractor:
     def _source(self, feed: Feed) -> Iterator[Any]:
         folder = self.buffer.folder / "sources"
         folder.mkdir(exist_ok=True, mode=0o700)
-        source = open_source({"store": str(folder / f"{feed.name}.db"), **feed.source})
+        source = open_source({"store": str(folder / f"{feed.name}.db"), "needs": list(feed.needs), **feed.source})
         try:
             yield source
         finally:

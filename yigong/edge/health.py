@@ -19,6 +19,7 @@ from yigong.edge.buffer import Buffer, FeedState
 from yigong.edge.configuration import Configuration
 
 _STARTED = time.monotonic()
+ASIDE = 20  # files that are told of with a beat
 
 
 def facts(
@@ -95,10 +96,16 @@ def feeds(buffer: Buffer, orders: Configuration | None) -> list[dict[str, Any]]:
     ]
 
 
+def _aside(position: dict[str, Any]) -> dict[str, Any]:
+    """Files that wait to be mended, as many as a beat may tell: why each, since when."""
+    told = list((position.get("aside") or {}).items())[:ASIDE]
+    return {name: {k: why[k] for k in ("code", "facts", "at")} for name, why in told}
+
+
 def _feed(name: str, state: FeedState | None, waiting: tuple[int, int, str, str]) -> dict[str, Any]:
     bundles, rows, eldest_at, refused = waiting
     return {
         "name": name, "started_at": state.started_at if state else "", "ended_at": state.ended_at if state else "",
-        "rows": state.rows if state else 0, "error": state.error if state else None,
+        "rows": state.rows if state else 0, "aside": _aside(state.position if state else {}), "error": state.error if state else None,
         "waiting": {"bundles": bundles, "rows": rows, "eldest_at": eldest_at, "refused": refused},
     }  # fmt: skip

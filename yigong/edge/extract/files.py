@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from yigong.edge.extract.frames import PLACE, SERVICE, acted
+from yigong.edge.extract import aside
+from yigong.edge.extract.frames import OP, PLACE, SERVICE, acted
 from yigong.edge.extract.settings import conditions
 from yigong.edge.extract.source import Chunk, Source, State
 from yigong.edge.extract.trouble import FILE_GONE, reading
@@ -42,9 +43,15 @@ class Files(Source):
 
     State: ``{"files": {name: {"sha256", "size", "changed", "entry"}}}`` of what is stored (name: the way from the folder on) and, for XML,
     ``"columns"`` that files had so far: where nobody has a telephone the element is not there, and the column still is. A single ``path`` is read in whole each time
-    unless ``changed_only``; in a folder only what is new or changed is read. ``settle_seconds`` (default 2) lets a file rest that is
+    unless ``changed_only``; in a folder only what is new or changed is read. A file of a folder that is broken, or lacks the columns that
+    ``needs`` names, is set aside: ``"aside"`` of the state has why, the others are read (module ``aside``). ``settle_seconds`` (default 2) lets a file rest that is
     still being written. ``deleted_when`` tells from a column which rows are void.
     """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self._columns: Sequence[str] = ()
+        self._aside: dict[str, Any] = {}
 
     @property
     def place(self) -> str:
@@ -56,7 +63,7 @@ class Files(Source):
 
     def read(self, state: State, *, size: int) -> Iterator[Chunk]:
         known = dict(state.get("files", {}))
-        self._columns = list(state.get("columns", []))
+        self._columns, self._aside = list(state.get("columns", [])), dict(state.get("aside", {}))
         wrong: list[Fault | Refused] = []
         for path in self._due(known):
             try:
@@ -64,9 +71,24 @@ class Files(Source):
             except (Fault, Refused) as error:
                 if self.config.get("path"):
                     raise
-                wrong.append(error)  # one bad file keeps no other back
+                if error.code in aside.OF_ONE_FILE and path.exists():
+                    before = self._aside.get(self._name(path))
+                    self._aside[self._name(path)] = aside.record(path.stat(), self.config, error, before)
+                else:
+                    wrong.append(error)  # one bad file keeps no other back
+        if self._aside != state.get("aside", {}):
+            yield self._empty(known)
         if wrong:
             raise wrong[0]
+
+    def _empty(self, known: Mapping[str, Any]) -> Chunk:
+        """A chunk that brings no rows but what is remembered: of files that are set aside, or no longer are."""
+        columns = dict.fromkeys([*self._needs, PLACE, OP], pl.String)
+        return Chunk(pl.DataFrame(schema=columns), self._state(known), self.place)
+
+    @property
+    def _needs(self) -> list[str]:
+        return list(self.config.get("needs") or ())
 
     def _read(self, path: Path, known: dict[str, Any], size: int) -> Iterator[Chunk]:
         """The chunks of a file, unless it is known by its content."""
@@ -75,6 +97,8 @@ class Files(Source):
                 facts = _facts(path) if self._remembers else {}
                 if not self._remembers or known.get(self._name(path), {}).get("sha256") != facts["sha256"]:
                     yield from self._one(path, known, facts, size)
+                else:
+                    self._aside.pop(self._name(path), None)  # what was read once stands there again
         except Fault as fault:
             if fault.code != FILE_GONE or self.config.get("path"):
                 raise
@@ -85,7 +109,7 @@ class Files(Source):
     def _one(self, path: Path, known: dict[str, Any], facts: dict[str, Any], size: int) -> Iterator[Chunk]:
         """The chunks of a file; it counts as known with its last one. Raises Fault exchange.file_changed where it is written meanwhile."""
         held, begun = None, path.stat()
-        for frame in self._frames(path, size):
+        for frame in self._fitting(path, size):
             if held is not None:
                 yield Chunk(held, self._state(known), path.name)
             if _is_other(path, begun):
@@ -93,10 +117,19 @@ class Files(Source):
             held = acted(frame, conditions(self.config.get("deleted_when")))
             self._columns = list(dict.fromkeys([*self._columns, *(c for c in frame.columns if c not in SERVICE)]))
         known[self._name(path)] = facts
+        self._aside.pop(self._name(path), None)
         if held is not None:
             yield Chunk(held, self._state(known), path.name)
 
-    _columns: Sequence[str] = ()
+    def _fitting(self, path: Path, size: int) -> Iterator[pl.DataFrame]:
+        """The frames of a file; of a folder none before all have the columns that are needed: a workbook has many sheets."""
+        checked = (self._checked(frame, path) for frame in self._frames(path, size))
+        yield from list(checked) if self._kind == "excel" and self._needs else checked
+
+    def _checked(self, frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+        if not self.config.get("path") and frame.height:
+            aside.fitting(frame, self._needs, str(frame.item(0, PLACE)).rpartition(" 第 ")[0] or path.name)
+        return frame
 
     def _asked(self) -> Mapping[str, Any]:
         """The configuration for the format, with the columns that files of this feed had before."""
@@ -114,7 +147,8 @@ class Files(Source):
     def _state(self, known: Mapping[str, Any]) -> State:
         if not self._remembers:
             return {}
-        return {"files": dict(known), **({"columns": list(self._columns)} if self._kind == "xml" else {})}
+        more = {"columns": list(self._columns)} if self._kind == "xml" else {}
+        return {"files": dict(known), **more, **({"aside": dict(self._aside)} if self._aside else {})}
 
     def _name(self, path: Path) -> str:
         """What a file is known by: two of one name in two folders are two."""
@@ -137,13 +171,16 @@ class Files(Source):
                 raise Fault("exchange.file_missing", permanent=True, path=str(path))
             return [path]
         settle, now = float(self.config.get("settle_seconds", 2)), time.time()
-        due = []
-        for path in self._listed():
+        due, listed = [], self._listed()
+        for gone in self._aside.keys() - {self._name(p) for p in listed}:
+            del self._aside[gone]
+        for path in listed:
             with contextlib.suppress(FileNotFoundError):
                 stat = path.stat()
                 # a time to come is that of a wrong clock, and no reason to wait for ever
                 at_rest = stat.st_mtime <= now - settle or stat.st_mtime > now + settle
-                if at_rest and _differs(stat, known.get(self._name(path))):
+                resting = aside.still(stat, self._aside.get(self._name(path)), self.config)
+                if at_rest and not resting and _differs(stat, known.get(self._name(path))):
                     due.append((stat.st_mtime_ns, path))
         return [p for _at, p in sorted(due)]
 

@@ -14,9 +14,11 @@ PLACE = "_place"
 #: what is to be done with the row
 OP = "_op"
 UPSERT, DELETE = "upsert", "delete"
-#: a reader's own word against a row: "encoding", "ragged"
+#: a reader's own word against a row, a code and what belongs to it: "encoding", "short:10:12", "ragged:14:12:…", "unfit:…", "cell_error:C5 #N/A"
 TROUBLE = "_trouble"
 SERVICE = (PLACE, OP, TROUBLE)
+#: what stands in a cell of a spreadsheet that holds an error
+CELL_ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#GETTING_DATA")
 
 
 def as_text(frame: pl.DataFrame) -> pl.DataFrame:
@@ -98,12 +100,19 @@ def acted(
     if OP in frame.columns:
         return frame
     void = [pl.col(c).is_in(list(v)) for c, v in (deleted_when or {}).items() if c in frame.columns]
+    # where values may stand under wrong names the mark may be another column's
+    sound = ~unsound() if TROUBLE in frame.columns else pl.lit(True)
     act = (
-        pl.when(pl.any_horizontal(void).fill_null(False)).then(pl.lit(DELETE)).otherwise(pl.lit(op))
+        pl.when(pl.any_horizontal(void).fill_null(False) & sound).then(pl.lit(DELETE)).otherwise(pl.lit(op))
         if void
         else pl.lit(op)
     )
     return frame.with_columns(act.alias(OP))
+
+
+def unsound() -> pl.Expr:
+    """Rows of which no value is sure; an error in some cell says nothing of the others."""
+    return pl.col(TROUBLE).is_not_null() & ~pl.col(TROUBLE).str.starts_with("cell_error:").fill_null(False)
 
 
 def voided(frame: pl.DataFrame, deleted_when: Mapping[str, Sequence[str]]) -> pl.DataFrame:

@@ -31,6 +31,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{place} 的文字编码与声明的不同，读不出文字：请在任务里改编码（文件的“编码”，或连接地址后的 charset），再重跑。",
         "The text of {place} is not in the encoding that was declared: set it right in the feed (of the file, or charset in the address) and run again.",
     ),
+    "exchange.encoding_undeclared": (
+        "{host} 的库没有声明文字编码（SQL_ASCII），{place} 里的文字不是 UTF-8：请在任务的“文字编码”里写明（老系统多为 gb18030），再重跑。",
+        "The database at {host} declares no encoding (SQL_ASCII), and the text of {place} is not UTF-8: name its encoding in the feed (of old "
+        "systems mostly gb18030) and run again.",
+    ),
+    "exchange.encoding_unknown": (
+        "不认识文字编码“{encoding}”，可写：{known}。",
+        "There is no encoding called {encoding} here; write one of {known}.",
+    ),
     "exchange.source_refused": (
         "{host} 没有接受连接（读 {place}）：请确认源库已启动、端口没写错、防火墙已放行。已入库的批次有效，稍后自动再试。",
         "{host} accepts no connection (to read {place}): see that the database is up, the port right and the firewall open. What is in stays in; it is tried again.",
@@ -70,6 +79,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "exchange.file_broken": (
         "文件 {path} 无法读取：{reason}。请向来源机构重新索取。",
         "File {path} cannot be read: {reason}. Ask the source for it again.",
+    ),
+    "exchange.file_misfit": (
+        "文件 {path} 缺少映射要用的列：{columns}（文件里另有：{others}）。请来源机构补上这些列后放回原处，或修改映射；改好后自动重读。",
+        "File {path} lacks columns that the mapping needs: {columns} (it has besides: {others}). Let the source add them and put the file back, "
+        "or change the mapping; it is read again by itself then.",
     ),
     "exchange.file_changed": (
         "文件 {path} 正在被改写：写完后自动重读，没有写完的部分不入库。",
@@ -121,6 +135,13 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{place} 上次有 {known} 行，这次少了 {gone} 行，超过 {limit}：可能源表正在重建。没有删除任何行；确认后可放宽上限再跑。",
         "{place} had {known} rows and {gone} of them are gone, more than {limit}: the table may be under rebuilding. "
         "Nothing was deleted; raise the limit once this is confirmed.",
+    ),
+    "exchange.cascades_unseen": (
+        "{place} 的外键会连带改动它的行（{keys}）。MySQL、MariaDB 由外键带来的改动不触发触发器，也不写进日志，这种方式看不到；整行被连带删除的，由核对行数发现。"
+        "如果上级表会改主键或删行：请改用“全表比对”，或请院方把外键规则改为 RESTRICT。",
+        "Foreign keys change rows of {place} by themselves ({keys}). In MySQL and MariaDB such changes fire no trigger and stand in no log, so that "
+        "this way does not see them; rows deleted so are found by counting. If keys of the parent change or its rows are deleted: read the way "
+        "compare, or let the hospital set the rules to RESTRICT.",
     ),
     "exchange.key_unfit": (
         "{place} 的主键 {key} 不唯一或有空值，不能逐行比对。",

@@ -31,6 +31,7 @@ class Settings:
     deleted_when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     store: str = ""  # file that remembers hashes, for the way "compare"
     slot: str = ""  # of the log
+    encoding: str = ""  # of a PostgreSQL database that declares none (SQL_ASCII)
     consumer: str = ""  # whose capture it is: two feeds on one table have each their own
     delete_limit: float = 0.3  # share of known rows that may vanish at once
     more: Mapping[str, Any] = field(default_factory=dict)
@@ -56,6 +57,7 @@ def settings(config: Mapping[str, Any]) -> Settings:
         deleted_when=conditions(config.get("deleted_when")),
         store=str(config.get("store") or ""),
         slot=str(config.get("slot") or ""),
+        encoding=str(config.get("encoding") or ""),
         consumer=str(config.get("consumer") or ""),
         delete_limit=float(config.get("delete_limit", 0.3)),
         more=dict(config),

@@ -84,6 +84,10 @@ class Source:
         """The statements that must run once at the source, for its administrator to read before they do."""
         return []
 
+    def warnings(self) -> list[tuple[str, dict[str, Any]]]:
+        """What this way of reading cannot see at this source, for whoever sets it up: codes of sentences with their facts."""
+        return []
+
     def removal(self) -> list[str]:
         """The statements that take the preparation away again."""
         return []

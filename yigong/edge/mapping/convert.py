@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
 TIME_FORMATS = ("%H:%M:%S", "%H:%M", "%H%M%S", "%H%M", "%H:%M:%S%.f")
 #: how many signs a form of digits alone has
 DIGITS = {"%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14, "%H%M": 4, "%H%M%S": 6}
+#: signs of a form that stand for a time of day
+_TIMED = re.compile(r"%[-_0]?[HIklTRrXc]")
 TRUE = ("1", "true", "t", "True", "TRUE", "Y", "y", "是", "有", "阳性")
 FALSE = ("0", "false", "f", "False", "FALSE", "N", "n", "2", "否", "无", "阴性")
 DTYPE = {
@@ -135,7 +138,7 @@ def _of_length(text: pl.Series, form: str) -> pl.Series:
 
 
 def _date(text: pl.Series, form: str) -> pl.Series:
-    if "%H" in form:
+    if _TIMED.search(form):
         return text.str.to_datetime(form, strict=False, time_unit="us").dt.date()
     return text.str.to_date(form, strict=False)
 
@@ -151,7 +154,7 @@ def _moments(text: pl.Series, formats: Sequence[str]) -> pl.Series:
 def _moment(text: pl.Series, form: str) -> pl.Series:
     if "%z" in form or "%:z" in form or "%#z" in form:
         return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
-    if "%H" not in form:
+    if not _TIMED.search(form):
         return _zoned(text.str.to_date(form, strict=False).cast(pl.Datetime("us")))
     return _zoned(text.str.to_datetime(form, strict=False, time_unit="us"))
 

@@ -15,7 +15,7 @@ import polars as pl
 from yigong.edge.mapping.convert import DTYPE, as_kind
 from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.findings import merged, rejected_rows
-from yigong.edge.mapping.plan import TROUBLE, Plan, compile_mapping, deletes
+from yigong.edge.mapping.plan import TROUBLE, Plan, compile_mapping, deletes, spared, troubled
 from yigong.edge.mapping.rows import OP, PLACE, REQUIRED
 from yigong.edge.mapping.rules import quality_findings
 from yigong.standards import api as standards
@@ -51,7 +51,7 @@ class Desk:
 
     def __init__(self, level: str, mapping: str, org_code: str, rules: Sequence[tuple[str, str]] = (), *, title: str = "") -> None:  # fmt: skip
         self.level, self.org_code = level, org_code
-        self.plan: Plan = compile_mapping(mapping, field_kinds(), title or "mapping.yaml")
+        self.plan: Plan = compile_mapping(mapping, field_kinds(), title or "mapping.yaml", kept=True)
         self.rules = [quality.read_text(name, text) for name, text in rules]
 
     def work(self, frame: pl.DataFrame) -> Done:
@@ -59,7 +59,7 @@ class Desk:
         if self.level == "read" or not frame.height:
             return Done(frame)
         if self.level == "filter":
-            kept, left = self.plan.filter.apply(frame, spared=deletes(frame))
+            kept, left = self.plan.filter.apply(frame, spared=spared(frame, self.plan.filter.columns))
             return Done(kept, filtered=_counts(left))
         return self._mapped(frame)
 
@@ -72,6 +72,7 @@ class Desk:
         ])  # fmt: skip
         at = pl.int_range(mapped.frame.height, dtype=pl.UInt32, eager=True)
         wrong = at.is_in(rejected_rows(findings).implode()) | mapped.frame.select(_amiss(mapped.frame)).to_series()
+        wrong |= mapped.kept.select(troubled(mapped.kept, self.plan.used)).to_series()
         apart = wrong | mapped.kept.select(deletes(mapped.kept)).to_series()
         return Done(
             mapped.kept.filter(apart), as_text(mapped.frame.filter(~apart)), _counts(mapped.findings), int(wrong.sum())
@@ -79,11 +80,9 @@ class Desk:
 
 
 def _amiss(frame: pl.DataFrame) -> pl.Expr:
-    """Rows of which the reader complained, or that lack what no row can be without."""
+    """Rows that lack what no row can be without."""
     empty = [pl.col(c).is_null() if c in frame.columns else pl.lit(True) for c in REQUIRED]
-    troubled = [pl.col(TROUBLE).is_not_null()] if TROUBLE in frame.columns else []
-    here = ~deletes(frame)
-    return pl.any_horizontal(*empty, *troubled) & here
+    return pl.any_horizontal(*empty) & ~deletes(frame)
 
 
 def _counts(findings: pl.DataFrame) -> dict[str, int]:

@@ -60,13 +60,18 @@ class Filter:
 
         *spared* rows pass whatever the rules say: a deletion knows no more of its row than the key.
         """
+        out, counted = self.judged(raw, spared)
+        return (raw, counted) if out is None else (raw.filter(~out), counted)
+
+    def judged(self, raw: pl.DataFrame, spared: pl.Expr | None = None) -> tuple[pl.Series | None, pl.DataFrame]:
+        """Which rows are left out (None: no row is), with the findings that count them."""
         if not self.rules and not self.block_rest:
-            return raw, NO_FINDINGS
+            return None, NO_FINDINGS
         decided = self.decided(raw)
         out = self.blocked(decided)
         if spared is not None:
             out = raw.select(pl.lit(out) & ~spared).to_series()
-        return (raw.filter(~out), self._counted(decided.filter(out))) if out.any() else (raw, NO_FINDINGS)
+        return (out, self._counted(decided.filter(out))) if out.any() else (None, NO_FINDINGS)
 
     def _counted(self, decided: pl.Series) -> pl.DataFrame:
         names = {at: rule.name for at, rule in enumerate(self.rules)} | {-1: "otherwise"}

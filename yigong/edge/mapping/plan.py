@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
 
+from yigong.edge.extract.frames import CELL_ERRORS, unsound
+from yigong.edge.mapping import forms
 from yigong.edge.mapping.convert import Output, as_kind, failure, looked_up
 from yigong.edge.mapping.file import MappingFile, Spec, parse
 from yigong.edge.mapping.filtering import Filter, compile_filter
 from yigong.edge.mapping.findings import NO_FINDINGS, found
 from yigong.edge.mapping.mistakes import Mistakes
-from yigong.edge.mapping.rows import LINE, OP, PLACE, WAIST
+from yigong.edge.mapping.rows import KEY, LINE, OP, PLACE, WAIST
 from yigong.kit.errors import Refused
 from yigong.kit.expression import Wrong, compile_text
 
-TROUBLE = "_trouble"  # a reader's own word against a row, such as "encoding" or "ragged"
+TROUBLE = "_trouble"  # a reader's own word against a row, such as "encoding" or "short:10:12"
 SERVICE = (PLACE, LINE, TROUBLE, OP)
+NO_KEYS = pl.DataFrame(schema=dict.fromkeys(KEY, pl.String))
 OWN = "own "  # prefix while the registration's columns travel beside those of the data set
 
 
@@ -39,6 +42,7 @@ class Mapped:
     kept: pl.DataFrame  # the raw rows that were not filtered
     findings: pl.DataFrame
     filtered: int
+    left: pl.DataFrame  # keys of the filtered rows: what was in under them belongs there no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Plan:
     def apply(self, raw: pl.DataFrame, org_code: str) -> Mapped:
         """Filter and map *raw*; what could not be converted is in the findings, its value null in the frame."""
         self._columns_present(raw)
-        kept, left_out = self.filter.apply(raw, spared=deletes(raw))
+        out, left_out = self.filter.judged(raw, spared(raw, self.filter.columns))
+        kept = raw if out is None else raw.filter(~out)
         outputs = (*self.outputs, *self.person)
         frame = kept.select(
             *(o.expr.alias(o.name) for o in outputs),
@@ -71,7 +76,17 @@ class Plan:
             *self._org(org_code),
         )
         findings = pl.concat([_failures(kept, frame, outputs), left_out])
-        return Mapped(frame, kept, findings, raw.height - kept.height)
+        left = NO_KEYS if out is None else self._left(raw, out, org_code)
+        return Mapped(frame, kept, findings, raw.height - kept.height, left)
+
+    def _left(self, raw: pl.DataFrame, out: pl.Series, org_code: str) -> pl.DataFrame:
+        """The keys of the rows that the filter left *out*, but for those of which a later row passes: the last word counts."""
+        own = [o.expr.alias(o.name) for o in self.outputs if o.name in KEY]
+        keys = raw.select(*own, *self._org(org_code), pl.int_range(pl.len()).alias("_at"), out.alias("_out"))
+        left = keys.filter("_out").drop_nulls(KEY)
+        passed = keys.filter(~pl.col("_out")).group_by(KEY).agg(pl.col("_at").max().alias("_later"))
+        last = left.join(passed, on=KEY, how="left").filter(~(pl.col("_later") > pl.col("_at")).fill_null(False))
+        return last.select(KEY).unique()
 
     def registrations(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The registrations named by rows of a mapped frame, one row each; the last row with facts speaks."""
@@ -117,6 +132,31 @@ def deletes(frame: pl.DataFrame) -> pl.Expr:
     return pl.col(OP).eq_missing(pl.lit("delete")) if OP in frame.columns else pl.lit(False)
 
 
+def spared(frame: pl.DataFrame, judged: Collection[str]) -> pl.Expr:
+    """The rows that no filter judges: a deletion knows no more than its key, and what a reader could not read well says nothing sure.
+
+    A row with an error in a cell is judged unless that cell is in a *judged* column.
+    """
+    if TROUBLE not in frame.columns:
+        return deletes(frame)
+    return deletes(frame) | unsound() | cell_errors(frame, judged)
+
+
+def troubled(frame: pl.DataFrame, used: Collection[str]) -> pl.Expr:
+    """The rows of which a reader complained, as far as the *used* columns are concerned; of a row that deletes its key alone is."""
+    if TROUBLE not in frame.columns:
+        return pl.lit(False)
+    return (unsound() | cell_errors(frame, used)) & ~deletes(frame)
+
+
+def cell_errors(frame: pl.DataFrame, used: Collection[str]) -> pl.Expr:
+    """The rows with an error of a spreadsheet in one of the *used* columns."""
+    cells = [pl.col(c).is_in(CELL_ERRORS) for c in sorted(used) if c in frame.columns]
+    if TROUBLE not in frame.columns or not cells:
+        return pl.lit(False)
+    return pl.col(TROUBLE).str.starts_with("cell_error:").fill_null(False) & pl.any_horizontal(cells).fill_null(False)
+
+
 def _translated(spec: Spec) -> pl.Expr:
     """The value of a line of ``extra``, looked up in its code table where it names one."""
     return _value(spec) if spec.codes is None else looked_up(_value(spec), spec.codes)
@@ -143,8 +183,12 @@ def _failed(output: Output, mask: pl.Series, kept: pl.DataFrame) -> pl.DataFrame
     return found(failure(output), mask, kept.select(output.given).to_series(), severity=output.severity)
 
 
-def compile_mapping(text: str, fields: Mapping[str, Mapping[str, FieldKind]], file: str = "mapping.yaml") -> Plan:
+def compile_mapping(
+    text: str, fields: Mapping[str, Mapping[str, FieldKind]], file: str = "mapping.yaml", *, kept: bool = False
+) -> Plan:
     """The plan of a mapping. *fields* are the data sets by identifier with their fields.
+
+    *kept*: a version that was saved before forms of dates were checked; it runs on, beside a wrong form there may be a right one.
 
     Raises Refused exchange.mapping_wrong with every mistake, its file and line, and the nearest right name.
     """
@@ -156,10 +200,22 @@ def compile_mapping(text: str, fields: Mapping[str, Mapping[str, FieldKind]], fi
     outputs = [*_waist(source), *(_field(s, known, mistakes) for s in source.fields)]
     person = [_person(s, mistakes) for s in source.person]
     sieve = compile_filter(source, mistakes)
+    if not kept:
+        _forms(source, known, mistakes)
     mistakes.stop()
     used = {c for o in (*outputs, *person) for c in o.expr.meta.root_names()}
     used |= {c for s in source.extra for c in _value(s).meta.root_names()}
     return Plan(source.data_set, source, tuple(outputs), tuple(person), sieve, frozenset(used | sieve.columns))
+
+
+def _forms(source: MappingFile, known: Mapping[str, FieldKind], mistakes: Mistakes) -> None:
+    """Note every form of dates and times that is none."""
+    forms.check(source.event_at, "datetime", mistakes)
+    for spec in source.fields:
+        if spec.name in known:
+            forms.check(spec, spec.kind or known[spec.name].type, mistakes)
+    for spec in source.person:
+        forms.check(spec, spec.kind or PERSON_KINDS.get(spec.name, "text"), mistakes)
 
 
 def _waist(source: MappingFile) -> list[Output]:

@@ -20,7 +20,7 @@ COUNTED = tuple(f.name for f in Counts._meta.get_fields() if f.name in {
     "read", "filtered", "rejected", "inserted", "updated", "unchanged", "deleted"
 })  # fmt: skip
 LOADED = tuple(name for name in COUNTED if name not in ("read", "filtered", "rejected"))
-FRESH = tuple(name for name in LOADED if name != "unchanged")
+FRESH = (*(name for name in LOADED if name != "unchanged"), "withdrawn")
 UNDER_WAY = (FeedState.RUNNING, FeedState.WAITING)
 
 

@@ -27,6 +27,7 @@ from yigong.web.http import page
 #: kind of an alarm -> its word and tone
 KIND_WORDS = {
     "failed": (gettext_lazy("失败"), "bad"),
+    "aside": (gettext_lazy("文件搁置"), "bad"),
     "late": (gettext_lazy("迟到"), "warn"),
     "silent": (gettext_lazy("静默"), "bad"),
     "trend": (gettext_lazy("走势异常"), "warn"),

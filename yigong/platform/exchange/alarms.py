@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.exchange import account, notices, selectors, watching
+from yigong.platform.exchange import account, asides, notices, selectors, watching
 from yigong.platform.exchange.models import Alarm, Feed, Job, Sheet
 from yigong.platform.exchange.schedule import parse
 from yigong.security.api import audit
@@ -52,6 +52,7 @@ def judged(feed: Feed) -> list[watching.Alarm]:
     if yesterday:
         earlier = [s.fresh for s in account.history(feed, yesterday.day, watching.WEEKS)]
         said.append(watching.trend(yesterday.fresh, earlier))
+    said.append(watching.aside([(f.name, f.zh, f.en) for f in asides.of(feed)]))
     return [a for a in (*said, _at_node(feed)) if a is not None]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import polars as pl
@@ -34,6 +34,7 @@ class Totals(Counted):
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
+    withdrawn: int = 0  # of the filtered
 
     def add(self, other: Totals) -> None:
         """Add the rows of another batch."""
@@ -42,13 +43,14 @@ class Totals(Counted):
 
 
 def book(
-    feed: Feed, batch: BatchRun, ready: Prepared, frame: pl.DataFrame, loaded: records.Loaded, rejected: Sequence[Rejected]
+    feed: Feed, batch: BatchRun, ready: Prepared, frame: pl.DataFrame, loaded: records.Loaded, rejected: Sequence[Rejected],
+    withdrawn: Mapping[str, int],
 ) -> Totals:  # fmt: skip
-    """Write down what became of every row, and say what came in."""
+    """Write down what became of every row, and say what came in. *withdrawn*: by institution, of the filtered rows those whose record was."""
     extra = len(rejected) - len(ready.rejected)  # documents without rows that were turned away
     totals = Totals(
         ready.read + extra, ready.filtered, len(rejected), loaded.inserted, loaded.updated, loaded.unchanged,
-        loaded.deleted,
+        loaded.deleted, sum(withdrawn.values()),
     )  # fmt: skip
     assert totals.balances, "a row was lost"
     counts = asdict(totals)
@@ -62,9 +64,9 @@ def book(
     _write_findings(batch, ready)
     _write_late(batch, loaded)
     came = tuple(
-        OrgCount(org, t.inserted, t.updated, t.deleted)
-        for org, t in orgs.items()
-        if t.inserted or t.updated or t.deleted
+        OrgCount(org, t.inserted, t.updated, t.deleted + withdrawn.get(org, 0))
+        for org, t in ((org, orgs.get(org, Totals())) for org in dict.fromkeys([*orgs, *withdrawn]))
+        if t.inserted or t.updated or t.deleted or org in withdrawn
     )
     if came:
         say(RecordsLoaded(ready.data_set, batch.job_id, batch.pk, came))
@@ -86,7 +88,8 @@ def _by_institution(
     for row in rejected:
         found.setdefault(row.org_code[:10] or own, Totals()).rejected += 1
     if totals.filtered:
-        found.setdefault(own, Totals()).filtered = totals.filtered
+        line = found.setdefault(own, Totals())
+        line.filtered, line.withdrawn = totals.filtered, totals.withdrawn
     for t in found.values():
         t.read = t.filtered + t.rejected + t.loaded + t.deleted
     return found

@@ -16,7 +16,18 @@ from django.views.decorators.http import require_POST
 from yigong.edge.extract.api import open_source
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
-from yigong.platform.exchange import account, alarms, beats, nodes, running, schedule, selectors, services, worker
+from yigong.platform.exchange import (
+    account,
+    alarms,
+    asides,
+    beats,
+    nodes,
+    running,
+    schedule,
+    selectors,
+    services,
+    worker,
+)
 from yigong.platform.exchange.edge.api import ask_probe, last_probe
 from yigong.platform.exchange.edge.api import state_words as node_words
 from yigong.platform.exchange.forms import WAYS, FeedForm
@@ -69,6 +80,7 @@ def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
         "jobs": [(j, *nodes.progress(j)) for j in jobs],
         "sheets": account.sheets(ctx, feed_id=feed_id)[:14],
         "alarms": [a for a in alarms.open_alarms(ctx) if a.feed_id == found.pk],
+        "asides": asides.of(found),
         "data_set": data_set_word(found.data_set),
         "may_run": ctx.may("exchange.run"),
         "worker": beats.standing(),
@@ -116,7 +128,19 @@ def _reached(watermark: str) -> str:
         return watermark
     if not isinstance(state, dict):
         return str(state)
-    return str(state["mark"]) if set(state) == {"mark"} else " · ".join(f"{k} {v}" for k, v in state.items())
+    return (
+        str(state["mark"])
+        if set(state) == {"mark"}
+        else " · ".join(_counter(k, v) for k, v in state.items() if k not in ("aside", "columns"))
+    )
+
+
+def _counter(name: str, value: Any) -> str:
+    """A counter of a way of reading; of files how many, and the last of them."""
+    if name != "files" or not isinstance(value, dict):
+        return f"{name} {value}"
+    last = max(value, key=lambda n: (value[n] or {}).get("changed", 0), default="")
+    return _("%(n)s 个文件，最近一个 %(name)s") % {"n": len(value), "name": last}
 
 
 def _plain(value: str) -> str:
@@ -206,7 +230,8 @@ def capture(request: HttpRequest, feed_id: int) -> HttpResponse:
 def _statements(found: Feed) -> Mapping[str, Any]:
     try:
         with open_source({**running.config_of(found), "kind": found.reader}) as source:
-            return {"make": source.preparation(), "unmake": source.removal()}
+            told = [sentence(*said)[1 if _english() else 0] for said in source.warnings()]
+            return {"make": source.preparation(), "unmake": source.removal(), "warnings": told}
     except (Refused, Fault) as error:
         return {"make": [], "unmake": [], "trouble": sentence(error.code, error.facts)[1 if _english() else 0]}
 

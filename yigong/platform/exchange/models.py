@@ -41,6 +41,9 @@ class Counts(Counted, models.Model):
     updated = models.BigIntegerField(default=0)
     unchanged = models.BigIntegerField(default=0)
     deleted = models.BigIntegerField(default=0, db_default=0)
+    withdrawn = models.BigIntegerField(
+        default=0, db_default=0
+    )  # of the filtered: rows whose record was in, and is withdrawn
 
     class Meta:
         abstract = True
@@ -260,7 +263,7 @@ class Alarm(models.Model):
     """Something worrying about a feed, open until it is no longer so."""
 
     feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="alarms")
-    kind = models.CharField(max_length=10)  # failed late silent trend uneven
+    kind = models.CharField(max_length=10)  # watching.KINDS
     zh = models.TextField()
     en = models.TextField()
     facts = models.JSONField(default=dict)

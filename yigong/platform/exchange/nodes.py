@@ -39,7 +39,7 @@ _OF_STATE = {
     FeedState.WAITING: "run",
     FeedState.PAUSED: "hold",
 }
-_OF_ALARM = {"failed": "bad", "silent": "bad", "late": "late", "trend": "late", "uneven": "late"}
+_OF_ALARM = {"failed": "bad", "silent": "bad", "late": "late", "trend": "late", "uneven": "late", "aside": "late"}
 
 
 @dataclass(slots=True)

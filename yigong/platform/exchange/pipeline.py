@@ -19,8 +19,8 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault
 from yigong.platform.empi import api as empi
-from yigong.platform.exchange import booking, following, quarantine, settling
-from yigong.platform.exchange.batch import DOCUMENT, OP, Batch, DocumentFacts, RawBatch
+from yigong.platform.exchange import booking, following, leaving, quarantine, settling
+from yigong.platform.exchange.batch import DOCUMENT, KEY, OP, Batch, DocumentFacts, RawBatch
 from yigong.platform.exchange.booking import Totals, alike
 from yigong.platform.exchange.lanes import Turn, side_by_side
 from yigong.platform.exchange.models import BatchRun, Feed, Job
@@ -95,10 +95,12 @@ def _hang_up_if_lost() -> None:
 
 
 def _turn(ready: Prepared) -> Turn:
+    left = ready.left.get_column("source_key")
     if ready.frame.is_empty():
-        return Turn(keys=_NONE, groups=_NONE)
+        return Turn(keys=left, groups=_NONE)
     group = ready.frame.get_column("group_key") if "group_key" in ready.frame.columns else _NONE
-    return Turn(keys=ready.frame.get_column("source_key"), groups=group)
+    own = ready.frame.get_column("source_key")
+    return Turn(keys=pl.concat([own, left]) if left.len() else own, groups=group)
 
 
 def _ahead(run: _Run, batches: Iterable[Batch]) -> Iterator[Prepared]:
@@ -169,40 +171,42 @@ def _carry_once(run: _Run, number: int, ready: Prepared, turn: Turn) -> Totals:
     batch = BatchRun.objects.create(
         job_id=run.job_id, number=number, data_set=ready.data_set, place=ready.place[:200], committed_at=now()
     )
-    loaded = _loaded(run, batch.pk, ready, frame, turn, clock)
+    loaded, withdrawn = _loaded(run, batch.pk, ready, frame, turn, clock)
     with clock.stage("wait"):
         turn.wait()
     rejected = [*ready.rejected, *homeless, *following.follow(run.ctx, ready, documents, run.institutions)]
     with clock.stage("account"):
         run.waiting.settle(frame)
         quarantine.keep(run.feed.pk, run.job_id, rejected)
-        totals = booking.book(run.feed, batch, ready, frame, loaded, rejected)
+        totals = booking.book(run.feed, batch, ready, frame, loaded, rejected, withdrawn)
     BatchRun.objects.filter(pk=batch.pk).update(**asdict(totals), seconds=clock.seconds)
     return totals
 
 
 def _loaded(
     run: _Run, batch_id: int, ready: Prepared, frame: pl.DataFrame, turn: Turn, clock: _Clock
-) -> records.Loaded:  # fmt: skip
-    """Rows and events, beside the batch before as long as neither a row nor an event is in both."""
-    if frame.is_empty():
+) -> tuple[records.Loaded, dict[str, int]]:  # fmt: skip
+    """Rows and events, beside the batch before as long as neither a row nor an event is in both; and what a filter withdrew."""
+    if frame.is_empty() and ready.left.is_empty():
         turn.wait()
         turn.locked.set()
-        return records.Loaded()
+        return records.Loaded(), {}
     data_set = ready.data_set
     if turn.meets("keys"):
         turn.wait()
     turn.wait_for_locks()
-    records.lock(run.ctx, data_set, frame, shared=not run.lent)
+    held = pl.concat([frame.select(KEY), ready.left]) if ready.left.height else frame
+    records.lock(run.ctx, data_set, held, shared=not run.lent)
     turn.locked.set()
     with clock.stage("load"):
         frame = records.fill(run.ctx, data_set, frame) if ready.adds else frame
-        loaded = records.load(run.ctx, data_set, frame, batch_id=batch_id, locked=True)
+        going = leaving.going(run.ctx, run.feed, data_set, ready.left, frame)
+        loaded = records.load(run.ctx, data_set, leaving.joined(frame, going), batch_id=batch_id, locked=True)
     if turn.meets("groups") or loaded.gone.height:
         turn.wait()
     with clock.stage("index"):
         records.index(run.ctx, data_set, loaded.touched, loaded.gone, alone=turn.wait)
-    return loaded
+    return leaving.parted(loaded, frame.height, going)
 
 
 class _Clock:

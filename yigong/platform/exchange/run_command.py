@@ -73,6 +73,8 @@ def _capture(options: argparse.Namespace) -> int:
     with open_source({**running.config_of(feed), "kind": feed.reader}) as source:
         statements = source.preparation() if options.verb == "prepare" else source.removal()
         print(";\n".join(statements) + ";" if statements else _say(options, NOTHING))
+        for said in source.warnings() if options.verb == "prepare" else ():
+            print(_say(options, Said(*sentence(*said))), file=sys.stderr)
         if options.yes and statements:
             source.prepare() if options.verb == "prepare" else source.remove()
             print(_say(options, DONE), file=sys.stderr)

@@ -18,7 +18,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Fault, Refused
 from yigong.outbox.api import dispatch
-from yigong.platform.exchange import account, alarms, buffer, pipeline, schedule, settling
+from yigong.platform.exchange import account, alarms, asides, buffer, pipeline, schedule, settling
 from yigong.platform.exchange.batch import Batch
 from yigong.platform.exchange.models import Feed, FeedState, Job, LogLine
 from yigong.platform.exchange.models import Mapping as MappingVersion
@@ -74,7 +74,9 @@ def opened(feed: Feed, kind: str = "run", since: str = "") -> Job:
 
 def plan_of(feed: Feed, version: MappingVersion | None) -> Plan | None:
     """The compiled mapping of a version."""
-    return compile_mapping(version.text, field_kinds(), f"{feed.name} v{version.version}") if version else None
+    return (
+        compile_mapping(version.text, field_kinds(), f"{feed.name} v{version.version}", kept=True) if version else None
+    )
 
 
 def config_of(feed: Feed) -> dict[str, Any]:
@@ -84,9 +86,11 @@ def config_of(feed: Feed) -> dict[str, Any]:
     return {"store": str(settings.EXCHANGE_HASHES / f"{feed.pk}.db"), **feed.config}
 
 
-def _batches(job: Job, size: int, keeper: buffer.Keeper) -> Iterable[Batch]:
+def _batches(job: Job, size: int, keeper: buffer.Keeper, plan: Plan | None) -> Iterable[Batch]:
     found: Any = reader(job.feed.reader)
     config = config_of(job.feed)
+    if config.get("folder") and plan is not None:
+        config["needs"] = sorted(plan.used)  # a file that lacks them is set aside
     match job.kind:
         case "buffer":
             return buffer.again(json.loads(job.since)["job"])
@@ -105,12 +109,14 @@ def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
         _count_source(job)
         plan = plan_of(job.feed, job.mapping)
         try:
-            batches = _batches(job, size, keeper)
+            batches = _batches(job, size, keeper, plan)
             totals = pipeline.carry_all(ctx, job.pk, batches, plan, progress=_watched(job, progress))
         finally:
             if not connection.needs_rollback:
                 keeper.note()
         _settle(job, totals)
+        _warn(job)
+        aside = asides.tell(job)
     except Stopped:
         batch = job.batches.count()
         note(job, *sentence("exchange.stopped", {"batch": batch}))
@@ -118,7 +124,7 @@ def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
     except Exception as error:
         stopped(job, error)
     else:
-        close(job, FeedState.PARTIAL if totals.rejected else FeedState.SUCCEEDED)
+        close(job, FeedState.PARTIAL if totals.rejected or aside else FeedState.SUCCEEDED)
 
 
 def _watched(job: Job, progress: Progress | None) -> Progress:
@@ -139,6 +145,14 @@ def _count_source(job: Job) -> None:
     if job.kind == "run" and count is not None:
         job.expected = count(config_of(job.feed), since=job.since or None)
         Job.objects.filter(pk=job.pk).update(expected=job.expected)
+
+
+def _warn(job: Job) -> None:
+    """After the whole was read for a capture of changes: write down which changes it will not see."""
+    found: Any = reader(job.feed.reader)
+    if job.kind == "run" and not job.since and job.feed.config.get("way") in ("trigger", "log"):
+        for code, facts in found.warnings(config_of(job.feed)):
+            note(job, *sentence(code, facts), level="warning")
 
 
 def _settle(job: Job, totals: Totals) -> None:
@@ -200,11 +214,15 @@ def close(job: Job, state: FeedState, *, permanent: bool = False) -> None:
         _closed_feed(done, state, permanent)
     note(
         done,
-        f"结束：读取 {done.read}，过滤 {done.filtered}，拒收 {done.rejected}，入库 {done.loaded}，撤回 {done.deleted}",
-        f"ended: read {done.read}, filtered {done.filtered}, rejected {done.rejected}, loaded {done.loaded}, withdrawn {done.deleted}",
+        f"结束：读取 {done.read}，过滤 {done.filtered}{_of_it(done, '（其中 {n} 行原已入库，已撤回）')}，拒收 {done.rejected}，入库 {done.loaded}，撤回 {done.deleted}",
+        f"ended: read {done.read}, filtered {done.filtered}{_of_it(done, ' ({n} of them were in and are withdrawn)')}, rejected {done.rejected}, loaded {done.loaded}, withdrawn {done.deleted}",
     )
     account.write(done)
     alarms.judge(done.feed_id)
+
+
+def _of_it(job: Job, words: str) -> str:
+    return words.format(n=job.withdrawn) if job.withdrawn else ""
 
 
 def _closed_feed(job: Job, state: FeedState, permanent: bool) -> None:

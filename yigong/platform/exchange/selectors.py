@@ -15,7 +15,7 @@ from yigong.kit.errors import Refused
 from yigong.platform.exchange.counting import Counted
 from yigong.platform.exchange.models import Counts, Feed, FeedState, Finding, Job, Quarantined, RowState, Tally
 
-COUNTS = ("read", "filtered", "rejected", "inserted", "updated", "unchanged", "deleted")
+COUNTS = ("read", "filtered", "rejected", "inserted", "updated", "unchanged", "deleted", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Account(Counted):
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
+    withdrawn: int = 0  # of the filtered
 
 
 def feeds(ctx: Ctx) -> QuerySet[Feed]:

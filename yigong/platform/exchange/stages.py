@@ -13,9 +13,10 @@ import polars as pl
 from yigong.edge.mapping.convert import Output, as_kind, failure
 from yigong.edge.mapping.fields import field_kinds
 from yigong.edge.mapping.findings import NO_FINDINGS, found, merged, reasons_by_row, rejected_rows
-from yigong.edge.mapping.plan import TROUBLE, Plan, deletes
+from yigong.edge.mapping.plan import NO_KEYS, TROUBLE, Plan, deletes
 from yigong.edge.mapping.rules import quality_findings
 from yigong.kit.errors import Refused
+from yigong.platform.exchange import troubles
 from yigong.platform.exchange.batch import (
     DOCUMENT,
     KEY,
@@ -35,10 +36,6 @@ from yigong.platform.exchange.batch import (
 )
 from yigong.standards import api as standards
 
-TROUBLES = {
-    "encoding": Reason("encoding", "", "这一行有无法解码的字节", "the row has bytes that do not decode"),
-    "ragged": Reason("ragged", "", "这一行的列比表头多", "the row has more columns than the header"),
-}
 _NAMES = {
     "org_code": ("机构代码", "institution code"),
     "source_system": ("来源系统", "source system"),
@@ -85,6 +82,7 @@ class Prepared:
     adds: bool = False
     matters: Sequence[MatterFacts] = ()
     merges: Sequence[MergeFacts] = ()
+    left: pl.DataFrame = field(default_factory=lambda: NO_KEYS)  # keys of the filtered rows
 
 
 def prepare(batch: Batch, plan: Plan | None, org_code: str, institutions: Collection[str]) -> Prepared:
@@ -110,14 +108,14 @@ def _raw(batch: RawBatch, plan: Plan, org_code: str, institutions: Collection[st
     started = time.perf_counter()
     mapped = plan.apply(batch.frame, org_code)
     mapped_at = time.perf_counter()
-    first = [_troubles(mapped.frame), mapped.findings]
+    first = [troubles.findings(mapped.kept, plan.used), mapped.findings]
     findings = _findings(plan.data_set, mapped.frame, merged(first), institutions)
     out = rejected_rows(findings)
     good, rejected = _parted(mapped.frame, mapped.kept, findings, out, plan.data_set, batch.place)
     seconds = {"map": mapped_at - started, "check": time.perf_counter() - mapped_at}
     return Prepared(
         plan.data_set, batch.place, batch.watermark, batch.frame.height, mapped.filtered, good,
-        plan.registrations(good), plan.leads, rejected, _shifted(findings, out), (), seconds,
+        plan.registrations(good), plan.leads, rejected, _shifted(findings, out), (), seconds, left=mapped.left,
     )  # fmt: skip
 
 
@@ -206,13 +204,6 @@ def _institutions(frame: pl.DataFrame, institutions: Collection[str]) -> pl.Data
     return found(INSTITUTION, column.is_in(list(unknown)), column) if unknown else NO_FINDINGS
 
 
-def _troubles(frame: pl.DataFrame) -> pl.DataFrame:
-    if TROUBLE not in frame.columns:
-        return NO_FINDINGS
-    said = frame.get_column(TROUBLE)
-    return merged([found(reason, said == code) for code, reason in TROUBLES.items()])
-
-
 def _parted(
     frame: pl.DataFrame, source: pl.DataFrame, findings: pl.DataFrame, out: pl.Series, data_set: str, place: str
 ) -> tuple[pl.DataFrame, list[Rejected]]:
@@ -225,10 +216,15 @@ def _parted(
     org = frame.get_column("org_code").gather(out) if "org_code" in frame.columns else [""] * len(out)
     places = _places(gone, place)
     rejected = [
-        Rejected(str(where), json.loads(raw), json.loads(reasons[row]), code or "", data_set)
+        Rejected(str(where), _told(json.loads(raw)), json.loads(reasons[row]), code or "", data_set)
         for row, where, raw, code in zip(out, places, _as_json(gone), org, strict=True)
     ]
     return frame.filter(~at.is_in(out.implode())), rejected
+
+
+def _told(raw: dict[str, Any]) -> dict[str, Any]:
+    """A row without what only its neighbours made its frame bear: it is the same row whatever came beside it."""
+    return {k: v for k, v in raw.items() if (k, v) not in ((TROUBLE, None), (OP, None), (OP, "upsert"))}
 
 
 def _places(rows: pl.DataFrame, place: str) -> Sequence[str]:
@@ -240,7 +236,8 @@ def _places(rows: pl.DataFrame, place: str) -> Sequence[str]:
 def _as_json(rows: pl.DataFrame) -> list[str]:
     if RAW in rows.columns:
         return rows.get_column(RAW).to_list()
-    kept = [c for c in rows.columns if c not in (PLACE, LINE, TROUBLE, DOCUMENT)]
+    # the reader's word stays with the row: sent again as it is, it is still not well read
+    kept = [c for c in rows.columns if c not in (PLACE, LINE, DOCUMENT)]
     return rows.select(pl.struct(pl.col(kept).cast(pl.String)).struct.json_encode()).to_series().to_list()
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from yigong.edge.mapping.fields import field_kinds
+from yigong.edge.mapping.plan import TROUBLE
 from yigong.kit.clock import now, today
 from yigong.kit.ctx import Ctx
 from yigong.platform.exchange import account, alarms, beats, nodes, places, selectors, services
@@ -229,7 +230,7 @@ def _row_context(found: Quarantined) -> dict[str, Any]:
         "fields": [
             (n, _named(found, n), v if v is not None else "", found.raw.get(n), str(v) in wrong)
             for n, v in values.items()
-            if n != MAPPED and not (n in (*OURS, "offset") and found.raw.keys() >= OURS)
+            if n not in (MAPPED, TROUBLE) and not (n in (*OURS, "offset") and found.raw.keys() >= OURS)
         ],
         "acts": [(_ACTS.get(a["verb"], a["verb"]), a["by"], _at(a["at"]), a["reason"]) for a in found.acts],
         "may_restore": found.state == RowState.DISCARDED and bool(found.raw),
@@ -259,8 +260,8 @@ def mend(request: HttpRequest, row_id: int) -> HttpResponse:
 
 
 def _mended(raw: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with the columns of the form; an emptied column is null."""
-    return {name: (given.get(f"f-{name}", old) or None) for name, old in raw.items()}
+    """The row with the columns of the form; an emptied column is null. What its reader said against it is settled by who mends it."""
+    return {name: (given.get(f"f-{name}", old) or None) for name, old in raw.items() if name != TROUBLE}
 
 
 @require_POST

@@ -20,7 +20,7 @@ TREND_SHARE = 0.6
 TREND_LEAST = 50
 WEEKS = 4
 WEEKS_LEAST = 2  # fewer such days are no trend
-KINDS = ("failed", "late", "silent", "trend", "uneven")
+KINDS = ("failed", "aside", "late", "silent", "trend", "uneven")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,20 @@ def node_silent(name: str, since: str, minutes: int, rows: int) -> Alarm:
 def node_failed(zh: str, en: str) -> Alarm:
     """The node that reads a feed cannot."""
     return Alarm("failed", f"边缘节点读取失败：{zh}", f"the edge node cannot read it: {en}")
+
+
+def aside(files: Sequence[tuple[str, str, str]]) -> Alarm | None:
+    """Files of a folder cannot be read as they are; each with its name and the sentence why, in both languages."""
+    if not files:
+        return None
+    name, zh, en = files[0]
+    more = (f"，另有 {len(files) - 1} 个", f", and {len(files) - 1} more") if len(files) > 1 else ("", "")
+    return Alarm(
+        "aside",
+        f"{len(files)} 个文件搁置未读（{name}{more[0]}），其余照常。{zh}",
+        f"files set aside unread: {len(files)} ({name}{more[1]}), the others go on. {en}",
+        {"files": [f[0] for f in files]},
+    )
 
 
 def late(

@@ -36,7 +36,17 @@ from yigong.platform.records.selectors import (
     timeline,
     versions,
 )
-from yigong.platform.records.services import Loaded, columns, fill, index, index_documents, load, lock, save_document
+from yigong.platform.records.services import (
+    Loaded,
+    came_by,
+    columns,
+    fill,
+    index,
+    index_documents,
+    load,
+    lock,
+    save_document,
+)
 from yigong.platform.records.summary import summary
 
 __all__ = [
@@ -58,6 +68,7 @@ __all__ = [
     "Source",
     "Told",
     "as_known_on",
+    "came_by",
     "columns",
     "corrections",
     "counts",

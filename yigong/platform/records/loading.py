@@ -136,6 +136,21 @@ def _by_key(rows: pl.DataFrame) -> pl.DataFrame:
     return ordered.unique(KEY, keep="last", maintain_order=True)
 
 
+def came_by(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """The keys of *rows* under which something is stored, with the batch that brought it as it stands."""
+    if rows.is_empty():
+        return pl.DataFrame(schema={**dict.fromkeys(KEY, pl.String), "batch_id": pl.Int64})
+    sources, parts = sources_of(rows), []
+    for org, system in sources:
+        keys = part_of(rows, org, system, whole=len(sources) == 1).get_column("source_key").to_list()
+        asked = f"select source_key, batch_id from {table} where org_code = %s and source_system = %s and source_key = any(%s)"
+        found = tables.ask(asked, [org, system, keys], {"source_key": pl.String, "batch_id": pl.Int64})
+        parts.append(
+            found.select(pl.lit(org).alias("org_code"), pl.lit(system).alias("source_system"), "source_key", "batch_id")
+        )
+    return pl.concat(parts)
+
+
 def sources_of(rows: pl.DataFrame) -> list[tuple[str, str]]:
     """The institutions and systems that rows come from, in one order everywhere."""
     org, system = rows.get_column("org_code"), rows.get_column("source_system")

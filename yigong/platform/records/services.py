@@ -16,7 +16,7 @@ from yigong.platform.records.keeping import NO_GROUPS
 from yigong.platform.records.loading import Loaded, load_rows
 from yigong.standards.api import load as standards
 
-__all__ = ["Loaded", "columns", "fill", "index", "index_documents", "load", "lock", "save_document"]
+__all__ = ["Loaded", "came_by", "columns", "fill", "index", "index_documents", "load", "lock", "save_document"]
 
 
 def columns(identifier: str) -> tuple[str, ...]:
@@ -27,6 +27,11 @@ def columns(identifier: str) -> tuple[str, ...]:
 def lock(ctx: Ctx, identifier: str, frame: pl.DataFrame, *, shared: bool) -> None:
     """Hold the rows of a frame's sources until the commit: alone, or beside others who share (see ``loading.lock``)."""
     loading.lock(f"records_{identifier}", frame, shared=shared)
+
+
+def came_by(ctx: Ctx, identifier: str, keys: pl.DataFrame) -> pl.DataFrame:
+    """Of *keys* (org_code, source_system, source_key) those under which a row is stored, with its ``batch_id``."""
+    return loading.came_by(f"records_{identifier}", keys)
 
 
 def fill(ctx: Ctx, identifier: str, frame: pl.DataFrame) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import polars as pl
 
+from yigong.edge.extract.formats import ragged
 from yigong.edge.extract.formats.quotes import whole_lines
 from yigong.edge.extract.frames import TROUBLE, placed, without_blank
 from yigong.kit.errors import Fault, Refused
@@ -34,7 +35,11 @@ REPLACED = "\ufffd"
 
 
 def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.DataFrame]:
-    """Frames of the file; ``encoding`` and ``separator`` are found out unless given."""
+    """Frames of the file; ``encoding`` and ``separator`` are found out unless given.
+
+    A line with fewer or more fields than the header comes with ``_trouble``; where ``short_lines`` is "fill" the source is known to
+    leave empty fields at the end of a line away, and short ones are read as such.
+    """
     encoding, clean = detect(path) if not config.get("encoding") else (str(config["encoding"]), True)
     with tempfile.TemporaryDirectory(prefix="yigong-") as folder:
         text = path
@@ -185,11 +190,14 @@ def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: 
         missing_columns="insert",
         encoding="utf8" if clean else "utf8-lossy",
     )
-    parts = enumerate(_records(path, separator))
-    # a part is small: read at once it costs two thirds of what it costs as a stream
-    frames = (
-        parse(io.BytesIO(part), skip_rows=0 if n else head.records).collect(engine="in-memory") for n, part in parts
-    )
+    fill = config.get("short_lines") == "fill"
+
+    def parsed(skipped: int, part: bytes) -> pl.DataFrame:
+        # a part is small: read at once it costs two thirds of what it costs as a stream
+        frame = parse(io.BytesIO(part), skip_rows=skipped).collect(engine="in-memory")
+        return ragged.marked(frame, part, columns, separator, overflow=OVERFLOW, fill=fill)
+
+    frames = (parsed(0 if n else head.records, part) for n, part in enumerate(_records(path, separator)))
     first = head.records + 1
     for frame in _even(frames, size):
         told = without_blank(placed(_marked(frame, columns, clean), name, first))
@@ -240,7 +248,7 @@ def _even(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
 
 
 def _marked(frame: pl.DataFrame, columns: list[str], clean: bool) -> pl.DataFrame:
-    """Empty text as null, and ``_trouble`` for rows with too many columns or signs that did not decode.
+    """Empty text as null, and ``_trouble`` only where a row has it: its fields, or signs that did not decode.
 
     Of a file that is known to be *clean* no sign is looked at again.
     """
@@ -248,11 +256,9 @@ def _marked(frame: pl.DataFrame, columns: list[str], clean: bool) -> pl.DataFram
     empty = [
         pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c, some in zip(columns, has_empty, strict=True) if some
     ]
-    filled = frame.with_columns(empty) if empty else frame
-    if clean and filled.get_column(OVERFLOW).null_count() == filled.height:
-        return filled.drop(OVERFLOW)
-    trouble = pl.when(pl.col(OVERFLOW).is_not_null()).then(pl.lit("ragged"))
-    text = pl.concat_str([pl.col(c).fill_null("") for c in columns])
-    garbled = trouble.when(text.str.contains(REPLACED, literal=True)).then(pl.lit("encoding")).alias(TROUBLE)
-    found = filled.with_columns(garbled).drop(OVERFLOW)
+    found = frame.with_columns(empty) if empty else frame
+    if not clean:
+        text = pl.concat_str([pl.col(c).fill_null("") for c in columns])
+        garbled = pl.when(text.str.contains(REPLACED, literal=True)).then(pl.lit("encoding"))
+        found = found.with_columns(pl.coalesce(TROUBLE, garbled).alias(TROUBLE))
     return found.drop(TROUBLE) if found.get_column(TROUBLE).null_count() == found.height else found

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from yigong.edge.extract.formats import delimited
+from yigong.edge.extract.formats import delimited, ragged
 from yigong.edge.extract.frames import PLACE, TROUBLE, as_text
 from yigong.kit.errors import Refused
 
@@ -18,7 +18,8 @@ def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.Dat
     """Frames of the lines.
 
     ``widths`` is ``{column: [first, last]}`` counted from 1 in signs; ``pattern_of_line`` a regular expression whose
-    groups are the columns. A line that does not fit comes with ``_trouble``. Without both the file is read as delimited.
+    groups are the columns. A line that does not fit comes with ``_trouble``; so does one that ends before its last column begins,
+    unless ``short_lines`` is "fill" (the source cuts blanks at the end). Without both the file is read as delimited.
     """
     if not config.get("widths") and not config.get("pattern_of_line"):
         yield from delimited.read(path, config, size=size)
@@ -48,15 +49,22 @@ def _frame(held: list[tuple[int, str]], name: str, config: Mapping[str, Any]) ->
         raise Refused("exchange.pattern_wrong", pattern=str(config.get("pattern_of_line")), reason=reason) from error
     place = (pl.lit(f"{name} 第 ") + pl.col("at").cast(pl.String) + pl.lit(" 行")).alias(PLACE)
     garbled = pl.col("line").str.contains(delimited.REPLACED, literal=True)
-    unfit = (
-        pl.Series([all(v is None for v in row) for row in columns.iter_rows()])
-        if columns.height
-        else pl.Series([], dtype=pl.Boolean)
-    )
-    trouble = pl.when(garbled).then(pl.lit("encoding")).when(unfit).then(pl.lit("ragged")).alias(TROUBLE)
+    unfit = columns.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    unlike = pl.concat_str(pl.lit("unfit:"), pl.col("line").str.head(ragged.SURPLUS))
+    trouble = pl.when(garbled).then(pl.lit("encoding")).when(unfit).then(unlike).otherwise(_cut(config)).alias(TROUBLE)
     told = lines.select(place, trouble)
     out = as_text(columns).hstack(told)
     return out.drop(TROUBLE) if out.get_column(TROUBLE).null_count() == out.height else out
+
+
+def _cut(config: Mapping[str, Any]) -> pl.Expr:
+    """The trouble of lines that end before their last column begins; text beyond it may be columns that nobody asked for."""
+    firsts = [int(first) for first, _last in (config.get("widths") or {}).values()]
+    if not firsts or config.get("short_lines") == "fill":
+        return pl.lit(None, dtype=pl.String)
+    signs = pl.col("line").str.len_chars()
+    there = pl.sum_horizontal((signs >= first).cast(pl.Int64) for first in firsts)
+    return pl.when(signs < max(firsts)).then(pl.format(f"short:{{}}:{len(firsts)}", there))
 
 
 def _by_widths(widths: Mapping[str, Any]) -> list[pl.Expr]:

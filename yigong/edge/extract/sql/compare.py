@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from yigong.edge.extract.frames import acted, placed, void
+from yigong.edge.extract.frames import TROUBLE, acted, placed, void
 from yigong.edge.extract.settings import identity
 from yigong.edge.extract.source import Chunk, State
 from yigong.edge.extract.sql.full import Full
@@ -55,7 +55,7 @@ class Compare(Full):
         keys = frame.select(pl.struct(self.key).struct.json_encode()).to_series()
         if frame.select(pl.any_horizontal(pl.col(self.key).is_null()).any()).item() or keys.n_unique() < len(keys):
             raise Refused("exchange.key_unfit", place=self.place, key=self.key)
-        hashes = frame.hash_rows(seed=20).reinterpret(signed=True)
+        hashes = frame.drop(TROUBLE, strict=False).hash_rows(seed=20).reinterpret(signed=True)
         try:
             mask = store.differ(keys, hashes, chunk)
         except sqlite3.IntegrityError as error:

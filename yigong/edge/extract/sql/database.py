@@ -10,8 +10,9 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from yigong.edge.extract.frames import as_text, from_rows
-from yigong.edge.extract.trouble import database_fault
+from yigong.edge.extract.frames import from_rows
+from yigong.edge.extract.sql.encoded import Bytes
+from yigong.edge.extract.trouble import ENCODING, database_fault
 from yigong.kit.errors import Fault, Refused
 
 #: kind of a configuration -> driver of SQLAlchemy that speaks to it
@@ -43,11 +44,14 @@ _TIME_OIDS, _NUMBER_OIDS = {1082, 1114, 1184}, {20, 21, 23, 700, 701, 1700}
 class Database:
     """One source database. What its statements raise is a Fault of its kind (``trouble``), with table and server."""
 
-    def __init__(self, kind: str, url: str, place: str, *, readonly: bool = True) -> None:
+    def __init__(self, kind: str, url: str, place: str, *, readonly: bool = True, encoding: str = "") -> None:
         self.place = place
         self.readonly = readonly
         self.engine = _engine(kind, url, place, readonly)
         self.dialect = self.engine.dialect.name
+        self.bytes = Bytes(encoding)
+        if self.dialect == "postgresql":
+            sa.event.listen(self.engine, "connect", self.bytes.connected)
         self.kinds: dict[str, str] = {}  # of the columns last streamed: text number time
 
     def close(self) -> None:
@@ -74,7 +78,10 @@ class Database:
         return f"{url.host}:{url.port}" if url.port else url.host
 
     def _away(self, error: BaseException) -> Fault:
-        return database_fault(error, place=self.place, host=self.host)
+        fault = database_fault(error, place=self.place, host=self.host)
+        if fault.code == ENCODING and self.bytes.are_undeclared:
+            return Fault("exchange.encoding_undeclared", permanent=True, place=self.place, host=self.host)
+        return fault
 
     def stream(self, sql: str, values: Mapping[str, Any] | None = None, *, size: int) -> Iterator[pl.DataFrame]:
         """The rows of a statement as text, *size* at a time, in one snapshot where the database has such."""
@@ -107,14 +114,14 @@ class Database:
         columns = _single([c.name for c in described])
         self.kinds = {c.name: _oid_kind(c.type_code) for c in described}
         held: list[Any] = []
-        with cursor.copy(f"copy ({sql}) to stdout (format csv)") as rows:
+        with cursor.copy(self.bytes.unchecked(cursor, f"copy ({sql}) to stdout (format csv)")) as rows:
             for row in rows:  # the server sends one row in each message
                 held.append(row)
                 if len(held) >= size:
-                    yield _from_csv(held, columns)
+                    yield self.bytes.table(held, columns)
                     held = []
         if held:
-            yield _from_csv(held, columns)
+            yield self.bytes.table(held, columns)
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Sequence[Any]]:
         """All rows of a small answer."""
@@ -274,15 +281,6 @@ def _type_kind(kind: Any) -> str:
 
 def _oid_kind(oid: int) -> str:
     return "time" if oid in _TIME_OIDS else "number" if oid in _NUMBER_OIDS else "text"
-
-
-def _from_csv(rows: Sequence[Any], columns: Sequence[str]) -> pl.DataFrame:
-    text = b"".join(rows)
-    try:
-        return as_text(pl.read_csv(text, has_header=False, schema=dict.fromkeys(columns, pl.String)))
-    except pl.exceptions.ComputeError:
-        text.decode()  # raises UnicodeError: a server without declared encoding sends bytes as they are
-        raise
 
 
 def _bound(sql: str, values: Mapping[str, Any]) -> sa.TextClause:

@@ -12,7 +12,7 @@ import polars as pl
 
 from yigong.edge.extract.frames import DELETE, OP, UPSERT, placed, voided
 from yigong.edge.extract.source import Chunk, State
-from yigong.edge.extract.sql import mariadb_values
+from yigong.edge.extract.sql import cascades, mariadb_values
 from yigong.edge.extract.sql.known import Emptied, Known
 from yigong.edge.extract.trouble import database_fault
 from yigong.kit.errors import Refused
@@ -50,6 +50,9 @@ class MariaLog(Known):
             "set global binlog_row_metadata = 'FULL'",
             f"grant replication slave, replication client on *.* to '{user}'@'%'",
         ]
+
+    def warnings(self) -> list[tuple[str, dict[str, Any]]]:
+        return cascades.unseen(self.db, self.settings.table)
 
     def prepare(self) -> None:
         """Set the server up for the log. Raises Refused exchange.way_unfit where log_bin is off."""

@@ -127,7 +127,7 @@ class PostgresLog(Known):
     def _changes(self, state: State, size: int) -> Iterator[Chunk | Emptied]:
         held: list[Change] = []
         reached, first, emptied = str(state["lsn"]), 1, False
-        for said in Decoder().decode(self._messages()):
+        for said in self._said():
             match said:
                 case Commit():
                     reached = said.lsn
@@ -148,6 +148,10 @@ class PostgresLog(Known):
             reached = self._upto  # nothing of this table is before it: the server need not keep its log for us
         if held or emptied or reached != state["lsn"]:
             yield Chunk(self._frame(held, first), {"lsn": reached}, self.place)
+
+    def _said(self) -> Iterator[Change | Commit | Truncated]:
+        with self.db._answering():
+            yield from Decoder(self.db.bytes.codec, self.db.bytes.errors).decode(self._messages())
 
     _upto = "0/0"
 
@@ -173,7 +177,7 @@ class PostgresLog(Known):
         full = [again.get(self._key(r), {}) if UNCHANGED in r.values() else r for r in rows]
         shape = dict.fromkeys([*self.column_names, OP], pl.String)
         frame = pl.DataFrame([r for r in full if r], schema=shape)
-        return placed(voided(frame, self.settings.deleted_when), self.place, first)
+        return placed(self.db.bytes.marked(voided(frame, self.settings.deleted_when)), self.place, first)
 
     def _rows(self, change: Change) -> list[dict[str, Any]]:
         """The row written, and before it the one that its key was taken from."""

@@ -53,7 +53,9 @@ def url_place(url: str) -> str:
 def open_database(config: Mapping[str, Any]) -> Source:
     """The source of *config*. Raises Refused exchange.config_missing, way_unknown, driver_missing, url_odd, name_odd."""
     found = settings(config)
-    db = Database(str(config["kind"]), found.url, found.place, readonly=found.way not in WRITES)
+    db = Database(
+        str(config["kind"]), found.url, found.place, readonly=found.way not in WRITES, encoding=found.encoding
+    )
     name = f"log {db.dialect}" if found.way == "log" else found.way
     if name not in WAYS:
         raise Refused(

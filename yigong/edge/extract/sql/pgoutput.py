@@ -45,6 +45,8 @@ class Truncated:
 @dataclass(slots=True)
 class _Reader:
     data: bytes
+    codec: str
+    errors: str
     at: int = 0
 
     def number(self, form: str) -> int:
@@ -59,26 +61,28 @@ class _Reader:
 
     def word(self) -> str:
         end = self.data.index(b"\0", self.at)
-        found = self.data[self.at : end].decode()
+        found = self.data[self.at : end].decode(self.codec, self.errors)
         self.at = end + 1
         return found
 
     def text(self) -> str:
         size = self.number(">i")
         self.at += size
-        return self.data[self.at - size : self.at].decode()
+        return self.data[self.at - size : self.at].decode(self.codec, self.errors)
 
 
 @dataclass(slots=True)
 class Decoder:
     """Keeps the relations that messages speak of by number."""
 
+    codec: str = "utf-8"  # of the server's text
+    errors: str = "strict"
     relations: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
 
     def decode(self, messages: Iterable[bytes]) -> Iterator[Change | Commit | Truncated]:
         """What the messages say, without beginnings, types and origins."""
         for data in messages:
-            found = self._one(_Reader(data))
+            found = self._one(_Reader(data, self.codec, self.errors))
             if found is not None:
                 yield found
 

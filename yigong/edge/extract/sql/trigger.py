@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from yigong.edge.extract.frames import UPSERT, acted, placed, void
 from yigong.edge.extract.source import Chunk, State
-from yigong.edge.extract.sql import triggers
+from yigong.edge.extract.sql import cascades, triggers
 from yigong.edge.extract.sql.known import Emptied, Known
 from yigong.kit.errors import Refused
 
@@ -47,6 +47,9 @@ class Trigger(Known):
 
     def removal(self) -> list[str]:
         return triggers.removal(self.db.dialect, self.captured)
+
+    def warnings(self) -> list[tuple[str, dict[str, Any]]]:
+        return cascades.unseen(self.db, self.settings.table)
 
     def prepare(self) -> None:
         """Make change table and triggers, unless they are there and work; what is left of a broken capture goes first."""

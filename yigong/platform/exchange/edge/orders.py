@@ -230,7 +230,9 @@ def mapping_of(line: Assignment) -> Mapping | None:
 
 def compiled(feed: Feed, version: Mapping | None) -> Plan | None:
     """A version, ready to be applied."""
-    return compile_mapping(version.text, field_kinds(), f"{feed.name} v{version.version}") if version else None
+    return (
+        compile_mapping(version.text, field_kinds(), f"{feed.name} v{version.version}", kept=True) if version else None
+    )
 
 
 @transaction.atomic

@@ -35,6 +35,11 @@ class Extracted:
         with open_source({**config, "kind": self.kind}) as source:
             return source.expected(as_state(since))
 
+    def warnings(self, config: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        """What the way of reading cannot see at this source."""
+        with open_source({**config, "kind": self.kind}) as source:
+            return source.warnings()
+
     def confirm(self, config: Mapping[str, Any], since: str) -> None:
         """Let the source forget what is stored."""
         with open_source({**config, "kind": self.kind}) as source:

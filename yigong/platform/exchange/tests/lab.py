@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,18 @@ def source(path: Path, rows: list[dict[str, Any]]) -> Path:
             f"insert into lis_result values ({', '.join('?' * len(COLUMNS))})",
             [tuple(r[c] for c in COLUMNS) for r in rows],
         )
+    return path
+
+
+def line(one: dict[str, Any]) -> str:
+    """A result as a line of the hospital's CSV files."""
+    return ",".join(str(one[c]) for c in COLUMNS)
+
+
+def table(path: Path, lines: list[str]) -> Path:
+    """A CSV file of the hospital with these lines, at rest for a while."""
+    path.write_text("\n".join([",".join(COLUMNS), *lines]) + "\n", "utf-8")
+    os.utime(path, (1_770_000_000, 1_770_000_000 + len(lines)))
     return path
 
 

@@ -116,4 +116,4 @@ def test_a_line_that_does_not_decode_is_marked_and_the_others_are_read(tmp_path:
     """A broken line and one with too many columns carry a mark; no line is dropped."""
     (tmp_path / "a.csv").write_bytes(CSV.encode() + b"3,\xff\xfe\xff\n4,x,y\n5,z\n")
     [batch] = reader("csv").read({"path": str(tmp_path / "a.csv")}, since=None, size=100)
-    assert batch.frame["_trouble"].to_list() == [None, None, "encoding", "ragged", None]
+    assert batch.frame["_trouble"].to_list() == [None, None, "encoding", "ragged:3:2:y", None]
