@@ -6,13 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import TruncHour
 
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.kit.said import Said
-from yigong.platform.exchange.models import Counts, Feed, FeedState, Job, Sheet
+from yigong.platform.exchange.models import BatchRun, Counts, Feed, FeedState, Job, Sheet
 from yigong.security.api import audit
 
 #: what is counted of a job: read, filtered, rejected, and all that came in or went out
@@ -44,10 +45,17 @@ def write(job: Job) -> Sheet | None:
 def refresh(feed: Feed, day: date) -> Sheet:
     """The sheet of one feed and day, counted anew from its runs."""
     begin, end = bounds(day)
+    Sheet.objects.get_or_create(feed=feed, day=day)
+    sheet = Sheet.objects.select_for_update().get(
+        feed=feed, day=day
+    )  # whoever counts at the same moment counts after us
     jobs = list(Job.objects.filter(feed=feed, started_at__gte=begin, started_at__lt=end).order_by("id"))
     facts = summed(jobs)
-    sheet = Sheet.objects.select_for_update().filter(feed=feed, day=day).first() or Sheet(feed=feed, day=day)
+    facts |= _made_good(feed, jobs, facts)
+    if not facts["trouble"] and _under_way(feed, begin, end):
+        facts["trouble"] = "bundles"
     changed = any(getattr(sheet, name) != value for name, value in facts.items())
+    facts["hours"] = _hours(jobs, begin)
     for name, value in facts.items():
         setattr(sheet, name, value)
     if changed and sheet.closed_at:
@@ -56,16 +64,18 @@ def refresh(feed: Feed, day: date) -> Sheet:
     return sheet
 
 
+def _under_way(feed: Feed, begin: datetime, end: datetime) -> bool:
+    """Whether bundles of a node were receipted on a day and are not in yet."""
+    waiting = feed.bundle_set.filter(state__in=("received", "failed"))  # type: ignore[attr-defined]
+    return bool(waiting.filter(received_at__gte=begin, received_at__lt=end).exists())
+
+
 def summed(jobs: list[Job]) -> dict[str, Any]:
     """The facts of a sheet from the runs of its day.
 
-    A failed run that a later one made good does not trouble the account; its rows are counted, its source is not.
+    A failed run that a later one of the day made good does not trouble the account; its rows are counted, its source is not.
     """
     asked = [j for j in jobs if j.kind in ("run", "edge") and j.expected is not None and _went_through(j)]
-    hours = [0] * 24
-    for job in jobs:
-        assert job.started_at is not None
-        hours[job.started_at.astimezone(COUNTY_ZONE).hour] += sum(getattr(job, n) for n in FRESH)
     runs = [j for j in jobs if j.kind == "run"]
     last = runs[-1] if runs else None
     trouble = ""
@@ -77,15 +87,47 @@ def summed(jobs: list[Job]) -> dict[str, Any]:
         "runs": len(jobs),
         "failed": sum(j.state == FeedState.FAILED for j in jobs),
         "source": sum(source_count(j) for j in asked) if asked else None,
-        "source_read": sum(j.read if j.source_read is None else j.source_read for j in asked),
+        "source_read": sum(_read_of(j) for j in asked),
         "read": sum(j.read for j in jobs),
         "filtered": sum(j.filtered for j in jobs),
         "rejected": sum(j.rejected for j in jobs),
         "loaded": sum(getattr(j, n) for j in jobs for n in LOADED),
-        "fresh": sum(hours),
-        "hours": hours,
+        "fresh": sum(getattr(j, n) for j in jobs for n in FRESH),
         "trouble": trouble,
     }
+
+
+def _hours(jobs: list[Job], begin: datetime) -> list[int]:
+    """Fresh rows by the hour in which their batch came in; what came in after midnight stands in the last hour of the day."""
+    hours, told = [0] * 24, 0
+    found = BatchRun.objects.filter(job__in=[j for j in jobs if j.read]).order_by()
+    lines = found.values(hour=TruncHour("committed_at")).annotate(n=sum((Sum(n) for n in FRESH[1:]), Sum(FRESH[0])))
+    for line in lines:
+        at = int((line["hour"] - begin).total_seconds() // 3600)
+        hours[max(0, min(23, at))] += line["n"]
+        told += line["n"]
+    rest = sum(getattr(j, n) for j in jobs for n in FRESH) - told
+    if rest and jobs and jobs[-1].started_at:  # runs whose batches are no longer kept
+        hours[jobs[-1].started_at.astimezone(COUNTY_ZONE).hour] += rest
+    return hours
+
+
+def _made_good(feed: Feed, jobs: list[Job], facts: dict[str, Any]) -> dict[str, Any]:
+    """The run that later brought what a day lacked: any good one after a failure, one of the whole after a gap."""
+    good = Job.objects.filter(feed=feed, kind="run", state__in=(FeedState.SUCCEEDED, FeedState.PARTIAL))
+    found, trouble = None, facts["trouble"]
+    if trouble == "failed":
+        found = good.filter(pk__gt=jobs[-1].pk).order_by("id").first()
+        trouble = "" if found else trouble
+    odd = [j for j in jobs if j.expected is not None and _went_through(j) and source_count(j) != _read_of(j)]
+    if odd:
+        whole = good.filter(pk__gt=odd[-1].pk, since="", expected__isnull=False).order_by("id")
+        found = next((j for j in whole if source_count(j) == _read_of(j)), None)
+    return {"trouble": trouble, "made_good_id": found.pk if found else None}
+
+
+def _read_of(job: Job) -> int:
+    return job.read if job.source_read is None else job.source_read
 
 
 def _went_through(job: Job) -> bool:
@@ -150,7 +192,9 @@ def why(sheet: Sheet) -> Said:
         return Said("有运行未结束", "a run is under way")
     if sheet.trouble == "failed":
         return Said("最后一次运行失败", "the last run failed")
-    if sheet.missing:
+    if sheet.trouble == "bundles":
+        return Said("节点的数据包已收到、未入库", "bundles of the node were received and are not in yet")
+    if sheet.missing and sheet.made_good_id is None:
         return Said(
             f"源库 {sheet.source}，读取 {sheet.source_read}", f"source {sheet.source}, read {sheet.source_read}"
         )
@@ -162,9 +206,7 @@ def close_past(ctx: Ctx) -> tuple[int, list[Sheet]]:
     """Close all sheets of past days that balance: how many, and those that do not."""
     ctx.must("exchange.run")
     done, uneven = 0, []
-    open_ones = Sheet.objects.select_related("feed").filter(
-        closed_at=None, day__lt=today(), day__gte=today() - timedelta(days=31)
-    )
+    open_ones = Sheet.objects.select_related("feed").filter(closed_at=None, day__lt=today())
     for sheet in open_ones:
         fresh = refresh(sheet.feed, sheet.day)
         if fresh.balances:

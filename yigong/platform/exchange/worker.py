@@ -15,12 +15,15 @@ from django.db.models import Q
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import account, alarms, beats, buffer, running, services
-from yigong.platform.exchange.models import Feed, FeedState
+from yigong.platform.exchange import account, alarms, beats, booking, buffer, running, services
+from yigong.platform.exchange.models import Feed, FeedState, Job
 from yigong.platform.exchange.schedule import parse
 
 PROCESSES = 2  # at a time
-CLAIMED_FOR = timedelta(minutes=2)  # a claim that no run followed falls due again
+DEAD_AFTER = timedelta(
+    minutes=2
+)  # without a lock and without a batch; a run whose database went away takes its lock again
+LEFT_AFTER = timedelta(hours=1)  # of what holds no lock: rows sent again, files taken in
 LOOKED_AT = 500  # due feeds
 HOUSEKEEPING = timedelta(minutes=1)
 CLEANING = timedelta(hours=1)
@@ -78,11 +81,11 @@ def claim(*, pressing: bool = False) -> Feed | None:
         .filter(active=True, due_at__lte=now())
         .order_by("due_at", "id")
     )
-    busy, found = running.running_ids(), list(due[:LOOKED_AT])
+    busy, found = running.running_ids() | _alive(), list(due[:LOOKED_AT])
     for feed in sorted(found, key=_interval) if pressing else found:
         if feed.pk in busy or waits_for(feed):
             continue
-        Feed.objects.filter(pk=feed.pk).update(due_at=now() + CLAIMED_FOR, state=FeedState.WAITING)
+        Feed.objects.filter(pk=feed.pk).update(due_at=now() + services.CLAIMED_FOR, state=FeedState.WAITING)
         return feed
     return None
 
@@ -96,7 +99,7 @@ def waits_for(feed: Feed) -> list[Feed]:
     """The feeds that must run first and have not, or did not go well."""
     return list(
         feed.needs.filter(active=True).filter(
-            Q(state__in=[FeedState.RUNNING, FeedState.WAITING])
+            Q(state__in=[FeedState.RUNNING, FeedState.WAITING, FeedState.FAILED])
             | Q(due_at__lte=now())
             | Q(failures__gt=0)
             | Q(good_at=None)
@@ -106,15 +109,23 @@ def waits_for(feed: Feed) -> list[Feed]:
 
 def bury_dead() -> int:
     """Close runs whose process is gone, so that no page says they go on; how many."""
-    busy = running.running_ids()
-    limit = now() - timedelta(seconds=30)
-    dead = Feed.objects.filter(
-        jobs__state=FeedState.RUNNING, jobs__kind__in=["run", "range", "buffer"], jobs__started_at__lt=limit
-    )
+    busy = running.running_ids() | _alive()
+    dead = Feed.objects.filter(jobs__state=FeedState.RUNNING, jobs__kind__in=booking.ALONE)
     found = [f for f in dead.distinct() if f.pk not in busy]
     for feed in found:
         running.close_dead(feed)
-    return len(found)
+    left = Job.objects.select_related("feed").filter(
+        state=FeedState.RUNNING, kind__in=["resend", "ingest"], beat_at__lt=now() - LEFT_AFTER
+    )
+    for job in left:
+        running.fail(job, "exchange.interrupted", {})
+    return len(found) + len(left)
+
+
+def _alive() -> set[int]:
+    """Feeds with a run that gave a sign of life just now."""
+    fresh = Job.objects.filter(state=FeedState.RUNNING, kind__in=booking.ALONE, beat_at__gte=now() - DEAD_AFTER)
+    return set(fresh.values_list("feed_id", flat=True))
 
 
 def until_done(ctx: Ctx) -> int:

@@ -18,6 +18,7 @@ from yigong.platform.exchange.edge.domain import HEARD
 from yigong.platform.exchange.edge.models import Assignment, Configuration, Node, Work
 from yigong.platform.exchange.edge.services import locked, must_be_heard
 from yigong.platform.exchange.models import Feed, FeedState, Mapping
+from yigong.platform.exchange.schedule import parse
 from yigong.security.api import audit
 from yigong.standards.quality import api as quality
 
@@ -42,8 +43,8 @@ def assign(
         node=found, feed=feed, mapping=version, kind=feed.reader, schedule=feed.schedule, every_seconds=every_seconds,
         rows=rows, at_node=at_node,
     )  # fmt: skip
-    feed.reader, feed.schedule, feed.due_at = READER, "", None
-    feed.save(update_fields=["reader", "schedule", "due_at"])
+    feed.reader, feed.schedule, feed.due_at, feed.watched_at = READER, "", None, now()
+    feed.save(update_fields=["reader", "schedule", "due_at", "watched_at"])
     issue(ctx, found, f"+ {feed.name}")
     return made
 
@@ -85,7 +86,8 @@ def steer(ctx: Ctx, node_id: int, feed_id: int, *, active: bool) -> None:
     found, line = _line(ctx, node_id, feed_id)
     line.active = active
     line.save(update_fields=["active"])
-    Feed.objects.filter(pk=feed_id).update(active=active, state=FeedState.IDLE if active else FeedState.PAUSED)
+    rests = {"state": FeedState.IDLE, "watched_at": now()} if active else {"state": FeedState.PAUSED}
+    Feed.objects.filter(pk=feed_id).update(active=active, **rests)
     issue(ctx, found, f"{'>' if active else '||'} {line.feed.name}")
 
 
@@ -121,7 +123,8 @@ def release(ctx: Ctx, node_id: int, feed_id: int) -> None:
     rows += sum(found.bundles.filter(feed_id=feed_id, state__in=selectors.OPEN).values_list("rows", flat=True))
     if rows and found.state != "revoked":
         raise Refused("edge.queue_waits", rows=rows)
-    Feed.objects.filter(pk=feed_id).update(reader=line.kind, schedule=line.schedule)
+    due = parse(line.schedule).next_after(now())
+    Feed.objects.filter(pk=feed_id).update(reader=line.kind, schedule=line.schedule, due_at=due, watched_at=now())
     name = line.feed.name
     line.delete()
     issue(ctx, found, f"- {name}")
