@@ -130,6 +130,7 @@ def _watched(job: Job, progress: Progress | None, hold: Callable[[], bool]) -> P
     def told(totals: Totals) -> None:
         if progress:
             progress(totals)
+        pipeline.hang_up_if_lost()
         asked, active, state = Job.objects.values_list("stop_asked", "feed__active", "state").get(pk=job.pk)
         if state != FeedState.RUNNING or not hold():
             raise TakenOver

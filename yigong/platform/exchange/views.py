@@ -110,7 +110,8 @@ def _job_line(job: Job) -> tuple[Job, float, str, str]:
     if job.kind == "edge" and job.feed.state == FeedState.RUNNING:
         job.state, job.expected = FeedState.RUNNING, job.read + nodes.on_the_way(job.feed)
     percent, tone = nodes.progress(job)
-    span = ((job.ended_at or now()) - job.started_at) if job.started_at else None
+    is_run = job.kind not in ("edge", "bus")  # those are the sum of a day
+    span = ((job.ended_at or now()) - job.started_at) if job.started_at and is_run else None
     took = "" if span is None else f"{int(span.total_seconds()) // 60}:{int(span.total_seconds()) % 60:02}"
     return job, percent, tone, took
 

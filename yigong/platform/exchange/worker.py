@@ -23,6 +23,7 @@ PROCESSES = 2  # at a time
 DEAD_AFTER = timedelta(
     minutes=2
 )  # without a lock and without a batch; a run whose database went away takes its lock again
+AHEAD = timedelta(minutes=10)  # beyond it a moment is one of a clock that was wrong
 LEFT_AFTER = timedelta(hours=1)  # of what holds no lock: rows sent again, files taken in
 LOOKED_AT = 500  # due feeds
 HOUSEKEEPING = timedelta(minutes=1)
@@ -61,6 +62,7 @@ class Worker:
         moment = now()
         if self.kept_at is None or moment - self.kept_at >= HOUSEKEEPING:
             self.kept_at = moment
+            set_right()
             bury_dead()
             account.close_past(self.ctx)
             alarms.judge_all(self.ctx)
@@ -120,6 +122,21 @@ def bury_dead() -> int:
     for job in left:
         running.fail(job, "exchange.interrupted", {})
     return len(found) + len(left)
+
+
+def set_right() -> int:
+    """Bring back what a clock that stood ahead has put off: feeds due later than their schedules say, signs from the future; how many."""
+    moment = now()
+    limit = moment + AHEAD
+    for name in ("good_at", "watched_at"):
+        Feed.objects.filter(**{f"{name}__gt": limit}).update(**{name: moment})
+    Job.objects.filter(state=FeedState.RUNNING, beat_at__gt=limit).update(beat_at=moment)
+    done = 0
+    for pk, text, due in Feed.objects.filter(due_at__gt=limit).values_list("pk", "schedule", "due_at"):
+        planned = parse(text).next_after(moment)
+        if planned is None or due > planned + AHEAD:
+            done += Feed.objects.filter(pk=pk, due_at=due).update(due_at=planned or moment)
+    return done
 
 
 def _alive() -> set[int]:

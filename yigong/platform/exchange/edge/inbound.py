@@ -179,12 +179,15 @@ def _note_orders(node: Node, applied: int, refused: Mapping[str, Any]) -> None:
 def _colour_feeds(node: Node, facts: Mapping[str, Any]) -> None:
     """The feeds of a node as it tells of them: what fails, what is under way, what is well again."""
     told = {str(f.get("name")): f for f in facts.get("feeds") or () if isinstance(f, dict)}
-    stuck = set(Bundle.objects.filter(node=node, state="failed").values_list("feed_id", flat=True))
+    waiting = Bundle.objects.filter(node=node, state__in=("received", "failed")).values_list("feed_id", "state")
+    here = set(waiting.distinct())
+    stuck = {feed_id for feed_id, state in here if state == "failed"}
+    coming = {feed_id for feed_id, _how in here}
     for line in Assignment.objects.select_related("feed").filter(node=node, active=True):
         feed = told.get(str(line.feed_id))
         if feed is None or line.feed_id in stuck:
             continue
-        state = _state(feed, line.feed)
+        state = FeedState.RUNNING if line.feed_id in coming and not feed.get("error") else _state(feed, line.feed)
         if state != line.feed.state:
             Feed.objects.filter(pk=line.feed_id).update(state=state)
 

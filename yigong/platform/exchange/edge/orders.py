@@ -14,7 +14,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.edge import selectors, signing
-from yigong.platform.exchange.edge.domain import HEARD
+from yigong.platform.exchange.edge.domain import HEARD, State
 from yigong.platform.exchange.edge.models import Assignment, Configuration, Node, Work
 from yigong.platform.exchange.edge.services import locked, must_be_heard
 from yigong.platform.exchange.models import Feed, FeedState, Mapping
@@ -35,7 +35,7 @@ def assign(
     *at_node* says how much is done there: ``read``, ``filter`` or ``map``.
     """
     ctx.must("exchange.edge.order")
-    found = locked(ctx, node_id)
+    found = _ordered(ctx, node_id)
     feed = Feed.objects.select_for_update().get(pk=feed_id)
     _check(found, feed)
     version = _version(feed, mapping_id)
@@ -117,7 +117,7 @@ def read_now(ctx: Ctx, feed: Feed) -> None:
 @transaction.atomic
 def release(ctx: Ctx, node_id: int, feed_id: int) -> None:
     """Let the centre read a feed again. Raises Refused edge.queue_waits while rows of it are under way."""
-    found, line = _line(ctx, node_id, feed_id)
+    found, line = _line(ctx, node_id, feed_id, revoked=True)
     theirs: dict[str, Any] = next((f for f in found.facts.get("feeds") or () if f.get("name") == str(feed_id)), {})
     rows = (theirs.get("waiting") or {}).get("rows", 0)
     rows += sum(found.bundles.filter(feed_id=feed_id, state__in=selectors.OPEN).values_list("rows", flat=True))
@@ -134,16 +134,24 @@ def release(ctx: Ctx, node_id: int, feed_id: int) -> None:
 def save_limits(ctx: Ctx, node_id: int, **limits: int) -> None:
     """Bounds of the node: buffer, free disk, beat."""
     ctx.must("exchange.edge.order")
-    found = locked(ctx, node_id)
+    found = _ordered(ctx, node_id)
     found.limits = {**found.limits, **limits}
     found.save(update_fields=["limits"])
     issue(ctx, found, "参数 limits")
 
 
-def _line(ctx: Ctx, node_id: int, feed_id: int) -> tuple[Node, Assignment]:
+def _line(ctx: Ctx, node_id: int, feed_id: int, *, revoked: bool = False) -> tuple[Node, Assignment]:
     ctx.must("exchange.edge.order")
-    found = locked(ctx, node_id)
+    found = locked(ctx, node_id) if revoked else _ordered(ctx, node_id)
     return found, selectors.assignment(ctx, node_id, feed_id)
+
+
+def _ordered(ctx: Ctx, node_id: int) -> Node:
+    """A node that may be given orders, held for a change. Raises Refused edge.not_heard for one that was revoked."""
+    found = locked(ctx, node_id)
+    if found.state == State.REVOKED:
+        must_be_heard(found)
+    return found
 
 
 def issue(ctx: Ctx, found: Node, what: str) -> Configuration:

@@ -208,3 +208,20 @@ def test_a_run_that_was_taken_for_dead_carries_nothing_more_in(path: Path) -> No
     job = run(found, size=5, progress=buried)
     assert job.state == FeedState.FAILED and job.error["code"] == "exchange.interrupted" and job.read <= 10
     assert job.read == sum(b.read for b in job.batches.all())
+
+
+@pytest.mark.feature("C01", "C12")
+@pytest.mark.parametrize("schedule", ["15 min", "daily 02:00"])
+def test_a_clock_that_stood_ahead_puts_no_feed_off(path: Path, schedule: str) -> None:
+    """The server's clock stood a year ahead while a feed ran; set right, the feed is due as planned and can be late again."""
+    found = feed(path, schedule=schedule)
+    with clock.fixed(clock.now() + timedelta(days=365)):
+        run(found)
+    alive = running.opened(found, "range")
+    Job.objects.filter(pk=alive.pk).update(beat_at=clock.now() + timedelta(days=365))
+    assert worker.set_right() == 1 and worker.set_right() == 0
+    after = Feed.objects.get()
+    assert after.due_at is not None and after.due_at <= clock.now() + timedelta(days=1)
+    with clock.fixed(clock.now() + timedelta(days=2)):
+        alarms.judge_all(actors.system())
+        assert "late" in set(Alarm.objects.values_list("kind", flat=True)) and worker.bury_dead() == 1
