@@ -14,6 +14,7 @@ from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.kit.said import Said
 from yigong.platform.exchange.models import BatchRun, Counts, Feed, FeedState, Job, Sheet
+from yigong.platform.exchange.schedule import parse
 from yigong.security.api import audit
 
 #: what is counted of a job: read, filtered, rejected, and all that came in or went out
@@ -22,6 +23,7 @@ COUNTED = tuple(f.name for f in Counts._meta.get_fields() if f.name in {
 })  # fmt: skip
 LOADED = tuple(name for name in COUNTED if name not in ("read", "filtered", "rejected"))
 FRESH = tuple(name for name in LOADED if name != "unchanged")
+LOOKED_BACK = 7  # days in which a run that did not take place is noticed
 UNDER_WAY = (FeedState.RUNNING, FeedState.WAITING)
 
 
@@ -54,6 +56,8 @@ def refresh(feed: Feed, day: date) -> Sheet:
     facts |= _made_good(feed, jobs, facts)
     if not facts["trouble"] and _under_way(feed, begin, end):
         facts["trouble"] = "bundles"
+    elif not jobs:
+        facts |= _missed(feed, end)
     changed = any(getattr(sheet, name) != value for name, value in facts.items())
     facts["hours"] = _hours(jobs, begin)
     for name, value in facts.items():
@@ -126,6 +130,37 @@ def _made_good(feed: Feed, jobs: list[Job], facts: dict[str, Any]) -> dict[str, 
     return {"trouble": trouble, "made_good_id": found.pk if found else None}
 
 
+def _missed(feed: Feed, end: datetime) -> dict[str, Any]:
+    """A day without a run, until a later one went through: it brings what came in between."""
+    good = Job.objects.filter(feed=feed, kind__in=("run", "edge"), state__in=(FeedState.SUCCEEDED, FeedState.PARTIAL))
+    later = good.filter(started_at__gte=end).order_by("id").values_list("pk", flat=True).first()
+    return {"trouble": "" if later else "missed", "made_good_id": later}
+
+
+def note_missed() -> int:
+    """Make the sheets of past days on which a feed was to run and did not: a day that is in no list is missed by nobody."""
+    day, made = today(), 0
+    days = [day - timedelta(days=n) for n in range(1, LOOKED_BACK + 1)]
+    known = set(Sheet.objects.filter(day__gte=days[-1]).values_list("feed_id", "day"))
+    for feed in Feed.objects.filter(active=True).exclude(schedule="", edge__isnull=True):
+        since = feed.watched_at or feed.created_at
+        for one in days:
+            begin, end = bounds(one)
+            due = planned(feed, max(begin, since))
+            if (feed.pk, one) not in known and due is not None and due < end:
+                refresh(feed, one)
+                made += 1
+    return made
+
+
+def planned(feed: Feed, moment: datetime) -> datetime | None:
+    """When a feed is to run next after *moment*, by its schedule or by the orders of its node."""
+    if feed.reader == "edge":
+        line = getattr(feed, "edge", None)
+        return moment + timedelta(seconds=line.every_seconds) if line is not None else None
+    return parse(feed.schedule).next_after(moment)
+
+
 def _read_of(job: Job) -> int:
     return job.read if job.source_read is None else job.source_read
 
@@ -155,7 +190,7 @@ def sheets(ctx: Ctx, *, day: date | None = None, feed_id: int | None = None) -> 
     from yigong.platform.exchange import selectors
 
     found = (
-        Sheet.objects.select_related("feed")
+        Sheet.objects.select_related("feed", "made_good")
         .filter(feed__in=selectors.feeds(ctx))
         .order_by("-day", "feed__org_code", "feed__name")
     )
@@ -192,6 +227,8 @@ def why(sheet: Sheet) -> Said:
         return Said("有运行未结束", "a run is under way")
     if sheet.trouble == "failed":
         return Said("最后一次运行失败", "the last run failed")
+    if sheet.trouble == "missed":
+        return Said("这一天没有运行", "it did not run that day")
     if sheet.trouble == "bundles":
         return Said("节点的数据包已收到、未入库", "bundles of the node were received and are not in yet")
     if sheet.missing and sheet.made_good_id is None:

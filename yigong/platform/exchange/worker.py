@@ -64,6 +64,7 @@ class Worker:
             self.kept_at = moment
             set_right()
             bury_dead()
+            account.note_missed()
             account.close_past(self.ctx)
             alarms.judge_all(self.ctx)
         if self.cleaned_at is None or moment - self.cleaned_at >= CLEANING:

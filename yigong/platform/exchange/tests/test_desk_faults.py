@@ -225,3 +225,39 @@ def test_a_clock_that_stood_ahead_puts_no_feed_off(path: Path, schedule: str) ->
     with clock.fixed(clock.now() + timedelta(days=2)):
         alarms.judge_all(actors.system())
         assert "late" in set(Alarm.objects.values_list("kind", flat=True)) and worker.bury_dead() == 1
+
+
+@pytest.mark.feature("C10")
+def test_a_day_without_a_run_is_in_the_account(path: Path) -> None:
+    """The workers stood still for two days: both days stand open as not run, and close once a run brought what came in between."""
+    found = feed(path, schedule="daily 02:00")
+    noon = clock.now().astimezone(clock.COUNTY_ZONE).replace(hour=12, minute=0)
+    Feed.objects.update(created_at=noon - timedelta(days=1), watched_at=noon - timedelta(days=1))
+    run(found)
+    with clock.fixed(noon + timedelta(days=3)):
+        assert account.note_missed() == 2 and account.note_missed() == 0
+        assert account.close_past(actors.system())[0] == 1
+        days = set(Sheet.objects.filter(trouble="missed").values_list("day", flat=True))
+        assert days == {noon.date() + timedelta(days=n) for n in (1, 2)}
+        alarms.judge_all(actors.system())
+        assert "没有运行" in Alarm.objects.get(kind="uneven").zh
+        job = run(found)
+        assert account.close_past(actors.system())[0] == 2
+        assert set(Sheet.objects.filter(day__in=days).values_list("made_good_id", flat=True)) == {job.pk}
+
+
+@pytest.mark.feature("C10")
+def test_a_feed_that_was_not_to_run_missed_nothing(path: Path) -> None:
+    """By hand only, resting, or planned for other days of the week: no account of days without a run."""
+    weekday = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[clock.today().weekday()]
+    feed(path, schedule=f"{weekday} 02:00")
+    with clock.fixed(clock.now() + timedelta(days=7)):
+        Feed.objects.update(watched_at=clock.now() - timedelta(days=8))
+        assert account.note_missed() == 1 and Sheet.objects.get().day == clock.today() - timedelta(days=7)
+        Sheet.objects.all().delete()
+        Feed.objects.update(schedule="")
+        assert account.note_missed() == 0
+        Feed.objects.update(schedule="15 min", active=False)
+        assert account.note_missed() == 0
+        Feed.objects.update(active=True, watched_at=clock.now())
+        assert account.note_missed() == 0
