@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from yigong.kit.clock import COUNTY_ZONE, now, today
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.exchange import account, asides, notices, selectors, watching
-from yigong.platform.exchange.models import Alarm, Feed, Job, Sheet
+from yigong.platform.exchange.models import Alarm, Feed, FeedState, Job, Sheet
 from yigong.platform.exchange.schedule import parse
 from yigong.security.api import audit
 
@@ -27,7 +27,8 @@ def judge_all(ctx: Ctx) -> int:
     ctx.must("exchange.run")
     for feed_id in Feed.objects.filter(active=True).values_list("pk", flat=True):
         judge(feed_id)
-    Alarm.objects.filter(closed_at=None, feed__active=False).update(closed_at=now())
+    for feed in Feed.objects.filter(active=False, alarms__closed_at=None, alarms__isnull=False).distinct():
+        keep(feed, [])
     return Alarm.objects.filter(closed_at=None).count()
 
 
@@ -42,25 +43,29 @@ def judge(feed_id: int) -> None:
 def judged(feed: Feed) -> list[watching.Alarm]:
     """What is worrying about a feed now."""
     moment, day = now(), today()
-    said = [_failed(feed), _late(feed), _uneven(feed)]
+    said = [_failed(feed), _late(feed), _uneven(feed), _at_node(feed)]
+    watched = feed.watched_at or feed.created_at  # a day on which it rested, even in part, says nothing of its source
     before = account.history(feed, day, watching.WEEKS)
     sheet = Sheet.objects.filter(feed=feed, day=day).first()
     hour = moment.astimezone(COUNTY_ZONE).hour
-    if feed.good_at and feed.good_at >= account.bounds(day)[0]:  # it ran today: else it is late, not silent
+    begin = account.bounds(day)[0]
+    if feed.good_at and feed.good_at >= begin and watched <= begin:  # it ran today: else it is late, not silent
         said.append(watching.silent(sheet.fresh if sheet else 0, [sum(s.hours[:hour]) for s in before]))
     yesterday = Sheet.objects.filter(feed=feed, day=day - timedelta(days=1)).first()
-    if yesterday:
+    if yesterday and watched <= begin - timedelta(days=1):
         earlier = [s.fresh for s in account.history(feed, yesterday.day, watching.WEEKS)]
         said.append(watching.trend(yesterday.fresh, earlier))
     said.append(watching.aside([(f.name, f.zh, f.en) for f in asides.of(feed)]))
-    return [a for a in (*said, _at_node(feed)) if a is not None]
+    return [a for a in said if a is not None]
 
 
 def _at_node(feed: Feed) -> watching.Alarm | None:
     """What is worrying about the node that reads a feed."""
-    node = feed.edge.node if feed.reader == "edge" and hasattr(feed, "edge") else None
+    node = _node(feed)
     if node is None:
         return None
+    if node.state == "revoked":
+        return watching.node_gone(node.name)
     if node.state == "silent" and node.last_seen_at:
         rows = (node.facts.get("queue") or {}).get("rows") or 0
         since, minutes = (
@@ -68,9 +73,19 @@ def _at_node(feed: Feed) -> watching.Alarm | None:
             int((now() - node.last_seen_at).total_seconds() // 60),
         )
         return watching.node_silent(node.name, f"{since:%m-%d %H:%M}", minutes, rows)
+    if node.facts.get("twin_at"):
+        return watching.node_twin(node.name)
     told: dict[str, Any] = next((f for f in node.facts.get("feeds") or () if f.get("name") == str(feed.pk)), {})
     error = told.get("error")
+    stuck = feed.bundle_set.filter(state="failed").order_by("id").first()  # type: ignore[attr-defined]
+    if stuck is not None and stuck.error:
+        return watching.bundle_stuck(stuck.attempts, stuck.error["code"], stuck.error["zh"], stuck.error["en"])
     return watching.node_failed(error.get("zh", ""), error.get("en", "")) if error else None
+
+
+def _node(feed: Feed) -> Any:
+    """The node that reads a feed; None where the centre does."""
+    return feed.edge.node if feed.reader == "edge" and hasattr(feed, "edge") else None
 
 
 def _failed(feed: Feed) -> watching.Alarm | None:
@@ -81,16 +96,29 @@ def _failed(feed: Feed) -> watching.Alarm | None:
 
 
 def _late(feed: Feed) -> watching.Alarm | None:
+    """Counted from the last good run, from the last batch of one under way, from when the feed was planned or resumed."""
     quiet = timedelta(minutes=feed.quiet_minutes) if feed.quiet_minutes else None
-    return watching.late(feed.good_at, parse(feed.schedule).interval, now(), quiet=quiet)
+    beat = Job.objects.filter(feed=feed, state=FeedState.RUNNING, kind="run").aggregate(at=Max("beat_at"))["at"]
+    known = [feed.good_at or feed.created_at, beat, feed.watched_at]
+    return watching.late(max(m for m in known if m is not None), _interval(feed), now(), quiet=quiet)
+
+
+def _interval(feed: Feed) -> timedelta | None:
+    """How often something is to be heard of a feed; a node that finds nothing new says so every hour."""
+    node = _node(feed)
+    if node is None:
+        return parse(feed.schedule).interval
+    return max(timedelta(seconds=feed.edge.every_seconds), timedelta(hours=1)) if node.state == "active" else None  # type: ignore[attr-defined]
 
 
 def _uneven(feed: Feed) -> watching.Alarm | None:
-    past = Sheet.objects.filter(
-        feed=feed, closed_at=None, day__lt=today(), day__gte=today() - timedelta(days=7)
-    ).order_by("-day")
+    past = Sheet.objects.filter(feed=feed, closed_at=None, day__lt=today()).order_by("-day")
     sheet = next((s for s in past if not s.balances), None)
-    return watching.uneven(sheet.day.isoformat(), sheet.missing, account.why(sheet)) if sheet else None
+    if sheet is not None:
+        return watching.uneven(sheet.day.isoformat(), 0 if sheet.made_good_id else sheet.missing, account.why(sheet))
+    other = Sheet.objects.filter(feed=feed, closed_at__isnull=False, certificates__state="disputed")
+    day = other.order_by("-day").values_list("day", flat=True).first()
+    return watching.disputed(day.isoformat()) if day else None
 
 
 @transaction.atomic

@@ -6,21 +6,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import polars as pl
-from django.db.models import F
+from django.db.models import F, Q
 
 from yigong.kit.clock import now
 from yigong.outbox.api import say
 from yigong.platform.exchange.counting import Counted
 from yigong.platform.exchange.events import OrgCount, RecordsLoaded
-from yigong.platform.exchange.models import BatchRun, Feed, Finding, Job, Tally
+from yigong.platform.exchange.models import BatchRun, Feed, FeedState, Finding, Job, Tally
 from yigong.platform.exchange.stages import Prepared, Rejected
 from yigong.platform.records import api as records
 
 SAMPLES = 20
+ALONE = ("run", "range", "buffer")  # runs that hold their feed's lock
 LATE = (
     "到达时已有更新的报告或更正：未替换，作为较早版本保存",
     "A later report or correction was there already: not replaced, kept as an earlier version",
 )
+
+
+class TakenOver(Exception):  # noqa: N818  - reads as a sentence
+    """The run was taken for dead and closed by another: what it carries now is undone."""
 
 
 @dataclass(slots=True)
@@ -54,9 +59,9 @@ def book(
     )  # fmt: skip
     assert totals.balances, "a row was lost"
     counts = asdict(totals)
-    Job.objects.filter(pk=batch.job_id).update(
-        **{name: F(name) + count for name, count in counts.items()}, beat_at=now(), **_reached(ready)
-    )
+    alive = Job.objects.filter(pk=batch.job_id).exclude(~Q(state=FeedState.RUNNING), kind__in=ALONE)
+    if not alive.update(**{name: F(name) + n for name, n in counts.items()}, beat_at=now(), **_reached(ready)):
+        raise TakenOver
     if ready.watermark:
         Feed.objects.filter(pk=feed.pk, mode="incremental").update(watermark=ready.watermark)
     orgs = _by_institution(feed.org_code, totals, frame, loaded, rejected)

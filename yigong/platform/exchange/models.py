@@ -65,6 +65,7 @@ class Feed(models.Model):
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
     due_at = models.DateTimeField(null=True, db_index=True)
     good_at = models.DateTimeField(null=True)  # end of the last run that did not fail
+    watched_at = models.DateTimeField(null=True)  # since when lateness counts: planned anew, or resumed after a pause
     buffer_days = models.PositiveSmallIntegerField(default=0)  # how long raw batches are kept; 0: not at all
     quiet_minutes = models.PositiveIntegerField(
         null=True
@@ -237,6 +238,9 @@ class Sheet(models.Model):
     fresh = models.BigIntegerField(default=0)  # rows that were new, changed or deleted
     hours = models.JSONField(default=list)  # fresh rows by hour of the county's day
     trouble = models.CharField(max_length=20, blank=True)  # running, failed: why it cannot close yet
+    made_good = models.ForeignKey(
+        Job, on_delete=models.SET_NULL, null=True, related_name="+"
+    )  # later run that brought what was missing
     closed_at = models.DateTimeField(null=True)
     closed_by = models.CharField(max_length=60, blank=True)
 
@@ -256,7 +260,8 @@ class Sheet(models.Model):
     @property
     def balances(self) -> bool:
         """账平: read = filtered + rejected + loaded, the source's count was reached, nothing is under way or failed."""
-        return self.read == self.filtered + self.rejected + self.loaded and not self.missing and not self.trouble
+        whole = not self.missing or self.made_good_id is not None
+        return self.read == self.filtered + self.rejected + self.loaded and whole and not self.trouble
 
 
 class Alarm(models.Model):

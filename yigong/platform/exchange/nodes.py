@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -158,6 +159,15 @@ def _spread(placed: Sequence[NodeFacts], hub: registry.Institution | None) -> di
         angle = math.tau * turn / len(near) + math.pi / 6
         spots[code] = (hub.longitude + width * 0.13 * math.cos(angle), hub.latitude + width * 0.11 * math.sin(angle))
     return spots
+
+
+def on_the_way(feed: Feed) -> int:
+    """Rows of a feed that wait at its node by the node's last word, or were received and are not in yet."""
+    waiting = feed.bundle_set.filter(state__in=("received", "failed"))  # type: ignore[attr-defined]
+    here = waiting.aggregate(n=Sum("rows"))["n"] or 0
+    facts = feed.edge.node.facts if hasattr(feed, "edge") else {}
+    told: dict[str, Any] = next((f for f in facts.get("feeds") or () if f.get("name") == str(feed.pk)), {})
+    return int(here + ((told.get("waiting") or {}).get("rows") or 0))
 
 
 def progress(job: Job) -> tuple[float, str]:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -66,11 +66,12 @@ def carry_all(
     waiting = settling.waiting(job, plan)
     run = _Run(ctx, job.feed, job_id, plan, known, lent=connection.in_atomic_block, waiting=waiting)
     first = BatchRun.objects.filter(job_id=job_id).count()
-    numbered = enumerate(_ahead(run, batches), start=first + 1)
-    for totals in _alone(run, numbered) if run.lent else _two_abreast(run, numbered):
-        run.totals.add(totals)
-        if progress:
-            progress(run.totals)
+    with closing(_ahead(run, batches)) as ahead:  # whatever ends the run, its source is let go of
+        numbered = enumerate(ahead, start=first + 1)
+        for totals in _alone(run, numbered) if run.lent else _two_abreast(run, numbered):
+            run.totals.add(totals)
+            if progress:
+                progress(run.totals)
     return run.totals
 
 
@@ -83,12 +84,12 @@ def _alone(run: _Run, numbered: Iterable[tuple[int, Prepared]]) -> Iterator[Tota
 def _two_abreast(run: _Run, numbered: Iterable[tuple[int, Prepared]]) -> Iterator[Totals]:
     """A batch is written while the one before it is, and commits after it."""
     for totals in side_by_side(numbered, lambda one, turn: _carry(run, *one, turn), lambda one: _turn(one[1])):
+        hang_up_if_lost()  # before anybody is told, who may ask the database
         yield totals
-        _hang_up_if_lost()
-    _hang_up_if_lost()
+    hang_up_if_lost()
 
 
-def _hang_up_if_lost() -> None:
+def hang_up_if_lost() -> None:
     """The caller's own connection rests meanwhile; where it broke, the next statement opens another."""
     if connection.connection is not None and not connection.is_usable():
         connection.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from yigong.kit.errors import Fault, Refused
 from yigong.outbox.api import dispatch
 from yigong.platform.exchange import account, alarms, asides, buffer, pipeline, schedule, settling
 from yigong.platform.exchange.batch import Batch
+from yigong.platform.exchange.booking import ALONE, TakenOver
 from yigong.platform.exchange.models import Feed, FeedState, Job, LogLine
 from yigong.platform.exchange.models import Mapping as MappingVersion
 from yigong.platform.exchange.pipeline import Progress, Totals
@@ -49,10 +50,10 @@ def run(
     ctx.must("exchange.run")
     if not feed.active:
         raise Refused("exchange.paused", feed=feed.name)
-    with _alone(feed):
+    with _alone(feed) as hold:
         close_dead(feed)
         job = opened(feed, kind, since)
-        _work(ctx, job, progress, size)
+        _work(ctx, job, progress, size, hold)
     dispatch()
     return Job.objects.select_related("feed", "mapping").get(pk=job.pk)
 
@@ -66,7 +67,7 @@ def opened(feed: Feed, kind: str = "run", since: str = "") -> Job:
         feed=feed, mapping=feed.mappings.order_by("-version").first(), kind=kind, state=FeedState.RUNNING,
         since=since, started_at=moment, beat_at=moment,
     )  # fmt: skip
-    if kind == "run":
+    if kind in ALONE:
         Feed.objects.filter(pk=feed.pk).update(state=FeedState.RUNNING)
     note(job, f"开始：{feed.name}", f"started: {feed.name}")
     return job
@@ -102,7 +103,7 @@ def _batches(job: Job, size: int, keeper: buffer.Keeper, plan: Plan | None) -> I
     return keeper.passed(found.read(config, since=job.since or None, size=size))
 
 
-def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
+def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int, hold: Callable[[], bool]) -> None:
     """Carry all batches of the source; whatever ends it early is written on the job."""
     keeper = buffer.Keeper(job)
     try:
@@ -110,13 +111,15 @@ def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
         plan = plan_of(job.feed, job.mapping)
         try:
             batches = _batches(job, size, keeper, plan)
-            totals = pipeline.carry_all(ctx, job.pk, batches, plan, progress=_watched(job, progress))
+            totals = pipeline.carry_all(ctx, job.pk, batches, plan, progress=_watched(job, progress, hold))
         finally:
             if not connection.needs_rollback:
                 keeper.note()
         _settle(job, totals)
         _warn(job)
         aside = asides.tell(job)
+    except TakenOver:
+        note(job, *sentence("exchange.taken_over", {}), level="error")
     except Stopped:
         batch = job.batches.count()
         note(job, *sentence("exchange.stopped", {"batch": batch}))
@@ -127,13 +130,17 @@ def _work(ctx: Ctx, job: Job, progress: Progress | None, size: int) -> None:
         close(job, FeedState.PARTIAL if totals.rejected or aside else FeedState.SUCCEEDED)
 
 
-def _watched(job: Job, progress: Progress | None) -> Progress:
-    """Told after each batch: whoever looks on, and whether somebody asked to stop."""
+def _watched(job: Job, progress: Progress | None, hold: Callable[[], bool]) -> Progress:
+    """Told after each batch: whoever looks on, whether the run is still its feed's only one, whether somebody asked to stop."""
 
     def told(totals: Totals) -> None:
         if progress:
             progress(totals)
-        if Job.objects.filter(pk=job.pk, stop_asked=True).exists():
+        pipeline.hang_up_if_lost()
+        asked, active, state = Job.objects.values_list("stop_asked", "feed__active", "state").get(pk=job.pk)
+        if state != FeedState.RUNNING or not hold():
+            raise TakenOver
+        if asked or not active:
             raise Stopped
 
     return told
@@ -207,11 +214,17 @@ def fail(job: Job, code: str, facts: Mapping[str, Any], *, permanent: bool = Fal
 
 
 def close(job: Job, state: FeedState, *, permanent: bool = False) -> None:
-    """End a job; its feed learns how it stands and when it is due again, its day's account is written, its alarms are judged."""
-    Job.objects.filter(pk=job.pk).update(state=state, ended_at=now())
+    """End a job; its feed learns how it stands and when it is due again, its day's account is written, its alarms are judged.
+
+    A job that another has closed stays as it is.
+    """
+    if not Job.objects.filter(pk=job.pk, state=FeedState.RUNNING).update(state=state, ended_at=now()):
+        return
     done = Job.objects.select_related("feed").get(pk=job.pk)
     if job.kind == "run":
         _closed_feed(done, state, permanent)
+    elif job.kind in ALONE:
+        Feed.objects.filter(pk=job.feed_id).update(state=standing(done.feed))
     note(
         done,
         f"结束：读取 {done.read}，过滤 {done.filtered}{_of_it(done, '（其中 {n} 行原已入库，已撤回）')}，拒收 {done.rejected}，入库 {done.loaded}，撤回 {done.deleted}",
@@ -243,6 +256,15 @@ def _closed_feed(job: Job, state: FeedState, permanent: bool) -> None:
     Feed.objects.filter(pk=feed.pk).update(**facts)
 
 
+def standing(feed: Feed) -> str:
+    """How a feed stands by its last whole run; a range or a buffer read again changes nothing of it."""
+    if not feed.active:
+        return FeedState.PAUSED
+    last = Job.objects.filter(feed=feed, kind="run").exclude(state__in=account.UNDER_WAY).order_by("-id")
+    state = last.values_list("state", flat=True).first() or FeedState.IDLE
+    return FeedState.IDLE if state == FeedState.PAUSED else state
+
+
 def note(job: Job, zh: str, en: str, *, level: str = "info") -> None:
     """A line of the job's log."""
     LogLine.objects.create(job=job, at=now(), level=level, zh=zh, en=en)
@@ -253,14 +275,26 @@ def _lock_key(feed_id: int) -> int:
 
 
 @contextmanager
-def _alone(feed: Feed) -> Iterator[None]:
-    """One run of a feed at a time: the lock is the connection's, so that it ends with the process that held it."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_lock(%s::bigint)", [_lock_key(feed.pk)])
-        if not cursor.fetchone()[0]:
-            raise Refused("exchange.running", feed=feed.name)
+def _alone(feed: Feed) -> Iterator[Callable[[], bool]]:
+    """One run of a feed at a time: the lock is the connection's, so that it ends with the process that held it.
+
+    Gives what holds on to it: a connection that broke takes the lock along, and the next one must get it before another run does.
+    """
+    held: list[object] = []
+
+    def hold() -> bool:
+        if held and held[0] is connection.connection:
+            return True
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_try_advisory_lock(%s::bigint)", [_lock_key(feed.pk)])
+            got = bool(cursor.fetchone()[0])
+        held[:] = [connection.connection] if got else []
+        return got
+
+    if not hold():
+        raise Refused("exchange.running", feed=feed.name)
     try:
-        yield
+        yield hold
     finally:
         if not connection.needs_rollback:
             with connection.cursor() as cursor:  # another connection after a break: nothing to unlock there
@@ -280,5 +314,5 @@ def running_ids() -> set[int]:
 
 def close_dead(feed: Feed) -> None:
     """Runs whose process is gone: what they loaded stays, the rest comes with the next run."""
-    for job in Job.objects.filter(feed=feed, kind__in=["run", "range", "buffer"], state=FeedState.RUNNING):
+    for job in Job.objects.filter(feed=feed, kind__in=ALONE, state=FeedState.RUNNING):
         fail(job, "exchange.interrupted", {})

@@ -31,6 +31,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "上次运行被中断（进程已不在）。已入库的批次有效，重跑即从断点继续。",
         "The last run was cut short (its process is gone). What is in stays in; run again to go on.",
     ),
+    "exchange.taken_over": (
+        "平台数据库重启后，这次运行已被当作中断处理：之后的批次全部撤回，由下一次运行读取，不丢不重。",
+        "After the platform's database went away this run was taken for dead: its later batches were undone and come with the next run, none lost or doubled.",
+    ),
     "exchange.running": ("任务“{feed}”正在运行。", "Feed {feed} is running already."),
     "exchange.paused": ("任务“{feed}”已暂停：先恢复再运行。", "Feed {feed} is paused: resume it first."),
     "exchange.feed_unknown": ("没有名为“{feed}”的任务。", "There is no feed called {feed}."),

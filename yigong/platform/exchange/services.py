@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,7 +18,7 @@ from yigong.edge.mapping.plan import Plan, compile_mapping
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
-from yigong.platform.exchange import pipeline, running, selectors
+from yigong.platform.exchange import booking, pipeline, running, selectors
 from yigong.platform.exchange.batch import MAPPED, Batch
 from yigong.platform.exchange.models import Feed, FeedState, Job, Quarantined, RowState
 from yigong.platform.exchange.models import (
@@ -30,6 +30,7 @@ from yigong.platform.exchange.readers.edge import mapped_again
 from yigong.platform.exchange.schedule import parse
 from yigong.security.api import audit
 
+CLAIMED_FOR = timedelta(minutes=2)  # what was to begin and did not falls due again after it
 CAPTURED = ("trigger", "log")  # ways that keep something of their own in the source
 
 
@@ -70,7 +71,7 @@ def save_feed(
         raise Refused("edge.read_at_node")
     facts["config"] = _own_capture(dict(config), before)
     if before is None or before.schedule != schedule or (before.due_at is None and schedule):
-        facts["due_at"] = planned.next_after(now())
+        facts["due_at"], facts["watched_at"] = planned.next_after(now()), now()
     if before is not None and _place(before.reader, before.config) != _place(reader, config):
         facts["watermark"] = ""  # how far another source was read says nothing of this one
     feed, made = Feed.objects.update_or_create(
@@ -220,7 +221,8 @@ def start(ctx: Ctx, feed: Feed, *arguments: str) -> None:
     if feed.pk in running.running_ids():
         raise Refused("exchange.running", feed=feed.name)
     audit(ctx, "exchange.run", "feed", feed.pk, after={"arguments": list(arguments)} if arguments else None)
-    Feed.objects.filter(pk=feed.pk).update(state=FeedState.WAITING)
+    if not arguments:  # should its process die before it begins, the workers begin it
+        Feed.objects.filter(pk=feed.pk).update(state=FeedState.WAITING, due_at=now() + CLAIMED_FOR)
     launched(feed.name, *arguments)
 
 
@@ -267,7 +269,9 @@ def resume(ctx: Ctx, feed: Feed) -> None:
         return
     stopped = Job.objects.filter(feed=feed).order_by("-id").values_list("state", flat=True).first() == FeedState.PAUSED
     due = now() if stopped else parse(feed.schedule).next_after(now())
-    Feed.objects.filter(pk=feed.pk).update(active=True, state=FeedState.IDLE, due_at=due, failures=0)
+    goes_on = Job.objects.filter(feed=feed, state=FeedState.RUNNING, kind__in=booking.ALONE).update(stop_asked=False)
+    state = FeedState.RUNNING if goes_on else FeedState.IDLE
+    Feed.objects.filter(pk=feed.pk).update(active=True, state=state, due_at=due, failures=0, watched_at=now())
     audit(ctx, "exchange.run", "feed", feed.pk, after={"active": True})
 
 

@@ -26,7 +26,7 @@ from yigong.platform.exchange.batch import MAPPED
 from yigong.platform.exchange.feed_views import data_set_word
 from yigong.platform.exchange.lists import JobList, QuarantineList
 from yigong.platform.exchange.mapping_views import PERSON_WORDS, WAIST_WORDS
-from yigong.platform.exchange.models import Job, Quarantined, RowState, Sheet
+from yigong.platform.exchange.models import FeedState, Job, Quarantined, RowState, Sheet
 from yigong.platform.exchange.rule_words import rule_word
 from yigong.platform.registry import api as registry
 from yigong.security.api import action, audit, opaque_id
@@ -109,9 +109,12 @@ def _jobs(ctx: Ctx, org_code: str, sort: str) -> list[Job]:
 
 
 def _job_line(job: Job) -> tuple[Job, float, str, str]:
-    """A run with its progress, tone and how long it took."""
+    """A run with its progress, tone and how long it took; that of a node goes on as long as rows of its feed are on their way."""
+    if job.kind == "edge" and job.feed.state == FeedState.RUNNING:
+        job.state, job.expected = FeedState.RUNNING, job.read + nodes.on_the_way(job.feed)
     percent, tone = nodes.progress(job)
-    span = ((job.ended_at or now()) - job.started_at) if job.started_at else None
+    is_run = job.kind not in ("edge", "bus")  # those are the sum of a day
+    span = ((job.ended_at or now()) - job.started_at) if job.started_at and is_run else None
     took = "" if span is None else f"{int(span.total_seconds()) // 60}:{int(span.total_seconds()) % 60:02}"
     return job, percent, tone, took
 

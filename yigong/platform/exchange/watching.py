@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from statistics import median
+from statistics import median, median_high, median_low
 from typing import Any
 
 from yigong.kit.said import Said
@@ -52,6 +52,34 @@ def node_silent(name: str, since: str, minutes: int, rows: int) -> Alarm:
         f"边缘节点“{name}”自 {since} 没有消息，已 {minutes} 分钟；当时待传 {rows} 行",
         f"edge node {name} has not been heard since {since}, for {minutes} minutes; {rows} rows waited then",
         {"minutes": minutes, "rows": rows},
+    )
+
+
+def node_gone(name: str) -> Alarm:
+    """The node that read a feed was revoked, and nobody reads it."""
+    return Alarm(
+        "failed",
+        f"边缘节点“{name}”已注销，没有人读取这个任务：请另派节点接替，或收回由平台读取",
+        f"edge node {name} was revoked and nobody reads this feed: let another node take its place, or the centre read it",
+    )
+
+
+def node_twin(name: str) -> Alarm:
+    """Two machines speak with the key of one node."""
+    return Alarm(
+        "failed",
+        f"两台机器在用边缘节点“{name}”的密钥：数据不会重复入库，请停掉其中一台，再换密钥",
+        f"two machines use the key of edge node {name}: no row goes in twice; stop one of them, then change the key",
+    )
+
+
+def bundle_stuck(attempts: int, code: str, zh: str, en: str) -> Alarm:
+    """What a node sent waits at the centre because it cannot go in."""
+    return Alarm(
+        "failed",
+        f"节点送来的数据包入库失败 {attempts} 次，后面的排队等待：{zh}",
+        f"a bundle of the node failed to go in {attempts} times, those behind it wait: {en}",
+        {"failures": attempts, "code": code},
     )
 
 
@@ -114,7 +142,8 @@ def trend(day: int, before: Sequence[int], *, word_zh: str = "昨天", word_en: 
     """A whole day brought far fewer or far more new rows than the same weekdays before it."""
     if len(before) < WEEKS_LEAST:
         return None
-    usual = median(before)
+    # of an even number of days the nearer of the two in the middle: a first load of all history is no day like others
+    usual = min(max(day, median_low(before)), median_high(before))
     if usual <= 0 or abs(day - usual) <= max(TREND_SHARE * usual, TREND_LEAST):
         return None
     share = (day - usual) / usual
@@ -142,6 +171,16 @@ def uneven(day: str, missing: int, trouble: Said) -> Alarm | None:
         else f"the account of {day} is open: {trouble.en}"
     )
     return Alarm("uneven", zh, en, {"day": day, "missing": missing})
+
+
+def disputed(day: str) -> Alarm:
+    """The institution's side has other figures of a day that the centre closed."""
+    return Alarm(
+        "uneven",
+        f"{day} 的关账凭证，机构一方的数字不同：请对照查清，再请它重新核对",
+        f"the institution's side has other figures for {day} than the closing certificate: compare them, then ask it again",
+        {"day": day},
+    )
 
 
 def _minutes(span: timedelta) -> int:

@@ -15,12 +15,16 @@ from django.db.models import Q
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
-from yigong.platform.exchange import account, alarms, beats, buffer, retention, running, services
-from yigong.platform.exchange.models import Feed, FeedState
+from yigong.platform.exchange import account, alarms, beats, booking, buffer, retention, running, services
+from yigong.platform.exchange.models import Feed, FeedState, Job
 from yigong.platform.exchange.schedule import parse
 
 PROCESSES = 2  # at a time
-CLAIMED_FOR = timedelta(minutes=2)  # a claim that no run followed falls due again
+DEAD_AFTER = timedelta(
+    minutes=2
+)  # without a lock and without a batch; a run whose database went away takes its lock again
+AHEAD = timedelta(minutes=10)  # beyond it a moment is one of a clock that was wrong
+LEFT_AFTER = timedelta(hours=1)  # of what holds no lock: rows sent again, files taken in
 LOOKED_AT = 500  # due feeds
 HOUSEKEEPING = timedelta(minutes=1)
 CLEANING = timedelta(hours=1)
@@ -58,7 +62,9 @@ class Worker:
         moment = now()
         if self.kept_at is None or moment - self.kept_at >= HOUSEKEEPING:
             self.kept_at = moment
+            set_right()
             bury_dead()
+            account.note_missed()
             account.close_past(self.ctx)
             alarms.judge_all(self.ctx)
         if self.cleaned_at is None or moment - self.cleaned_at >= CLEANING:
@@ -79,11 +85,11 @@ def claim(*, pressing: bool = False) -> Feed | None:
         .filter(active=True, due_at__lte=now())
         .order_by("due_at", "id")
     )
-    busy, found = running.running_ids(), list(due[:LOOKED_AT])
+    busy, found = running.running_ids() | _alive(), list(due[:LOOKED_AT])
     for feed in sorted(found, key=_interval) if pressing else found:
         if feed.pk in busy or waits_for(feed):
             continue
-        Feed.objects.filter(pk=feed.pk).update(due_at=now() + CLAIMED_FOR, state=FeedState.WAITING)
+        Feed.objects.filter(pk=feed.pk).update(due_at=now() + services.CLAIMED_FOR, state=FeedState.WAITING)
         return feed
     return None
 
@@ -97,7 +103,7 @@ def waits_for(feed: Feed) -> list[Feed]:
     """The feeds that must run first and have not, or did not go well."""
     return list(
         feed.needs.filter(active=True).filter(
-            Q(state__in=[FeedState.RUNNING, FeedState.WAITING])
+            Q(state__in=[FeedState.RUNNING, FeedState.WAITING, FeedState.FAILED])
             | Q(due_at__lte=now())
             | Q(failures__gt=0)
             | Q(good_at=None)
@@ -107,15 +113,38 @@ def waits_for(feed: Feed) -> list[Feed]:
 
 def bury_dead() -> int:
     """Close runs whose process is gone, so that no page says they go on; how many."""
-    busy = running.running_ids()
-    limit = now() - timedelta(seconds=30)
-    dead = Feed.objects.filter(
-        jobs__state=FeedState.RUNNING, jobs__kind__in=["run", "range", "buffer"], jobs__started_at__lt=limit
-    )
+    busy = running.running_ids() | _alive()
+    dead = Feed.objects.filter(jobs__state=FeedState.RUNNING, jobs__kind__in=booking.ALONE)
     found = [f for f in dead.distinct() if f.pk not in busy]
     for feed in found:
         running.close_dead(feed)
-    return len(found)
+    left = Job.objects.select_related("feed").filter(
+        state=FeedState.RUNNING, kind__in=["resend", "ingest"], beat_at__lt=now() - LEFT_AFTER
+    )
+    for job in left:
+        running.fail(job, "exchange.interrupted", {})
+    return len(found) + len(left)
+
+
+def set_right() -> int:
+    """Bring back what a clock that stood ahead has put off: feeds due later than their schedules say, signs from the future; how many."""
+    moment = now()
+    limit = moment + AHEAD
+    for name in ("good_at", "watched_at"):
+        Feed.objects.filter(**{f"{name}__gt": limit}).update(**{name: moment})
+    Job.objects.filter(state=FeedState.RUNNING, beat_at__gt=limit).update(beat_at=moment)
+    done = 0
+    for pk, text, due in Feed.objects.filter(due_at__gt=limit).values_list("pk", "schedule", "due_at"):
+        planned = parse(text).next_after(moment)
+        if planned is None or due > planned + AHEAD:
+            done += Feed.objects.filter(pk=pk, due_at=due).update(due_at=planned or moment)
+    return done
+
+
+def _alive() -> set[int]:
+    """Feeds with a run that gave a sign of life just now."""
+    fresh = Job.objects.filter(state=FeedState.RUNNING, kind__in=booking.ALONE, beat_at__gte=now() - DEAD_AFTER)
+    return set(fresh.values_list("feed_id", flat=True))
 
 
 def until_done(ctx: Ctx) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import DatabaseError, connection, transaction
 
@@ -17,7 +18,6 @@ from yigong.platform.exchange.edge import certificates, orders, probing, service
 from yigong.platform.exchange.edge.domain import after_failure
 from yigong.platform.exchange.edge.models import Assignment, Bundle, BundleState
 from yigong.platform.exchange.models import Feed, FeedState, Job, Mapping
-from yigong.platform.exchange.selectors import today_start
 from yigong.platform.exchange.sentences import sentence
 
 log = logging.getLogger("yigong.edge")
@@ -66,6 +66,8 @@ def _carry_feed(feed_id: int) -> int:
     waiting = list(open_ones[:AT_ONCE])
     if not waiting or waiting[0].due_at > now():
         return 0
+    day = account.day_of(waiting[0].received_at)  # what was receipted on a day stands in the account of that day
+    waiting = [b for b in waiting if account.day_of(b.received_at) == day]
     feed = Feed.objects.get(pk=feed_id)
     if not _tried(feed, waiting):
         for one in waiting:  # each by itself up to the one that cannot go in; its followers keep their place
@@ -90,7 +92,7 @@ def _tried(feed: Feed, bundles: Sequence[Bundle]) -> bool:
 def _carried(feed: Feed, bundles: Sequence[Bundle]) -> None:
     line = Assignment.objects.select_related("feed", "mapping").filter(feed=feed).first()
     version = orders.mapping_of(line) if line else feed.mappings.order_by("-version").first()
-    job = _job_of_today(feed, version)
+    job = _job_of_day(feed, version, bundles[0].received_at)
     heads = [standard.head_of(b) for b in bundles]
     batches = [standard.batch(feed, b, head) for b, head in zip(bundles, heads, strict=True) if head.rows]
     totals = pipeline.carry_all(system(), job.pk, batches, orders.compiled(feed, version))
@@ -101,24 +103,21 @@ def _carried(feed: Feed, bundles: Sequence[Bundle]) -> None:
     )
     state = FeedState.PARTIAL if totals.rejected or job.state == FeedState.PARTIAL else FeedState.SUCCEEDED
     Job.objects.filter(pk=job.pk).update(ended_at=moment, state=state)
-    Feed.objects.filter(pk=feed.pk).update(state=state, good_at=moment, failures=0)
+    Feed.objects.filter(pk=feed.pk).update(good_at=moment, failures=0)
+    # while rows are on their way it runs: the node's own word ends that
+    Feed.objects.filter(pk=feed.pk).exclude(state=FeedState.RUNNING).update(state=state)
     account.write(Job.objects.select_related("feed").get(pk=job.pk))
     alarms.judge(feed.pk)
 
 
-def _job_of_today(feed: Feed, version: Mapping | None) -> Job:
-    """One job of the feed for each day of the county and each version of its mapping."""
-    today = Job.objects.filter(feed=feed, kind="edge", mapping=version, started_at__gte=today_start())
-    moment = now()
-    return today.order_by("id").first() or Job.objects.create(
-        feed=feed,
-        mapping=version,
-        kind="edge",
-        state=FeedState.SUCCEEDED,
-        started_at=moment,
-        beat_at=moment,
-        ended_at=moment,
-    )
+def _job_of_day(feed: Feed, version: Mapping | None, moment: datetime) -> Job:
+    """One job of the feed for each day on which bundles were receipted, and each version of its mapping."""
+    begin, end = account.bounds(account.day_of(moment))
+    found = Job.objects.filter(feed=feed, kind="edge", mapping=version, started_at__gte=begin, started_at__lt=end)
+    return found.order_by("id").first() or Job.objects.create(
+        feed=feed, mapping=version, kind="edge", state=FeedState.SUCCEEDED, started_at=moment, beat_at=now(),
+        ended_at=now(),
+    )  # fmt: skip
 
 
 def _failed(feed: Feed, found: Bundle, error: Exception) -> None:
@@ -137,6 +136,8 @@ def _failed(feed: Feed, found: Bundle, error: Exception) -> None:
         error={"code": code, "zh": zh, "en": en},
     )  # fmt: skip
     Feed.objects.filter(pk=feed.pk).update(state=FeedState.FAILED)
+    account.refresh(feed, account.day_of(found.received_at))
+    alarms.judge(feed.pk)
 
 
 def again(feed_id: int) -> int:

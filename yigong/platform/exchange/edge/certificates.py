@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from yigong.edge import api as edge
 from yigong.kit.clock import now, today
@@ -32,7 +33,8 @@ def offer() -> int:
     closed = Sheet.objects.select_related("feed").filter(
         closed_at__isnull=False, day__lt=today(), day__gte=today() - timedelta(days=DAYS)
     )
-    return sum(_offered(sheet) for sheet in closed)
+    made = Certificate.objects.filter(sheet=OuterRef("pk"), made_at__gte=OuterRef("closed_at"))
+    return sum(_offered(sheet) for sheet in closed.exclude(feed__org_code="").exclude(Exists(made)))
 
 
 @transaction.atomic
@@ -45,14 +47,21 @@ def _offered(sheet: Sheet) -> bool:
         "sent": sent(sheet.feed_id, sheet.day) if line else None,
     }  # fmt: skip
     text = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    _found, made = Certificate.objects.get_or_create(
+    found, made = Certificate.objects.get_or_create(
         digest=edge.digest(text.encode()),
         defaults={
             "sheet": sheet, "node": line.node if line else None, "text": text, "made_at": now(),
             "centre_signature": signing.sign(edge.close_base(text)),
         },
     )  # fmt: skip
+    if not made:  # opened and closed again with the same figures: what was signed holds for this close too
+        Certificate.objects.filter(pk=found.pk).update(made_at=now())
     return made
+
+
+def standing() -> QuerySet[Certificate]:
+    """Certificates of accounts that are closed as they say; one of an account that was opened again holds no more."""
+    return Certificate.objects.filter(sheet__closed_at__isnull=False, made_at__gte=F("sheet__closed_at"))
 
 
 def sent(feed_id: int, day: date) -> dict[str, Any]:
@@ -70,7 +79,7 @@ def sent(feed_id: int, day: date) -> dict[str, Any]:
 
 def open_offers(node: Node) -> list[dict[str, str]]:
     """Certificates that wait for a node's signature, as they are sent to it."""
-    waiting = Certificate.objects.filter(node=node, state=CloseState.OFFERED).order_by("id")[:AT_ONCE]
+    waiting = standing().filter(node=node, state=CloseState.OFFERED).order_by("id")[:AT_ONCE]
     return [{"text": c.text, "signature": c.centre_signature} for c in waiting]
 
 
@@ -96,7 +105,50 @@ def answered(node: Node, body: bytes) -> dict[str, Any]:
 
 @transaction.atomic
 def confirm(ctx: Ctx, certificate_id: int) -> Certificate:
-    """Sign for an institution without a node. Raises Refused not_found, edge.close_elsewhere, edge.close_by_node."""
+    """Sign for an institution without a node. Raises Refused as ``_of_person``."""
+    found = _of_person(ctx, certificate_id)
+    if found.state == CloseState.OFFERED:
+        found.state, found.signed_by, found.answered_at = CloseState.SIGNED, ctx.actor_name[:60], now()
+        found.save(update_fields=["state", "signed_by", "answered_at"])
+        audit(ctx, "exchange.edge.confirm", "edge_certificate", found.pk, after={"digest": found.digest})
+    return found
+
+
+@transaction.atomic
+def dispute(ctx: Ctx, certificate_id: int, reason: str) -> Certificate:
+    """Say for an institution without a node that its own figures are others. Raises Refused exchange.reason_missing and as ``_of_person``."""
+    found = _of_person(ctx, certificate_id)
+    if not reason.strip():
+        raise Refused("edge.close_reason")
+    if found.state == CloseState.OFFERED:
+        found.state, found.signed_by, found.answered_at = CloseState.DISPUTED, ctx.actor_name[:60], now()
+        found.figures = {"reason": reason.strip()[:500]}
+        found.save(update_fields=["state", "signed_by", "answered_at", "figures"])
+        audit(ctx, "exchange.edge.confirm", "edge_certificate", found.pk, after={"disputed": reason.strip()[:500]})
+    return found
+
+
+@transaction.atomic
+def offer_again(ctx: Ctx, certificate_id: int) -> Certificate:
+    """Ask the institution's side once more, after both have looked: the inverse of a dispute. Raises Refused not_found."""
+    ctx.must("exchange.run")
+    found = Certificate.objects.select_for_update().filter(pk=certificate_id).first()
+    if found is None:
+        raise Refused("not_found")
+    if found.state == CloseState.DISPUTED:
+        audit(
+            ctx, "exchange.run", "edge_certificate", found.pk, before={"figures": found.figures, "by": found.signed_by}
+        )
+        found.state, found.signed_by, found.answered_at, found.figures = CloseState.OFFERED, "", None, None
+        found.save(update_fields=["state", "signed_by", "answered_at", "figures"])
+    return found
+
+
+def _of_person(ctx: Ctx, certificate_id: int) -> Certificate:
+    """A certificate that this person may answer for their institution.
+
+    Raises Refused not_found, edge.close_elsewhere, edge.close_by_node, edge.close_overtaken.
+    """
     ctx.must("exchange.edge.confirm")
     found = Certificate.objects.select_for_update(of=("self",)).select_related("sheet__feed").filter(pk=certificate_id).first()  # fmt: skip
     if found is None:
@@ -105,10 +157,8 @@ def confirm(ctx: Ctx, certificate_id: int) -> Certificate:
         raise Refused("edge.close_elsewhere")
     if found.node_id is not None:
         raise Refused("edge.close_by_node")
-    if found.state == CloseState.OFFERED:
-        found.state, found.signed_by, found.answered_at = CloseState.SIGNED, ctx.actor_name[:60], now()
-        found.save(update_fields=["state", "signed_by", "answered_at"])
-        audit(ctx, "exchange.edge.confirm", "edge_certificate", found.pk, after={"digest": found.digest})
+    if not standing().filter(pk=found.pk).exists():
+        raise Refused("edge.close_overtaken")
     return found
 
 

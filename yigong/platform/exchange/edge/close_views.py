@@ -48,8 +48,10 @@ def closes(request: HttpRequest) -> HttpResponse:
         day = date.fromisoformat(request.GET.get("day", ""))
     except ValueError:
         day = today() - timedelta(days=1)
-    found = [(c, TONES[CloseState(c.state)]) for c in _seen(ctx).filter(sheet__day=day)]
-    context = {"day": day, "found": found, "signed": sum(c.state == CloseState.SIGNED for c, _tone in found)}
+    standing = set(certificates.standing().filter(sheet__day=day).values_list("pk", flat=True))
+    found = [(c, TONES[CloseState(c.state)], c.pk in standing) for c in _seen(ctx).filter(sheet__day=day)]
+    signed = sum(c.state == CloseState.SIGNED and holds for c, _tone, holds in found)
+    context = {"day": day, "found": found, "signed": signed}
     return page(request, "edge/closes.html", context)
 
 
@@ -61,10 +63,13 @@ def close(request: HttpRequest, certificate_id: int) -> HttpResponse:
     if found is None:
         raise Refused("not_found")
     facts = json.loads(found.text)
-    may = ctx.may("exchange.edge.confirm") and found.sheet.feed.org_code in ctx.orgs
+    holds = certificates.standing().filter(pk=found.pk).exists()
+    may = holds and ctx.may("exchange.edge.confirm") and found.sheet.feed.org_code in ctx.orgs
     context = {
         "one": found, "tone": TONES[CloseState(found.state)], "facts": facts, "is_sound": certificates.is_sound(found),
         "sheet": _lines(facts["sheet"], None), "sent": _lines(facts["sent"], found.figures) if facts["sent"] else [],
+        "holds": holds, "reason": (found.figures or {}).get("reason", ""),
+        "may_offer": holds and ctx.may("exchange.run") and found.state == CloseState.DISPUTED,
         "may_confirm": may and found.node_id is None and found.state == CloseState.OFFERED,
     }  # fmt: skip
     return page(request, "edge/close.html", context)
@@ -88,3 +93,22 @@ def confirm(request: HttpRequest, certificate_id: int) -> HttpResponse:
     """Sign for the institution."""
     found = certificates.confirm(_ctx(request), certificate_id)
     return say(request, redirect(reverse("edge:close", args=[found.pk])), _("已代表机构签认"))
+
+
+@require_POST
+@action("exchange.edge.confirm")
+def dispute(request: HttpRequest, certificate_id: int) -> HttpResponse:
+    """Say for the institution that its figures are others."""
+    found = certificates.dispute(_ctx(request), certificate_id, request.POST.get("reason", ""))
+    return say(request, redirect(reverse("edge:close", args=[found.pk])), _("已提出数字不同，等中心查清"))
+
+
+@require_POST
+@action("exchange.run")
+def again(request: HttpRequest, certificate_id: int) -> HttpResponse:
+    """Ask the institution's side once more."""
+    ctx = _ctx(request)
+    if not _seen(ctx).filter(pk=certificate_id).exists():
+        raise Refused("not_found")
+    found = certificates.offer_again(ctx, certificate_id)
+    return say(request, redirect(reverse("edge:close", args=[found.pk])), _("已请机构一方重新核对"))

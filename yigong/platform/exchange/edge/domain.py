@@ -13,6 +13,8 @@ CODE_HOURS = 24  # how long an enrolment code is good
 SILENT_AFTER = timedelta(minutes=10)  # without a word a node counts as silent
 DRIFT_SECONDS = 120  # a clock further off is called wrong
 LOW_DISK_SHARE = 0.05
+PROCESSES = 6  # of a node that are remembered
+TWIN_REMEMBERED = timedelta(hours=1)  # how long a second machine that fell quiet is still told of
 
 
 class State(StrEnum):
@@ -52,7 +54,7 @@ HEARD = (S.ENROLLED, S.ACTIVE, S.SILENT)
 
 def troubles(facts: Mapping[str, Any]) -> list[str]:
     """What is wrong with a node by its own last word: codes, the gravest first."""
-    found = []
+    found = ["twin"] if facts.get("twin_at") else []
     if facts.get("stopped"):
         found.append(str(facts["stopped"]).removeprefix("edge."))
     if (facts.get("configuration_refused") or {}).get("version"):
@@ -67,6 +69,18 @@ def troubles(facts: Mapping[str, Any]) -> list[str]:
     if machine.get("disk_total") and (machine.get("disk_free") or 0) / machine["disk_total"] < LOW_DISK_SHARE:
         found.append("disk_low")
     return list(dict.fromkeys(found))
+
+
+def with_processes(facts: Mapping[str, Any], before: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
+    """A node's word with what the centre remembers of its processes: one that speaks again after another did is a second machine."""
+    told, known = str(facts.get("process") or "")[:32], [str(p) for p in before.get("processes") or ()]
+    twin_at = str(before.get("twin_at") or "")
+    if twin_at and moment - datetime.fromisoformat(twin_at) > TWIN_REMEMBERED:
+        twin_at = ""
+    if told in known[:-1]:
+        twin_at = moment.isoformat()
+    processes = [*(p for p in known if p != told), told][-PROCESSES:] if told else known
+    return {**facts, "processes": processes, "twin_at": twin_at}
 
 
 def is_silent(

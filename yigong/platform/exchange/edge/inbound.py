@@ -18,10 +18,10 @@ from yigong.kit.clock import now
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.account import day_of
 from yigong.platform.exchange.edge import certificates, probing, signing
-from yigong.platform.exchange.edge.domain import HEARD, Side, State
+from yigong.platform.exchange.edge.domain import HEARD, Side, State, with_processes
 from yigong.platform.exchange.edge.models import Assignment, Beat, Bundle, Configuration, Node, Stream
 from yigong.platform.exchange.edge.services import move
-from yigong.platform.exchange.models import Feed, FeedState
+from yigong.platform.exchange.models import Feed, FeedState, Job
 from yigong.platform.registry import api as registry
 
 SLOT_MINUTES = 15
@@ -152,7 +152,7 @@ def beat(node: Node, body: bytes) -> dict[str, Any]:
     """Note how the node stands; the answer says what it is to do."""
     if len(body) > FACTS_BYTES:
         raise Refused("edge.too_large", limit=FACTS_BYTES)
-    facts = edge.read_json(body)
+    facts = with_processes(edge.read_json(body), node.facts, now())
     applied = _whole(facts.get("configuration"))
     _note_orders(node, applied, facts.get("configuration_refused") or {})
     drift = facts.get("drift_ms")
@@ -179,23 +179,30 @@ def _note_orders(node: Node, applied: int, refused: Mapping[str, Any]) -> None:
 def _colour_feeds(node: Node, facts: Mapping[str, Any]) -> None:
     """The feeds of a node as it tells of them: what fails, what is under way, what is well again."""
     told = {str(f.get("name")): f for f in facts.get("feeds") or () if isinstance(f, dict)}
-    stuck = set(Bundle.objects.filter(node=node, state="failed").values_list("feed_id", flat=True))
+    waiting = Bundle.objects.filter(node=node, state__in=("received", "failed")).values_list("feed_id", "state")
+    here = set(waiting.distinct())
+    stuck = {feed_id for feed_id, state in here if state == "failed"}
+    coming = {feed_id for feed_id, _how in here}
     for line in Assignment.objects.select_related("feed").filter(node=node, active=True):
         feed = told.get(str(line.feed_id))
         if feed is None or line.feed_id in stuck:
             continue
-        state = _state(feed, line.feed.state)
+        state = FeedState.RUNNING if line.feed_id in coming and not feed.get("error") else _state(feed, line.feed)
         if state != line.feed.state:
             Feed.objects.filter(pk=line.feed_id).update(state=state)
 
 
-def _state(told: Mapping[str, Any], before: str) -> str:
+def _state(told: Mapping[str, Any], feed: Feed) -> str:
+    """Failed or running by the node's own word; what has ended stands as its last rows did."""
     if told.get("error"):
         return FeedState.FAILED
     started, ended = str(told.get("started_at") or ""), str(told.get("ended_at") or "")
     if _whole((told.get("waiting") or {}).get("rows")) or started > ended:
         return FeedState.RUNNING
-    return FeedState.IDLE if before in (FeedState.RUNNING, FeedState.FAILED) else before
+    if feed.state not in (FeedState.RUNNING, FeedState.FAILED):
+        return feed.state
+    last = Job.objects.filter(feed=feed, kind="edge").order_by("-id").values_list("state", flat=True).first()
+    return last or FeedState.IDLE
 
 
 def _note_slot(node: Node, facts: Mapping[str, Any], drift: int | None) -> None:

@@ -14,10 +14,11 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.platform.exchange.edge import selectors, signing
-from yigong.platform.exchange.edge.domain import HEARD
+from yigong.platform.exchange.edge.domain import HEARD, State
 from yigong.platform.exchange.edge.models import Assignment, Configuration, Node, Work
 from yigong.platform.exchange.edge.services import locked, must_be_heard
 from yigong.platform.exchange.models import Feed, FeedState, Mapping
+from yigong.platform.exchange.schedule import parse
 from yigong.security.api import audit
 from yigong.standards.quality import api as quality
 
@@ -34,7 +35,7 @@ def assign(
     *at_node* says how much is done there: ``read``, ``filter`` or ``map``.
     """
     ctx.must("exchange.edge.order")
-    found = locked(ctx, node_id)
+    found = _ordered(ctx, node_id)
     feed = Feed.objects.select_for_update().get(pk=feed_id)
     _check(found, feed)
     version = _version(feed, mapping_id)
@@ -42,8 +43,8 @@ def assign(
         node=found, feed=feed, mapping=version, kind=feed.reader, schedule=feed.schedule, every_seconds=every_seconds,
         rows=rows, at_node=at_node,
     )  # fmt: skip
-    feed.reader, feed.schedule, feed.due_at = READER, "", None
-    feed.save(update_fields=["reader", "schedule", "due_at"])
+    feed.reader, feed.schedule, feed.due_at, feed.watched_at = READER, "", None, now()
+    feed.save(update_fields=["reader", "schedule", "due_at", "watched_at"])
     issue(ctx, found, f"+ {feed.name}")
     return made
 
@@ -85,7 +86,8 @@ def steer(ctx: Ctx, node_id: int, feed_id: int, *, active: bool) -> None:
     found, line = _line(ctx, node_id, feed_id)
     line.active = active
     line.save(update_fields=["active"])
-    Feed.objects.filter(pk=feed_id).update(active=active, state=FeedState.IDLE if active else FeedState.PAUSED)
+    rests = {"state": FeedState.IDLE, "watched_at": now()} if active else {"state": FeedState.PAUSED}
+    Feed.objects.filter(pk=feed_id).update(active=active, **rests)
     issue(ctx, found, f"{'>' if active else '||'} {line.feed.name}")
 
 
@@ -115,13 +117,14 @@ def read_now(ctx: Ctx, feed: Feed) -> None:
 @transaction.atomic
 def release(ctx: Ctx, node_id: int, feed_id: int) -> None:
     """Let the centre read a feed again. Raises Refused edge.queue_waits while rows of it are under way."""
-    found, line = _line(ctx, node_id, feed_id)
+    found, line = _line(ctx, node_id, feed_id, revoked=True)
     theirs: dict[str, Any] = next((f for f in found.facts.get("feeds") or () if f.get("name") == str(feed_id)), {})
     rows = (theirs.get("waiting") or {}).get("rows", 0)
     rows += sum(found.bundles.filter(feed_id=feed_id, state__in=selectors.OPEN).values_list("rows", flat=True))
     if rows and found.state != "revoked":
         raise Refused("edge.queue_waits", rows=rows)
-    Feed.objects.filter(pk=feed_id).update(reader=line.kind, schedule=line.schedule)
+    due = parse(line.schedule).next_after(now())
+    Feed.objects.filter(pk=feed_id).update(reader=line.kind, schedule=line.schedule, due_at=due, watched_at=now())
     name = line.feed.name
     line.delete()
     issue(ctx, found, f"- {name}")
@@ -131,16 +134,24 @@ def release(ctx: Ctx, node_id: int, feed_id: int) -> None:
 def save_limits(ctx: Ctx, node_id: int, **limits: int) -> None:
     """Bounds of the node: buffer, free disk, beat."""
     ctx.must("exchange.edge.order")
-    found = locked(ctx, node_id)
+    found = _ordered(ctx, node_id)
     found.limits = {**found.limits, **limits}
     found.save(update_fields=["limits"])
     issue(ctx, found, "参数 limits")
 
 
-def _line(ctx: Ctx, node_id: int, feed_id: int) -> tuple[Node, Assignment]:
+def _line(ctx: Ctx, node_id: int, feed_id: int, *, revoked: bool = False) -> tuple[Node, Assignment]:
     ctx.must("exchange.edge.order")
-    found = locked(ctx, node_id)
+    found = locked(ctx, node_id) if revoked else _ordered(ctx, node_id)
     return found, selectors.assignment(ctx, node_id, feed_id)
+
+
+def _ordered(ctx: Ctx, node_id: int) -> Node:
+    """A node that may be given orders, held for a change. Raises Refused edge.not_heard for one that was revoked."""
+    found = locked(ctx, node_id)
+    if found.state == State.REVOKED:
+        must_be_heard(found)
+    return found
 
 
 def issue(ctx: Ctx, found: Node, what: str) -> Configuration:

@@ -28,6 +28,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "这个任务由边缘节点采集，凭证由节点自动签名，不需要人签认。",
         "An edge node reads this feed: the node signs by itself, nobody else needs to.",
     ),
+    "edge.close_overtaken": (
+        "这份凭证之后账又打开过：等重新关账，签新的一份。",
+        "The account was opened again after this certificate: wait for its new close and sign that one.",
+    ),
+    "edge.close_reason": ("请写明哪里不同。", "Say what differs."),
     "edge.mapping_elsewhere": ("选的映射版本不属于这个任务。", "The mapping chosen belongs to another feed."),
     "edge.probe_waits": (
         "已请节点“{node}”取样：它下次心跳（约 {seconds} 秒内）送来，稍后刷新本页。",

@@ -24,6 +24,9 @@ BUNDLES: Mapping[str, tuple[str, object]] = {
 }
 #: what is wrong with a node, in words that say what to do
 TROUBLES: Mapping[str, object] = {
+    "twin": _(
+        "两台机器在用这个节点的密钥（文件夹被复制过）：数据不会重复入库，但请停掉其中一台，再让留下的换密钥；拿不准就注销，另请节点接替。"
+    ),
     "buffer_full": _("缓存已满，暂停读取：请检查节点到中心的网络；传出一部分后自动继续。"),
     "disk_low": _("磁盘将满，暂停读取：请在节点上清理磁盘。"),
     "disk_full": _("磁盘已满，暂停读取：已缓存的数据仍会传出，请在节点上清理磁盘。"),

@@ -88,6 +88,22 @@ def test_a_database_that_goes_away_in_the_middle_loses_and_doubles_nothing(
         assert state(db) == (ROWS, ROWS, ROWS)
 
 
+@pytest.mark.feature("C01", "C17")
+def test_a_run_whose_own_connection_broke_holds_its_feed_again(feed: Any) -> None:
+    """The lock goes with the connection: the next one takes it before anybody else runs the feed, and the run goes on to its end."""
+    held: list[bool] = []
+
+    def cut(_totals: Any) -> None:
+        held.append(feed.pk in running.running_ids())
+        if len(held) == 1:
+            with psycopg.connect(url(), autocommit=True) as db:
+                db.execute("select pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+
+    job = running.run(actors.system(), feed, size=500, progress=cut)
+    assert job.state == FeedState.SUCCEEDED and job.inserted == ROWS and held == [True] * 6
+    assert feed.pk not in running.running_ids()
+
+
 @pytest.mark.feature("C17")
 def test_a_killed_process_leaves_whole_batches_and_the_next_run_goes_on(feed: Any) -> None:
     """After kill -9 only whole batches are in; the next run closes the dead job and brings the rest, once."""

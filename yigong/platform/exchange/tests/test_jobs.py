@@ -179,7 +179,8 @@ def test_runs_of_a_dead_process_are_closed(path: Path) -> None:
     """A run whose lock nobody holds is closed as cut short, so that no page says that it goes on."""
     found = feed(path, schedule="daily 02:00")
     job = running.opened(found)
-    Job.objects.filter(pk=job.pk).update(started_at=clock.now() - timedelta(minutes=5))
+    assert worker.bury_dead() == 0  # its last batch was just now
+    Job.objects.filter(pk=job.pk).update(beat_at=clock.now() - timedelta(minutes=5))
     assert worker.bury_dead() == 1
     assert Job.objects.get(pk=job.pk).error["code"] == "exchange.interrupted" and Feed.objects.get().failures == 1
 
@@ -287,7 +288,7 @@ def test_silence_and_broken_trend_are_told_with_numbers(path: Path) -> None:
         feed=found, day=noon.date() - timedelta(days=1), fresh=300, read=300, loaded=300, hours=hours, closed_at=noon
     )
     with clock.fixed(noon):
-        Feed.objects.update(good_at=noon)
+        Feed.objects.update(good_at=noon, watched_at=noon - timedelta(weeks=9))
         alarms.judge_all(actors.system())
         told = {a.kind: a for a in alarms.open_alarms(actors.system())}
         assert set(told) == {"silent", "trend"}

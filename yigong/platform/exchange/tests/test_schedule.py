@@ -104,3 +104,11 @@ def test_a_trend_is_broken_with_its_numbers(day: int, before: list[int], share: 
     """More than sixty percent and fifty rows off the median of the same weekdays; too few weeks are no trend."""
     found = watching.trend(day, before)
     assert (found.facts["share"] if found else None) == share
+
+
+@pytest.mark.feature("C12")
+def test_a_first_load_is_no_day_like_others() -> None:
+    """All of a hospital's history came on the first day: in the second week the trend is judged by the other one."""
+    assert watching.trend(210, [200, 1_000_000]) is None
+    assert watching.trend(20, [200, 1_000_000]) is not None
+    assert watching.trend(900_000, [200, 1_000_000]) is None

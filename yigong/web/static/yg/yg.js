@@ -246,7 +246,12 @@
 
   /* ---- polling only while the tab is seen; news is announced, never pushed under the pointer ---- */
   document.addEventListener("htmx:beforeRequest", (e) => {
-    if (e.detail.elt.matches && e.detail.elt.matches("[data-yg-poll]") && document.hidden) e.preventDefault();
+    const elt = e.detail.elt;
+    if (elt.matches && elt.matches("[data-yg-poll]") && (document.hidden || elt.contains(document.activeElement))) e.preventDefault();
+  });
+  document.addEventListener("htmx:oobBeforeSwap", (e) => {
+    const part = e.detail.target;
+    if (part.matches(":hover") || part.contains(document.activeElement)) e.detail.shouldSwap = false;
   });
 
   /* ---- htmx: keep the place, say what went wrong ---- */

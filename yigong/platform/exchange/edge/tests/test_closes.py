@@ -14,12 +14,14 @@ from yigong.edge import wire
 from yigong.kit import clock
 from yigong.kit.ctx import Ctx, Purpose, Reach
 from yigong.kit.errors import Refused
-from yigong.platform.exchange import account
+from yigong.platform.exchange import account, alarms, services
 from yigong.platform.exchange.edge import certificates
-from yigong.platform.exchange.edge.models import Bundle, Certificate, CloseState
+from yigong.platform.exchange.edge import services as nodes
+from yigong.platform.exchange.edge.models import Bundle, Certificate, CloseState, Node
 from yigong.platform.exchange.edge.tests import place
 from yigong.platform.exchange.edge.tests.test_pages import signed_in
-from yigong.platform.exchange.models import Feed, Job, Sheet
+from yigong.platform.exchange.models import Alarm, Feed, FeedState, Job, Sheet
+from yigong.platform.exchange.nodes import on_the_way
 from yigong.platform.exchange.tests import lab
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,3 +112,113 @@ def test_without_a_node_a_person_of_the_institution_signs(db: None, tmp_path: Pa
 def _clerk(org: str) -> Ctx:
     acts = frozenset({"exchange.edge.confirm"})
     return Ctx(1, "钱会计", "quality_clerk", org, (org,), acts, Reach.OWN, Purpose.OPERATION)
+
+
+@pytest.mark.feature("C10", "C11")
+def test_a_day_does_not_close_while_its_bundles_wait(machine: place.Machine) -> None:
+    """Receipted and not in: the day stays open with its reason; carried after midnight the rows stand in their own day."""
+    machine.read()
+    machine.send()
+    day = clock.today()
+    yesterday = clock.now() - timedelta(days=1)
+    Bundle.objects.update(received_at=yesterday)
+    feed = Feed.objects.get()
+    account.refresh(feed, day - timedelta(days=1))
+    assert account.close_past(place.CLERK)[0] == 0 and Sheet.objects.get().trouble == "bundles"
+    place.work()
+    sheet = Sheet.objects.get()
+    assert (sheet.day, sheet.read, sheet.loaded) == (day - timedelta(days=1), 120, 120) and sheet.balances
+    assert account.close_past(place.CLERK)[0] == 1
+
+
+@pytest.mark.feature("C12")
+def test_what_cannot_go_in_at_the_centre_is_an_alarm(machine: place.Machine) -> None:
+    """A mapping that no longer fits holds the bundles of a node: told with its reason, over once they are in."""
+    feed = Feed.objects.get()
+    good = feed.mappings.get().text
+    services.next_version(place.CLERK, feed, good.replace("YSQM", "YSXM"))
+    machine.read()
+    machine.send()
+    place.work()
+    alarm = Alarm.objects.get(closed_at=None)
+    assert alarm.kind == "failed" and "YSXM" in alarm.zh
+    services.next_version(place.CLERK, feed, good)
+    Bundle.objects.update(due_at=clock.now())
+    place.work()
+    assert not Alarm.objects.filter(closed_at=None).exists()
+
+
+@pytest.mark.feature("C12")
+def test_a_feed_whose_node_was_revoked_is_an_alarm(machine: place.Machine) -> None:
+    """Nobody reads it any more: that is told until another node does, or the centre."""
+    nodes.revoke(place.CLERK, Node.objects.get().pk, reason="设备报废")
+    alarms.judge_all(place.CLERK)
+    assert "注销" in Alarm.objects.get(closed_at=None).zh
+
+
+@pytest.mark.feature("C11")
+def test_a_close_that_was_opened_again_is_signed_by_nobody(db: None, tmp_path: Path) -> None:
+    """Rows that came later open the day: the old certificate holds no more, the one of the new close does; the same figures need none."""
+    lab.hospital()
+    feed = lab.feed(lab.source(tmp_path / "lis.db", lab.good(2)))
+    day = clock.today() - timedelta(days=1)
+    sheet = Sheet.objects.create(feed=feed, day=day, read=4, loaded=4, closed_at=clock.now())
+    certificates.offer()
+    first = Certificate.objects.get()
+    Sheet.objects.filter(pk=sheet.pk).update(closed_at=None)
+    with pytest.raises(Refused) as refused:
+        certificates.confirm(_clerk(lab.HOSPITAL), first.pk)
+    assert refused.value.code == "edge.close_overtaken" and certificates.offer() == 0
+    Sheet.objects.filter(pk=sheet.pk).update(closed_at=clock.now())
+    assert certificates.offer() == 0 and Certificate.objects.count() == 1  # it closed with the same figures
+    assert certificates.confirm(_clerk(lab.HOSPITAL), first.pk).state == CloseState.SIGNED
+    Sheet.objects.filter(pk=sheet.pk).update(read=5, loaded=5, closed_at=clock.now())
+    assert certificates.offer() == 1
+    assert certificates.standing().get().pk != first.pk
+
+
+@pytest.mark.feature("C11")
+def test_a_person_of_the_institution_says_what_differs(db: None, tmp_path: Path) -> None:
+    """With a reason; it is an alarm at the centre, which asks again once it is settled; then it is signed."""
+    lab.hospital()
+    feed = lab.feed(lab.source(tmp_path / "lis.db", lab.good(2)))
+    day = clock.today() - timedelta(days=1)
+    Sheet.objects.create(feed=feed, day=day, read=4, loaded=4, closed_at=clock.now())
+    certificates.offer()
+    found, clerk = Certificate.objects.get(), _clerk(lab.HOSPITAL)
+    with pytest.raises(Refused, match="close_reason"):
+        certificates.dispute(clerk, found.pk, " ")
+    certificates.dispute(clerk, found.pk, "本院当日 5 行")
+    assert certificates.confirm(clerk, found.pk).state == CloseState.DISPUTED
+    alarms.judge(feed.pk)
+    assert day.isoformat() in Alarm.objects.get(kind="uneven", closed_at=None).zh
+    office = signed_in(("exchange.view", "exchange.run"))
+    page = office.get(reverse("edge:close", args=[found.pk])).content.decode()
+    assert "本院当日 5 行" in page and "请重新核对" in page
+    certificates.offer_again(place.CLERK, found.pk)
+    assert certificates.confirm(clerk, found.pk).state == CloseState.SIGNED
+    alarms.judge(feed.pk)
+    assert not Alarm.objects.filter(kind="uneven", closed_at=None).exists()
+
+
+@pytest.mark.feature("C08")
+def test_a_node_runs_on_the_map_until_its_last_row_is_in(machine: place.Machine) -> None:
+    """From the beat that tells of waiting rows, over all that is carried in meanwhile, to the beat that tells of none."""
+    machine.read()
+    machine.sender.beat_soon()
+    machine.sender.step()
+    feed = Feed.objects.get()
+    assert feed.state == FeedState.RUNNING and on_the_way(feed) == 120
+    for _ in range(2):
+        machine.sender.step()
+    place.work()
+    feed.refresh_from_db()
+    job = Job.objects.get()
+    assert feed.state == FeedState.RUNNING and 0 < job.read < 120 and feed.good_at is not None
+    page = signed_in().get(reverse("exchange:monitor")).content.decode()
+    assert "执行" in page
+    machine.send()
+    place.work()
+    machine.sender.beat_soon()
+    machine.sender.step()
+    assert Feed.objects.get().state == FeedState.SUCCEEDED

@@ -90,6 +90,7 @@ def test_a_feed_is_given_to_a_node_changed_paused_and_released(feed: Feed) -> No
     assert client.post(reverse("edge:steer", args=[node.pk, feed.pk, "release"])).status_code == 302
     feed.refresh_from_db()
     assert (feed.reader, feed.schedule) == ("sqlite", "1 h") and not Assignment.objects.exists()
+    assert feed.due_at is not None
     assert Configuration.objects.count() == 7
 
 

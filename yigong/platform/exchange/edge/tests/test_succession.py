@@ -143,3 +143,23 @@ def test_a_folder_whose_node_is_heard_is_not_enrolled_again(machine: Machine, li
     _node, code = services.invite(CLERK, name="另一台", org_code=lab.HOSPITAL)
     refused("edge.enrolled_before", lambda: identity.enrol(machine.folder, live_server.url, code))
     assert place.work() == 0
+
+
+def test_a_revoked_node_is_given_no_orders(machine: Machine) -> None:
+    """Nothing that would never be heard is accepted; only its feeds can be taken back."""
+    node, feed = Node.objects.get(), Feed.objects.get()
+    services.revoke(CLERK, node.pk, reason="机器被盗")
+    before = Node.objects.get().configuration
+    acts: list[Any] = [
+        lambda: orders.read_now(CLERK, feed),
+        lambda: exchange.pause(CLERK, feed),
+        lambda: orders.reread(CLERK, node.pk, feed.pk),
+        lambda: orders.change(CLERK, node.pk, feed.pk, mapping_id=None, every_seconds=60, rows=10),
+        lambda: orders.save_limits(CLERK, node.pk, buffer_mb=64),
+        lambda: services.ask_for_key(CLERK, node.pk),
+    ]
+    for act in acts:
+        refused("edge.not_heard", act)
+    assert Node.objects.get().configuration == before
+    orders.release(CLERK, node.pk, feed.pk)
+    assert Feed.objects.get().reader == "sqlite"
