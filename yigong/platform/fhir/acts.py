@@ -10,7 +10,7 @@ import jsonpatch
 from django.db import transaction
 
 from yigong.kit.errors import Refused
-from yigong.platform.fhir import patching, reading, store, subscriptions, validating
+from yigong.platform.fhir import holding, patching, reading, store, subscriptions, validating
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.official import definitions
@@ -49,7 +49,8 @@ def checked(caller: Caller, kind: str, resource: JSON) -> JSON:
 
 @transaction.atomic
 def commit(caller: Caller, drafts: Sequence[Draft]) -> Sequence[Draft]:
-    """Save and audit; a scope that narrows must hold for what was written."""
+    """Save and audit; profiles that are claimed and a scope that narrows must hold for what was written."""
+    holding.hold(drafts)
     store.save(caller, drafts)
     for draft in drafts:
         act = "c" if draft.outcome == "created" else "u"

@@ -96,6 +96,15 @@ def outcome(issues: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"resourceType": "OperationOutcome", "issue": list(issues)}
 
 
+#: what came of a write, in words
+_DONE = {"created": "已建立", "updated": "已更新", "unchanged": "内容相同，未产生新版本"}
+
+
+def written_outcome(done: str, remarks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What came of a write, with what is remarked upon it."""
+    return outcome([issue("information", "informational", _DONE[done], done), *remarks])
+
+
 def refusal_outcome(refused: Refused) -> tuple[int, dict[str, Any]]:
     """Status and OperationOutcome of a refusal; findings of a validation become its issues."""
     status, code = STATUS.get(refused.code, (404 if ".no_such" in refused.code else 400, "processing"))

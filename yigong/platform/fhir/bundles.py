@@ -11,7 +11,7 @@ from django.db import transaction
 
 from yigong.kit.errors import Refused
 from yigong.platform.fhir import acts, reading
-from yigong.platform.fhir.answers import refusal_outcome
+from yigong.platform.fhir.answers import refusal_outcome, written_outcome
 from yigong.platform.fhir.bodies import JSON, instant, new_id, read
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.indexing.values import moments
@@ -61,8 +61,8 @@ class Entry:
         return parse_qsl(self.url.partition("?")[2], keep_blank_values=True)
 
 
-def run(caller: Caller, bundle: Mapping[str, Any]) -> dict[str, Any]:
-    """The response Bundle. Raises Refused fhir.bundle_type, fhir.bundle, and whatever one entry of a transaction raises."""
+def run(caller: Caller, bundle: Mapping[str, Any], *, telling: bool = False) -> dict[str, Any]:
+    """The response Bundle, with *telling* an OperationOutcome for each write. Raises Refused fhir.bundle_type, fhir.bundle, and whatever one entry of a transaction raises."""
     if bundle.get("resourceType") != "Bundle" or bundle.get("type") not in ("transaction", "batch"):
         raise Refused("fhir.bundle_type", type=str(bundle.get("type"))[:40])
     entries = bundle.get("entry", [])
@@ -72,6 +72,9 @@ def run(caller: Caller, bundle: Mapping[str, Any]) -> dict[str, Any]:
         done = _transaction(caller, [_located(n, _entry, caller, n, e) for n, e in enumerate(entries)])
     else:
         done = [_alone(caller, n, e) for n, e in enumerate(entries)]
+    for draft, answer in ((e.draft, e.answer["response"]) for e in done if telling):
+        if draft is not None and draft.resource is not None:
+            answer.setdefault("outcome", written_outcome(draft.outcome, draft.remarks))
     return {
         "resourceType": "Bundle",
         "id": new_id(),
@@ -141,10 +144,20 @@ def _transaction(caller: Caller, entries: Sequence[Entry]) -> Sequence[Entry]:
                 entry.draft.if_absent = entry.headers.get("ifNoneMatch", "").strip() == "*"
     drafts = [e.draft for e in entries if e.draft is not None]
     _no_twins(entries)
-    acts.commit(caller, drafts)
+    try:
+        acts.commit(caller, drafts)
+    except Refused as refused:
+        raise _of_draft(refused, [e.number for e in entries if e.draft is not None]) from refused
     for entry in entries:
         entry.answer = _read(caller, entry) if entry.method in ("GET", "HEAD") else _written(caller, entry)
     return entries
+
+
+def _of_draft(refused: Refused, numbers: Sequence[int]) -> Refused:
+    """A refusal that is about one draft says of which entry it came."""
+    facts = dict(refused.facts)
+    draft = facts.pop("draft", None)
+    return refused if draft is None else Refused(refused.code, **facts, bundle_entry=numbers[draft])
 
 
 def _no_twins(entries: Sequence[Entry]) -> None:

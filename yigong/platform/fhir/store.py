@@ -50,6 +50,7 @@ class Draft:
     registered_as: int | None = None  # until now
     others: list[int] | None = None
     outcome: str = "created"  # created updated unchanged deleted absent
+    remarks: Sequence[JSON] = ()  # issues that keep nothing out
 
     def afresh(self) -> None:
         """Forget what came of it, but for the id."""
