@@ -123,8 +123,7 @@ def _alone(caller: Caller, number: int, given: Any) -> Entry:
     entry = Entry(number, "", "", None, "", None, None)
     try:
         entry = _entry(caller, number, given)
-        with transaction.atomic():
-            _transaction(caller, [entry])
+        _transaction(caller, [entry])
     except Refused as refused:
         status, body = refusal_outcome(refused)
         entry.answer = {"response": {"status": str(status), "outcome": body}}
@@ -145,7 +144,7 @@ def _transaction(caller: Caller, entries: Sequence[Entry]) -> Sequence[Entry]:
     drafts = [e.draft for e in entries if e.draft is not None]
     _no_twins(entries)
     try:
-        acts.commit(caller, drafts)
+        acts.written(caller, drafts)
     except Refused as refused:
         raise _of_draft(refused, [e.number for e in entries if e.draft is not None]) from refused
     for entry in entries:
@@ -157,7 +156,7 @@ def _of_draft(refused: Refused, numbers: Sequence[int]) -> Refused:
     """A refusal that is about one draft says of which entry it came."""
     facts = dict(refused.facts)
     draft = facts.pop("draft", None)
-    return refused if draft is None else Refused(refused.code, **facts, bundle_entry=numbers[draft])
+    return Refused(refused.code, **facts, bundle_entry=numbers[draft]) if isinstance(draft, int) else refused
 
 
 def _no_twins(entries: Sequence[Entry]) -> None:
@@ -208,7 +207,7 @@ def _resolve(caller: Caller, entries: Sequence[Entry]) -> None:
 
     for entry in entries:
         if entry.resource is not None:
-            _located(entry.number, _replaced, entry.resource, place, set(known))
+            _located(entry.number, _replaced, entry.resource, place, known)
 
 
 def _by_search(caller: Caller, text: str) -> str:
@@ -220,19 +219,21 @@ def _by_search(caller: Caller, text: str) -> str:
     return f"{kind}/{found}"
 
 
-def _replaced(value: Any, place: Callable[[str], str], known: set[str]) -> None:
+def _replaced(value: JSON, place: Callable[[str], str], known: Mapping[str, str]) -> None:
     """Walk a resource and rewrite the references in it."""
-    stack = [value]
+    stack: list[Any] = [value]
     while stack:
         one = stack.pop()
-        if isinstance(one, dict):
-            for name, inner in one.items():
-                if (name == "reference" and isinstance(inner, str)) or (isinstance(inner, str) and inner in known):
-                    one[name] = place(inner)
-                elif isinstance(inner, dict | list):
-                    stack.append(inner)
-        elif isinstance(one, list):
+        if type(one) is list:
             stack.extend(i for i in one if isinstance(i, dict | list))
+            continue
+        for name, inner in one.items():
+            kind = type(inner)
+            if kind is str:
+                if name == "reference" or inner in known:
+                    one[name] = place(inner)
+            elif kind is dict or kind is list:
+                stack.append(inner)
 
 
 def _draft(caller: Caller, entry: Entry) -> Draft | None:
@@ -241,7 +242,7 @@ def _draft(caller: Caller, entry: Entry) -> Draft | None:
         case "POST":
             draft = acts.creation(caller, kind, entry.resource or {})
             if draft is not None:
-                draft.fhir_id = str((entry.resource or {})["id"])
+                draft.fhir_id, draft.is_new = str((entry.resource or {})["id"]), True
             return draft
         case "PUT" if fhir_id:
             return acts.change(caller, kind, fhir_id, {"id": fhir_id, **(entry.resource or {})}, entry.if_match)
