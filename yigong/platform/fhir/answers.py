@@ -65,6 +65,8 @@ STATUS = {
     "fhir.too_large": (413, "too-long"),
     "fhir.search_too_large": (403, "too-costly"),
     "fhir.too_costly": (403, "too-costly"),
+    "fhir.over_quota": (429, "throttled"),
+    "fhir.suspended": (403, "forbidden"),
     "fhir.fault": (500, "exception"),
 }
 
@@ -145,6 +147,8 @@ def refused_answer(refused: Refused) -> HttpResponse:
     response = json_answer(body, status)
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="fhir"'
+    if status == 429:
+        response["Retry-After"] = str(refused.facts.get("seconds", 1))
     if status == 405 and (allowed := refused.facts.get("allowed")):
         response["Allow"] = str(allowed)
     return response

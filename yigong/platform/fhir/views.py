@@ -34,7 +34,7 @@ from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer,
 from yigong.platform.fhir.bodies import JSON, read, unpacked
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.projecting import projected
-from yigong.platform.fhir.searching import history_answer, search_answer
+from yigong.platform.fhir.searching import history_answer, search_all_answer, search_answer
 from yigong.platform.fhir.store import Draft
 from yigong.security.api import audit
 
@@ -332,11 +332,21 @@ def type_history(request: HttpRequest, caller: Caller, kind: str) -> HttpRespons
 
 @fhir("fhir.write")
 def system_level(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """``POST`` of a transaction or a batch."""
+    """``POST`` of a transaction or a batch; ``GET`` searches all types."""
+    if request.method in ("GET", "HEAD"):
+        return search_all_answer(request, caller, query_pairs(request))
     if request.method != "POST":
-        raise not_here(request, "POST")
+        raise not_here(request, "GET, HEAD, POST")
     telling = "return=OperationOutcome" in request.headers.get("Prefer", "")
     return json_answer(bundles.run(caller, body_of(request), telling=telling))
+
+
+@fhir("fhir.search")
+def system_search(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """``POST _search`` with a form: all types."""
+    if request.method != "POST":
+        raise not_here(request, "POST")
+    return search_all_answer(request, caller, [*query_pairs(request), *_form(request)])
 
 
 @fhir(None)
