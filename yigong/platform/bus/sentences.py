@@ -24,7 +24,9 @@ SENTENCES: dict[str, object] = {
     "bus.correction_same": _("内容没有改变：请修改后保存，或直接重新处理。"),
     "bus.correction_wrong": _("第 %(line)s 行不能解析：%(why)s。请改正后保存。"),
     "bus.correction_org": _("修正后的机构 %(org_code)s 不在您的数据范围内。"),
-    "bus.only_test": _("这是测试消息（MSH-11 为 T 或 D）：只保存，不处理也不分派；请由发送方以 P 重发。"),
+    "bus.only_test": _(
+        "这是测试消息（MSH-11 或 processingCode 为 T 或 D）：只保存，不处理也不分派；请由发送方以 P 重发。"
+    ),
     "bus.bad_path": _(
         "路径“%(path)s”写法不对：HL7 v2 如 PID-3.1，XML 如 //patient/id/@extension，JSON 如 $.subject.id。"
     ),
