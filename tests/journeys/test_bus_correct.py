@@ -110,10 +110,12 @@ def test_an_operator_is_put_down_to_be_told(visit: Visit) -> None:
     page = operator.open(f"{BASE}endpoints/")
     page.click(".yg-tabs >> text=通知方式")
     page.locator("main >> text=新建通知方式").first.click()
+    page.select_option("#id_org_code", index=1)
     page.fill("#id_address", "ops@county.example")
     page.click("main form button.p")
     page.wait_for_url("**/channels/")
     expect(page.locator("main")).to_contain_text("ops@county.example")
+    expect(page.locator("main tbody tr").first.locator(".yg-inst")).to_be_visible()
     small = visit("fenglei", size=PHONE)
     small.open(f"{BASE}channels/")
     assert small.overflow() <= 0

@@ -1,5 +1,6 @@
 """The doors of the outbox."""
 
+from yigong.outbox.channels import Channel, Desk, Notice, link, wanting
 from yigong.outbox.kafka import TopicSaid, forward, pause, publish, relay, resume, topics, waits
 from yigong.outbox.letters import AWAY, SIGNATURE, is_address, post, reason, signature
 from yigong.outbox.notices import ATTEMPTS, send_due
@@ -9,11 +10,15 @@ __all__ = [
     "ATTEMPTS",
     "AWAY",
     "SIGNATURE",
+    "Channel",
+    "Desk",
     "Event",
+    "Notice",
     "TopicSaid",
     "dispatch",
     "forward",
     "is_address",
+    "link",
     "pause",
     "post",
     "publish",
@@ -25,4 +30,5 @@ __all__ = [
     "signature",
     "topics",
     "waits",
+    "wanting",
 ]

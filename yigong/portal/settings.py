@@ -133,6 +133,7 @@ SENTENCE_TABLES = wiring.SENTENCES
 CSRF_FAILURE_VIEW = "yigong.web.http.csrf_failed"
 BEARERS = "yigong.platform.fhir.api:reader_of_persons"  # who asks the direct door of the index with which token
 INSTITUTION_LOOKUP = "yigong.platform.registry.api:institution"  # the mark of an institution is drawn from its code
+INSTITUTION_LIST = "yigong.platform.registry.api:institutions"  # to choose one of, on pages below the register
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]

@@ -13,9 +13,21 @@ from yigong.security.scope import (
 )
 from yigong.security.scoped import ScopedManager
 from yigong.security.selectors import OpenGrant, Reading, last_read, open_grants, readings, role_names
-from yigong.security.services import WHO, audit, audit_many, audit_sql, grant, make_role, make_user, revoke, who
+from yigong.security.services import (
+    SUBJECT,
+    WHO,
+    audit,
+    audit_many,
+    audit_sql,
+    grant,
+    make_role,
+    make_user,
+    revoke,
+    who,
+)
 
 __all__ = [
+    "SUBJECT",
     "WHO",
     "Condition",
     "OpenGrant",

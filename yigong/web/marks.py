@@ -58,11 +58,19 @@ def state(tone: str, word: object, *, icon_name: str = "", bare: bool = False) -
 
 @cache
 def _lookup() -> Any:
-    path = getattr(settings, "INSTITUTION_LOOKUP", "")
-    if not path:
-        return lambda _code: None
-    module, _sep, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
+    return _named("INSTITUTION_LOOKUP") or (lambda _code: None)
+
+
+def _named(setting: str) -> Any:
+    """The function that a setting names; None without one."""
+    module, _sep, name = getattr(settings, setting, "").partition(":")
+    return getattr(importlib.import_module(module), name) if module else None
+
+
+def institutions() -> list[tuple[str, str]]:
+    """Code and name of every institution, to choose one of."""
+    listed = _named("INSTITUTION_LIST")
+    return [(i.code, i.name) for i in listed()] if listed else []
 
 
 def found_institution(thing: object) -> object:

@@ -122,7 +122,7 @@ class InwardForm(Form):
     quota = forms.IntegerField(label=_("同时连接"), min_value=0, help_text=_("0 为不限"))
     takes_tests = forms.BooleanField(
         label=_("测试端点"), required=False,
-        help_text=_("只用于测试环境：MSH-11 为 T、D 的消息照常处理，会成为记录；不选则只保存并标记为测试"),
+        help_text=_("只用于测试环境：MSH-11 或 processingCode 为 T、D 的消息照常处理，会成为记录；不选则只保存并标记为测试"),
     )  # fmt: skip
     paths = Json(
         label=_("另按这些位置提取业务号（JSON）"), empty={}, rows=3,

@@ -53,7 +53,7 @@ def take(call: Call) -> int:
     sent = _envelope(call, caller)
     kept = journalled(endpoint.pk, sent)
     if kept is None:
-        _spend(caller, now())
+        _spend(caller)
         accept(endpoint.pk, [sent])
         kept = journalled(endpoint.pk, sent)
     assert kept is not None
@@ -89,16 +89,45 @@ def _endpoint(service: Service) -> Endpoint:
     return found
 
 
-def _spend(caller: Subscription, at: datetime) -> None:
+def _spend(caller: Subscription) -> None:
     """One token of the caller's quota.
 
     The row is held for the moment of counting, not while the message is written to the disk: callers of one key would
     wait for one another's commit. Where the quota is none, nobody waits.
     """
     if caller.quota_per_minute or caller.service.quota_per_minute:
-        with transaction.atomic():
-            held = Subscription.objects.select_for_update(of=("self",)).select_related("service")
-            _count(held.get(pk=caller.pk), at)
+        spend(caller.pk)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What the register says of a caller of a service that is not called over the bus."""
+
+    subscription_id: int | None  # None: nothing is counted
+    is_suspended: bool = False
+
+
+def agreed(service: str, caller: str, org_code: str) -> Agreed:
+    """Whether a caller is counted. One that has a quota by its service gets a subscription to be counted by."""
+    found = Service.objects.filter(code=service, state__in=SERVING).order_by("-pk").first()
+    if found is None:
+        return Agreed(None)
+    held = found.subscriptions.filter(caller=caller).exclude(state=SubscriptionState.ENDED).first()
+    if held is None and found.quota_per_minute:
+        facts = {"org_code": org_code, "state": SubscriptionState.ACTIVE, "created_at": now()}
+        living = Subscription.objects.exclude(state=SubscriptionState.ENDED)
+        held, _ = living.get_or_create(service=found, caller=caller, defaults=facts)
+    if held is None:
+        return Agreed(None)
+    is_counted = bool(held.quota_per_minute or found.quota_per_minute)
+    return Agreed(held.pk if is_counted else None, held.state == SubscriptionState.SUSPENDED)
+
+
+def spend(subscription_id: int) -> None:
+    """One token of a caller's quota. Raises Refused bus.over_quota (``quota``, ``seconds`` to wait)."""
+    with transaction.atomic():
+        held = Subscription.objects.select_for_update(of=("self",)).select_related("service")
+        _count(held.get(pk=subscription_id), now())
 
 
 def _count(caller: Subscription, at: datetime) -> None:

@@ -21,6 +21,7 @@ from yigong.kit.xml import parse as parse_xml
 from yigong.platform.bus.content import HL7V2, JSON, XML, form_of
 from yigong.platform.bus.domain import OPEN_DELIVERIES, BreakerState, DeliveryState
 from yigong.platform.bus.envelope import business_number_of
+from yigong.platform.bus.journal import TEST
 from yigong.platform.bus.models import Delivery, Endpoint, Message, MessageState, Run
 
 #: segments about persons: segment -> the fields that may be read by everybody
@@ -259,3 +260,8 @@ def _shown(name: str, fields: list[str], reveal: bool) -> list[tuple[int, str]]:
         for number, value in enumerate(fields, start=1)
         if value
     ]
+
+
+def is_set_aside(message_id: int) -> bool:
+    """Whether a message is only kept: not taken in, or a test where none are taken."""
+    return Message.objects.filter(pk=message_id, outcome__in=("refused", TEST), attempts=0).exists()

@@ -17,8 +17,6 @@ SENTENCES: dict[str, object] = {
     "bus.none_dead": _("这些死信已由他人处理，没有可以重新投递的：请刷新页面。"),
     "bus.no_such_resend": _("没有这次重新投递。"),
     "bus.not_replayable": _("只有死信和等待重试的消息可以重新处理。"),
-    "bus.channel_odd": _("地址“%(address)s”不能使用：邮箱用逗号分隔，网络回调须为 https 地址。"),
-    "bus.channel_away": _("通知没有送到 %(address)s：%(reason)s"),
     "bus.not_dead": _("只有死信可以修正：这条消息没有处理死信，也没有投递死信，请刷新页面。"),
     "bus.correction_large": _("内容超过 %(most)s KB，不能在页面上修正：请由发送方更正后重发。"),
     "bus.correction_binary": _("内容不是可读的文字，不能在页面上修正：请由发送方更正后重发。"),
@@ -26,7 +24,9 @@ SENTENCES: dict[str, object] = {
     "bus.correction_same": _("内容没有改变：请修改后保存，或直接重新处理。"),
     "bus.correction_wrong": _("第 %(line)s 行不能解析：%(why)s。请改正后保存。"),
     "bus.correction_org": _("修正后的机构 %(org_code)s 不在您的数据范围内。"),
-    "bus.only_test": _("这是测试消息（MSH-11 为 T 或 D）：只保存，不处理也不分派；请由发送方以 P 重发。"),
+    "bus.only_test": _(
+        "这是测试消息（MSH-11 或 processingCode 为 T 或 D）：只保存，不处理也不分派；请由发送方以 P 重发。"
+    ),
     "bus.bad_path": _(
         "路径“%(path)s”写法不对：HL7 v2 如 PID-3.1，XML 如 //patient/id/@extension，JSON 如 $.subject.id。"
     ),

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from yigong.outbox import api as outbox
 from yigong.platform.exchange.counting import Counted
 
 
@@ -290,44 +291,29 @@ class Alarm(models.Model):
         return f"{self.feed_id} {self.kind}"
 
 
-class Channel(models.Model):
-    """Where the alarms that concern a role are told: a mailbox or a webhook."""
-
-    role = models.SlugField(max_length=40)  # whose concern it is; the code of a role
-    way = models.CharField(max_length=8, choices=[("mail", _("邮件")), ("webhook", _("网络回调"))])
-    address = models.CharField(max_length=300)  # mailboxes with commas between, or an address
-    org_code = models.CharField(max_length=10, blank=True)  # empty: of all institutions
-    kinds = models.JSONField(default=list)  # of alarms; empty: all
-    active = models.BooleanField(default=True)
-    created_at = models.DateTimeField()
+class Channel(outbox.Channel):
+    """Where the alarms that concern a role are told."""
 
     class Meta:
         db_table = "exchange_channel"
 
-    def __str__(self) -> str:
-        return f"{self.role} {self.way}"
 
-
-class Notice(models.Model):
+class Notice(outbox.Notice):
     """An alarm to be told over a channel, once when it opens and once when it is over."""
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="notices")
     alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="notices")
-    event = models.CharField(max_length=8)  # opened closed
-    state = models.CharField(max_length=8, default="waiting")  # waiting sent failed
-    attempts = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField()
-    created_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True)
-    error = models.CharField(max_length=200, blank=True)
 
     class Meta:
         db_table = "exchange_notice"
         constraints = [models.UniqueConstraint(fields=["channel", "alarm", "event"], name="exchange_notice_once")]
         indexes = [models.Index(fields=["due_at"], name="exchange_notice_due", condition=models.Q(state="waiting"))]
 
-    def __str__(self) -> str:
-        return f"{self.channel_id} {self.alarm_id} {self.event}"
+    def said(self) -> tuple[str, str]:
+        """Feed and sentence of the alarm."""
+        over = ("（已解除）", " (over)") if self.event == "closed" else ("", "")
+        feed = self.alarm.feed.name
+        return f"{feed}：{self.alarm.zh}{over[0]}", f"{feed}: {self.alarm.en}{over[1]}"
 
 
 class WorkerBeat(models.Model):

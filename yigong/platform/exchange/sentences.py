@@ -9,14 +9,6 @@ from yigong.kit import said
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     **extraction.SENTENCES,
-    "exchange.channel_odd": (
-        "通知地址“{address}”不能用：邮箱用逗号分隔；回调地址须是 https，且不带用户名密码。",
-        "{address} cannot be used: mailboxes have commas between them; a webhook is https, without a user in it.",
-    ),
-    "exchange.channel_away": (
-        "发不到 {address}：{reason}。检查地址和邮件服务器设置（YIGONG_SMTP）。",
-        "{address} could not be reached: {reason}. Check the address and the mail server (YIGONG_SMTP).",
-    ),
     "exchange.columns_missing": (
         "源数据缺少列 {columns}：源系统的结构变了，请修改映射后重跑。{mistakes}",
         "The source lacks the columns {columns}: its structure has changed; mend the mapping and run again. {mistakes}",

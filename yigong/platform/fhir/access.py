@@ -19,9 +19,11 @@ from django.http import HttpRequest
 from yigong.kit.clock import now
 from yigong.kit.ctx import Ctx, Purpose, Reach
 from yigong.kit.errors import Refused
+from yigong.platform.bus import api as bus
 from yigong.platform.fhir import scopes
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.models import Application, Assertion
+from yigong.platform.fhir.offers import SERVICE
 from yigong.platform.fhir.official import definitions
 
 TOKEN_SECONDS = 300
@@ -34,6 +36,7 @@ _AUDIENCE = "yigong-fhir"
 KNOWN_TOKENS = 10_000
 _claims: dict[str, dict[str, Any]] = {}
 _known: dict[str, tuple[float, Application | None]] = {}
+_agreed: dict[str, tuple[float, bus.Agreed]] = {}
 
 
 class Denied(Exception):  # noqa: N818
@@ -141,13 +144,30 @@ def _key() -> bytes:
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """The application behind a bearer token. Raises Refused fhir.no_token."""
+    """The application behind a bearer token. Raises Refused fhir.no_token, fhir.over_quota, fhir.suspended."""
     head = request.headers.get("Authorization", "")
     found = _behind(head[7:].strip()) if head[:7].lower() == "bearer " else None
     if found is None:
         raise Refused("fhir.no_token", token_url=token_url(request))
+    _counted(found[0])
     prefer = request.headers.get("Prefer", "")
     return caller(found[0], found[1]["scope"], request, strict="handling=strict" in prefer)
+
+
+def _counted(application: Application) -> None:
+    """One request of a client's quota, as the register of the bus has it. Raises Refused fhir.over_quota, fhir.suspended."""
+    kept = _agreed.get(application.client_id)
+    if kept is None or time.monotonic() - kept[0] > KNOWN_SECONDS:
+        said = bus.agreed(SERVICE, application.client_id, application.org_code)
+        kept = _agreed[application.client_id] = (time.monotonic(), said)
+    said = kept[1]
+    if said.is_suspended:
+        raise Refused("fhir.suspended", client=application.client_id)
+    if said.subscription_id is not None:
+        try:
+            bus.spend(said.subscription_id)
+        except Refused as refused:
+            raise Refused("fhir.over_quota", **refused.facts) from refused
 
 
 def _behind(token: str) -> tuple[Application, dict[str, Any]] | None:
@@ -223,3 +243,4 @@ def forget() -> None:
     """Look every application up again; for those that were just revoked in this process, and for tests."""
     _known.clear()
     _claims.clear()
+    _agreed.clear()

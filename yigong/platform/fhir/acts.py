@@ -10,13 +10,12 @@ import jsonpatch
 from django.db import transaction
 
 from yigong.kit.errors import Refused
-from yigong.platform.fhir import patching, reading, store, subscriptions, validating
+from yigong.platform.fhir import holding, patching, reading, store, subscriptions, validating
 from yigong.platform.fhir.bodies import JSON, read
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.search.running import ids_of, matches
 from yigong.platform.fhir.store import Draft
-from yigong.security.api import audit_many
 
 Pairs = Sequence[tuple[str, str]]
 #: what the library of patches says of kinds of values, which is of no use to a client
@@ -49,22 +48,26 @@ def checked(caller: Caller, kind: str, resource: JSON) -> JSON:
 
 @transaction.atomic
 def commit(caller: Caller, drafts: Sequence[Draft]) -> Sequence[Draft]:
-    """Save and audit; a scope that narrows must hold for what was written."""
-    store.save(caller, drafts)
+    """Save and audit in a transaction, see ``written``."""
+    return written(caller, drafts)
+
+
+def written(caller: Caller, drafts: Sequence[Draft]) -> Sequence[Draft]:
+    """Save and audit; profiles that are claimed and a scope that narrows must hold for what was written.
+
+    Inside a transaction, which is lost when this raises: a savepoint of its own would be two round trips more.
+    """
+    holding.hold(drafts)
+    store.save(caller, drafts, noting=True)
     for draft in drafts:
         act = "c" if draft.outcome == "created" else "u"
         if draft.resource is not None and (queries := caller.scopes.queries(draft.kind, act)) and not matches(
             caller, draft.kind, draft.resource_id, queries
         ):  # fmt: skip
             raise Refused("fhir.scope", act=act, type=draft.kind)
-    written = [d for d in drafts if d.outcome in ("created", "updated")]
-    for draft in written:
-        if draft.kind == "Subscription":
+    for draft in drafts:
+        if draft.kind == "Subscription" and draft.outcome in ("created", "updated"):
             subscriptions.signed(caller, draft.resource_id)
-    gone = [d for d in drafts if d.outcome == "deleted"]
-    for action, part in (("fhir.write", written), ("fhir.delete", gone)):
-        if part:
-            audit_many(caller.ctx, action, "fhir", [(f"{d.kind}/{d.fhir_id}", d.registration_id) for d in part])
     return drafts
 
 

@@ -65,6 +65,8 @@ STATUS = {
     "fhir.too_large": (413, "too-long"),
     "fhir.search_too_large": (403, "too-costly"),
     "fhir.too_costly": (403, "too-costly"),
+    "fhir.over_quota": (429, "throttled"),
+    "fhir.suspended": (403, "forbidden"),
     "fhir.fault": (500, "exception"),
 }
 
@@ -94,6 +96,15 @@ def issue(severity: str, code: str, zh: str, en: str, *, expression: str = "", r
 def outcome(issues: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """An OperationOutcome."""
     return {"resourceType": "OperationOutcome", "issue": list(issues)}
+
+
+#: what came of a write, in words
+_DONE = {"created": "已建立", "updated": "已更新", "unchanged": "内容相同，未产生新版本"}
+
+
+def written_outcome(done: str, remarks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What came of a write, with what is remarked upon it."""
+    return outcome([issue("information", "informational", _DONE[done], done), *remarks])
 
 
 def refusal_outcome(refused: Refused) -> tuple[int, dict[str, Any]]:
@@ -136,6 +147,8 @@ def refused_answer(refused: Refused) -> HttpResponse:
     response = json_answer(body, status)
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="fhir"'
+    if status == 429:
+        response["Retry-After"] = str(refused.facts.get("seconds", 1))
     if status == 405 and (allowed := refused.facts.get("allowed")):
         response["Allow"] = str(allowed)
     return response

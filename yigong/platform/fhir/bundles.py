@@ -11,7 +11,7 @@ from django.db import transaction
 
 from yigong.kit.errors import Refused
 from yigong.platform.fhir import acts, reading
-from yigong.platform.fhir.answers import refusal_outcome
+from yigong.platform.fhir.answers import refusal_outcome, written_outcome
 from yigong.platform.fhir.bodies import JSON, instant, new_id, read
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.indexing.values import moments
@@ -61,8 +61,8 @@ class Entry:
         return parse_qsl(self.url.partition("?")[2], keep_blank_values=True)
 
 
-def run(caller: Caller, bundle: Mapping[str, Any]) -> dict[str, Any]:
-    """The response Bundle. Raises Refused fhir.bundle_type, fhir.bundle, and whatever one entry of a transaction raises."""
+def run(caller: Caller, bundle: Mapping[str, Any], *, telling: bool = False) -> dict[str, Any]:
+    """The response Bundle, with *telling* an OperationOutcome for each write. Raises Refused fhir.bundle_type, fhir.bundle, and whatever one entry of a transaction raises."""
     if bundle.get("resourceType") != "Bundle" or bundle.get("type") not in ("transaction", "batch"):
         raise Refused("fhir.bundle_type", type=str(bundle.get("type"))[:40])
     entries = bundle.get("entry", [])
@@ -72,6 +72,9 @@ def run(caller: Caller, bundle: Mapping[str, Any]) -> dict[str, Any]:
         done = _transaction(caller, [_located(n, _entry, caller, n, e) for n, e in enumerate(entries)])
     else:
         done = [_alone(caller, n, e) for n, e in enumerate(entries)]
+    for draft, answer in ((e.draft, e.answer["response"]) for e in done if telling):
+        if draft is not None and draft.resource is not None:
+            answer.setdefault("outcome", written_outcome(draft.outcome, draft.remarks))
     return {
         "resourceType": "Bundle",
         "id": new_id(),
@@ -120,8 +123,7 @@ def _alone(caller: Caller, number: int, given: Any) -> Entry:
     entry = Entry(number, "", "", None, "", None, None)
     try:
         entry = _entry(caller, number, given)
-        with transaction.atomic():
-            _transaction(caller, [entry])
+        _transaction(caller, [entry])
     except Refused as refused:
         status, body = refusal_outcome(refused)
         entry.answer = {"response": {"status": str(status), "outcome": body}}
@@ -141,10 +143,20 @@ def _transaction(caller: Caller, entries: Sequence[Entry]) -> Sequence[Entry]:
                 entry.draft.if_absent = entry.headers.get("ifNoneMatch", "").strip() == "*"
     drafts = [e.draft for e in entries if e.draft is not None]
     _no_twins(entries)
-    acts.commit(caller, drafts)
+    try:
+        acts.written(caller, drafts)
+    except Refused as refused:
+        raise _of_draft(refused, [e.number for e in entries if e.draft is not None]) from refused
     for entry in entries:
         entry.answer = _read(caller, entry) if entry.method in ("GET", "HEAD") else _written(caller, entry)
     return entries
+
+
+def _of_draft(refused: Refused, numbers: Sequence[int]) -> Refused:
+    """A refusal that is about one draft says of which entry it came."""
+    facts = dict(refused.facts)
+    draft = facts.pop("draft", None)
+    return Refused(refused.code, **facts, bundle_entry=numbers[draft]) if isinstance(draft, int) else refused
 
 
 def _no_twins(entries: Sequence[Entry]) -> None:
@@ -195,7 +207,7 @@ def _resolve(caller: Caller, entries: Sequence[Entry]) -> None:
 
     for entry in entries:
         if entry.resource is not None:
-            _located(entry.number, _replaced, entry.resource, place, set(known))
+            _located(entry.number, _replaced, entry.resource, place, known)
 
 
 def _by_search(caller: Caller, text: str) -> str:
@@ -207,19 +219,21 @@ def _by_search(caller: Caller, text: str) -> str:
     return f"{kind}/{found}"
 
 
-def _replaced(value: Any, place: Callable[[str], str], known: set[str]) -> None:
+def _replaced(value: JSON, place: Callable[[str], str], known: Mapping[str, str]) -> None:
     """Walk a resource and rewrite the references in it."""
-    stack = [value]
+    stack: list[Any] = [value]
     while stack:
         one = stack.pop()
-        if isinstance(one, dict):
-            for name, inner in one.items():
-                if (name == "reference" and isinstance(inner, str)) or (isinstance(inner, str) and inner in known):
-                    one[name] = place(inner)
-                elif isinstance(inner, dict | list):
-                    stack.append(inner)
-        elif isinstance(one, list):
+        if type(one) is list:
             stack.extend(i for i in one if isinstance(i, dict | list))
+            continue
+        for name, inner in one.items():
+            kind = type(inner)
+            if kind is str:
+                if name == "reference" or inner in known:
+                    one[name] = place(inner)
+            elif kind is dict or kind is list:
+                stack.append(inner)
 
 
 def _draft(caller: Caller, entry: Entry) -> Draft | None:
@@ -228,7 +242,7 @@ def _draft(caller: Caller, entry: Entry) -> Draft | None:
         case "POST":
             draft = acts.creation(caller, kind, entry.resource or {})
             if draft is not None:
-                draft.fhir_id = str((entry.resource or {})["id"])
+                draft.fhir_id, draft.is_new = str((entry.resource or {})["id"]), True
             return draft
         case "PUT" if fhir_id:
             return acts.change(caller, kind, fhir_id, {"id": fhir_id, **(entry.resource or {})}, entry.if_match)

@@ -84,11 +84,28 @@ def capability(base: str, profiles: Profiles = ()) -> dict[str, Any]:
                     for kind in definitions().resources
                     if kind in definitions().parameters
                 ],
-                "interaction": [{"code": c} for c in ("transaction", "batch", "history-system")],
+                "interaction": [{"code": c} for c in ("transaction", "batch", "history-system", "search-system")],
+                "searchParam": [_parameter(p) for p in _common()],
                 "operation": [{"name": n, "definition": d} for n, d in SYSTEM_OPERATIONS],
             }
         ],
     }
+
+
+#: kind of parameter -> what this server does that not every one does
+_MORE = {
+    "token": "(:in and :not-in by the canonical address of a value set, at most 10,000 codes.)",
+    "quantity": "(With system http://unitsofmeasure.org, amounts in other units of the same dimension are found too, for the units of the laboratory "
+    "that are declared: mass, amount, catalytic, arbitrary and number concentration, fraction, mass, length, pressure, temperature, time, rate, osmolality.)",
+}  # fmt: skip
+
+
+def _common() -> list[Any]:
+    """The parameters that every type answers, and so a search of all of them."""
+    every = [
+        {(p.code, p.type): p for p in supported(k)} for k in definitions().resources if k in definitions().parameters
+    ]
+    return [p for key, p in every[0].items() if all(key in one for one in every)]
 
 
 def _resource(kind: str, profiles: list[str]) -> dict[str, Any]:
@@ -115,6 +132,5 @@ def _resource(kind: str, profiles: list[str]) -> dict[str, Any]:
 
 def _parameter(p: Any) -> dict[str, Any]:
     found = {"name": p.code, "type": p.type}
-    return (
-        found | ({"definition": p.url} if p.url else {}) | ({"documentation": p.description} if p.description else {})
-    )
+    said = " ".join(filter(None, (p.description, _MORE.get(p.type, ""))))
+    return found | ({"definition": p.url} if p.url else {}) | ({"documentation": said} if said else {})

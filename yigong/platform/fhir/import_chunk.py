@@ -20,6 +20,7 @@ from yigong.platform.fhir.acts import good_id
 from yigong.platform.fhir.answers import told
 from yigong.platform.fhir.bodies import JSON, new_id, stamped
 from yigong.platform.fhir.callers import Caller
+from yigong.platform.fhir.holding import Judge
 from yigong.platform.fhir.import_sources import Chunk, Source, resources
 from yigong.platform.fhir.indexing.values import TABLES, Sink
 from yigong.platform.fhir.official import compiled, definitions
@@ -133,7 +134,19 @@ def _drafts(sources: Iterable[Source], check: bool) -> tuple[list[tuple[str, Ref
             drafts.append((place, _draft(resource, check)))
         except Refused as refused:
             rejected.append((place, refused))
-    return rejected, drafts
+    return rejected, _holding(drafts, rejected) if check else drafts
+
+
+def _holding(drafts: Sequence[tuple[str, Draft]], rejected: list[tuple[str, Refused]]) -> list[tuple[str, Draft]]:
+    """Those that keep what they claim in ``meta.profile``."""
+    judge, kept = Judge(d.resource or {} for _, d in drafts), []
+    for place, draft in drafts:
+        try:
+            judge.must_hold(draft.resource or {})
+            kept.append((place, draft))
+        except Refused as refused:
+            rejected.append((place, refused))
+    return kept
 
 
 def _ready(caller: Caller, drafts: Sequence[tuple[str, Draft]], rejected: list[tuple[str, Refused]]) -> _Ready:

@@ -35,7 +35,15 @@ def document(base: str) -> dict[str, Any]:
 def _interactions() -> dict[str, Any]:
     """What is done with resources, types and the whole."""
     return {
-        "/": {"post": _operation("transaction or batch", body=_bundle())},
+        "/": {
+            "get": _operation(
+                "search of all types", _query("_type", "_id", "_lastUpdated", "_tag", "_profile", "_count")
+            ),
+            "post": _operation("transaction or batch", body=_bundle()),
+        },
+        "/_search": {
+            "post": _operation("search of all types by form", body=_form("_type", "_id", "_count"), media=FORM)
+        },
         "/metadata": {"get": _operation("capabilities", open_=True)},
         "/_history": {"get": _operation("history of everything", _query("_count", "_since", "_before"))},
         "/{type}": {

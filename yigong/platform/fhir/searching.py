@@ -37,6 +37,20 @@ def search_answer(request: HttpRequest, caller: Caller, kind: str, pairs: Pairs,
     return HttpResponse(searchset(caller, found, path), content_type=JSON_TYPE)
 
 
+def search_all_answer(request: HttpRequest, caller: Caller, pairs: Pairs) -> HttpResponse:
+    """A searchset over several types: those of ``_type``, else all that the token lets be searched."""
+    named = [t for name, value in pairs if name == "_type" for t in value.split(",") if t]
+    for kind in named:
+        if kind not in definitions().parameters:
+            raise Refused("fhir.type_unknown", type=kind[:60])
+    kinds = list(dict.fromkeys(named)) or caller.scopes.kinds("s", definitions().resources)
+    if not kinds:
+        raise Refused("fhir.scope", act="s", type="*")
+    found = search(caller, asking.read_all(kinds, pairs, lenient=is_lenient(request)))
+    note_reading(caller, ",".join(named) or "*", [*found.matches, *found.along])
+    return HttpResponse(searchset(caller, found, caller.base.rstrip("/")), content_type=JSON_TYPE)
+
+
 def searchset(caller: Caller, found: Found, path: str) -> bytes:
     """The Bundle of one page."""
     asked = found.asked
@@ -55,7 +69,7 @@ def searchset(caller: Caller, found: Found, path: str) -> bytes:
 def _part(asked: Asked, one: Stored) -> bytes | None:
     if not asked.elements and asked.summary in ("", "false"):
         return None
-    return projected(one.body, asked.kind, asked.summary, ",".join(asked.elements))
+    return projected(one.body, one.type, asked.summary, ",".join(asked.elements))
 
 
 def _ignored(asked: Asked) -> bytes:

@@ -23,6 +23,8 @@ SENTENCES: dict[str, object] = {
     "fhir.invalid": ("资源不符合 FHIR R4：共 {count} 处，见 issue。", "The resource does not conform to FHIR R4: {count} findings, see the issues."),
     "fhir.scope": ("该应用的授权范围不含对 {type} 的此项操作（{act}）。请管理员调整授权。", "The scopes do not allow this act ({act}) on {type}. Ask the administrator."),
     "fhir.scope_unknown": ("不认识的授权范围 {scope}。写法如 system/Observation.rs。", "Unknown scope {scope}. Write it as system/Observation.rs."),
+    "fhir.over_quota": ("超过每分钟 {quota} 次的配额，请 {seconds} 秒后再试。", "More than the quota of {quota} requests a minute; come again in {seconds} seconds."),
+    "fhir.suspended": ("应用 {client} 的服务订阅已暂停，请联系平台管理员。", "The subscription of {client} is suspended; ask the administrator of the platform."),
     "fhir.no_token": ("请求没有有效的访问令牌。请先向 {token_url} 申请。", "There is no valid access token. Get one at {token_url}."),
     "fhir.parameter_unknown": ("{type} 没有检索参数 {name}。可用参数见 /metadata。", "{type} has no search parameter {name}. See /metadata."),
     "fhir.parameter_unserved": ("{where} 不支持参数 {name}，未处理请求，以免结果多于或少于所求。可用：{known}。",

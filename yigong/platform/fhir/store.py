@@ -19,6 +19,7 @@ from yigong.platform.fhir.bodies import JSON, new_id, read, stamped
 from yigong.platform.fhir.callers import Caller, visible
 from yigong.platform.fhir.indexing.values import TABLES, Sink, parameter_number
 from yigong.platform.fhir.official import compartment, compiled, definitions
+from yigong.security.api import SUBJECT, WHO, audit_sql, who
 
 #: types of the index columns, in the order of TABLES
 _TYPES = {
@@ -40,6 +41,7 @@ class Draft:
     origin: str = "fhir"
     org_code: str | None = None  # None: the caller's
     source_system: str | None = None
+    is_new: bool = False  # the id was made here just now, so nothing else bears it
     # what comes of it
     resource_id: int = 0
     version: int = 1
@@ -50,6 +52,7 @@ class Draft:
     registered_as: int | None = None  # until now
     others: list[int] | None = None
     outcome: str = "created"  # created updated unchanged deleted absent
+    remarks: Sequence[JSON] = ()  # issues that keep nothing out
 
     def afresh(self) -> None:
         """Forget what came of it, but for the id."""
@@ -62,22 +65,28 @@ class Draft:
         return f'W/"{self.version}"'
 
 
-def save(caller: Caller, drafts: Sequence[Draft], *, publishing: bool = False) -> Sequence[Draft]:
-    """Write all or nothing; each draft says afterwards what came of it.
+def save(caller: Caller, drafts: Sequence[Draft], *, publishing: bool = False, noting: bool = False) -> Sequence[Draft]:
+    """Write all or nothing; each draft says afterwards what came of it. With *noting* each change is audited.
 
     Raises Refused fhir.version_conflict, fhir.not_yours, fhir.published, fhir.unindexable, not_permitted.
     """
+    named = [d for d in drafts if d.fhir_id and not d.is_new]
+    if not named:  # nobody else can write these ids: there is nothing to go back to
+        with transaction.atomic(savepoint=False):
+            return _save(caller, drafts, named, publishing, noting)
     try:
-        return _save(caller, drafts, publishing)
+        with transaction.atomic():
+            return _save(caller, drafts, named, publishing, noting)
     except IntegrityError:  # another wrote one of these ids meanwhile: now it is there
         for draft in drafts:
             draft.afresh()
-        return _save(caller, drafts, publishing)
+        with transaction.atomic():
+            return _save(caller, drafts, [d for d in drafts if d.fhir_id], publishing, noting)
 
 
-@transaction.atomic
-def _save(caller: Caller, drafts: Sequence[Draft], publishing: bool) -> Sequence[Draft]:
-    named = [d for d in drafts if d.fhir_id]
+def _save(
+    caller: Caller, drafts: Sequence[Draft], named: Sequence[Draft], publishing: bool, noting: bool
+) -> Sequence[Draft]:
     _meet(caller, named, publishing)
     fresh = [d for d in drafts if not d.resource_id and d.outcome != "absent"]
     for draft, resource_id in zip(fresh, db.new_ids(len(fresh)) if fresh else [], strict=True):
@@ -92,7 +101,7 @@ def _save(caller: Caller, drafts: Sequence[Draft], publishing: bool) -> Sequence
         anchor(caller, living, sink)
         binaries = [d for d in living if d.kind == "Binary"]
         documents_of(binaries, parameter_number("DocumentReference.location"), caller.ctx.org_code)
-    _write(caller, [d for d in drafts if d.outcome in ("created", "updated", "deleted")], sink)
+    _write(caller, [d for d in drafts if d.outcome in ("created", "updated", "deleted")], sink, noting)
     patients = (d for d in living if d.kind == "Patient")
     if moved := [d.fhir_id for d in patients if d.outcome == "created" or d.registered_as != d.registration_id]:
         adopt(moved, caller.base)
@@ -232,8 +241,8 @@ def indexed(drafts: Sequence[Draft], base: str) -> Sink:
     return sink
 
 
-def _write(caller: Caller, drafts: Sequence[Draft], sink: Sink) -> None:
-    """All rows of all drafts in one statement."""
+def _write(caller: Caller, drafts: Sequence[Draft], sink: Sink, noting: bool) -> None:
+    """All rows of all drafts in one statement, and with *noting* the audit of them."""
     if not drafts:
         return
     created = [d for d in drafts if d.outcome == "created"]
@@ -247,7 +256,13 @@ def _write(caller: Caller, drafts: Sequence[Draft], sink: Sink) -> None:
         "pending": _json([[d.resource_id, d.version] for d in drafts if d.origin == "fhir"]),
         **{name: _json(rows) for name, rows in sink.tables().items()},
     }
-    db.do(_statement(bool(changed)), params)
+    if noting:
+        params |= who(caller.ctx)
+        params["noted"] = _json([
+            ["fhir.delete" if d.outcome == "deleted" else "fhir.write", f"{d.kind}/{d.fhir_id}"[:SUBJECT], d.registration_id]
+            for d in drafts
+        ])  # fmt: skip
+    db.do(_statement(bool(changed), noting), params)
 
 
 def _json(rows: Sequence[Any]) -> str:
@@ -275,8 +290,8 @@ def _rows(name: str, columns: Sequence[str]) -> str:
 
 
 @cache
-def _statement(with_changes: bool) -> str:
-    """One statement that writes resources, index rows and what waits."""
+def _statement(with_changes: bool, noting: bool) -> str:
+    """One statement that writes resources, index rows, what waits, and who did it."""
     parts = [
         f"""made as (insert into fhir_resource (id, type, fhir_id, version, last_updated, deleted, org_code, source_system,
             registration_id, others, origin, body, hash) overriding system value
@@ -293,6 +308,11 @@ def _statement(with_changes: bool) -> str:
         kinds = {**_TYPES, **({"low": "double precision", "high": "double precision"} if name == "quantity" else {})}
         typed = [f"{c} {kinds[c]}" for c in every]
         parts.append(f"{name} as (insert into fhir_{name} ({', '.join(every)}) {_rows(name, typed)})")
+    if noting:
+        act = _rows("noted", ("action text", "subject_id text", "registration_id bigint"))
+        by = ", ".join(f"%({name})s::{'bigint' if name == 'actor_id' else 'text'} as {name}" for name in WHO)
+        acts = audit_sql(f"select n.*, 'fhir' as subject_kind, {by} from ({act}) n")
+        parts.append(f"noted as ({acts})")
     pending = _rows("pending", ("resource_id bigint", "version integer"))
     return f"with {', '.join(parts)} insert into fhir_pending (resource_id, version) {pending}"
 

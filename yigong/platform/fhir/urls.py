@@ -35,6 +35,7 @@ urlpatterns: list[URLPattern] = [
     re_path(rf"^Group/{ID}/\$export$", bulk_views.start, {"level": "group"}, name="group-export"),
     path("export/<str:key>", bulk_views.state, name="export-state"),
     path("export/<str:key>/<str:kind>.ndjson", bulk_views.file, name="export-file"),
+    path("_search", views.system_search, name="system-search"),
     path("_history", views.system_history, name="system-history"),
     re_path(rf"^{TYPE}/$", views.type_level),
     re_path(rf"^{TYPE}/_search$", views.type_search, name="search"),

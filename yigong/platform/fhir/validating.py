@@ -12,6 +12,7 @@ from yigong.platform.fhir.official import definitions
 from yigong.platform.fhir.terms.sets import Terminology
 from yigong.platform.fhir.validation import invariants, meaning
 from yigong.platform.fhir.validation.findings import Finding
+from yigong.platform.fhir.validation.glance import Glance
 from yigong.platform.fhir.validation.profiles import ProfileChecker
 from yigong.platform.fhir.validation.structure import Checker
 from yigong.platform.fhir.validation.trees import CORE, Forest
@@ -23,10 +24,16 @@ def checker() -> Checker:
     return Checker(definitions())
 
 
+@cache
+def glance() -> Glance:
+    """The one quick look of this process."""
+    return Glance(definitions())
+
+
 def findings(resource: Mapping[str, Any]) -> list[Finding]:
     """What the structure definitions say of a resource. Raises Refused fhir.too_deep."""
     try:
-        return checker().check(resource)
+        return [] if glance().is_clean(resource) else checker().check(resource)
     except RecursionError as error:
         raise Refused("fhir.too_deep") from error
 
@@ -56,13 +63,13 @@ def profiled(resource: Mapping[str, Any], asked: Sequence[str] = ()) -> list[Fin
     one = ProfileChecker(definitions(), Forest(library), Terminology(library))
     own = CORE + str(resource["resourceType"])
     asked_for = [p for p in asked if p.partition("|")[0] != own]
-    claimed = [p for p in _claimed(resource) if p not in asked and p.partition("|")[0] != own]
+    claims = [p for p in claimed(resource) if p not in asked and p.partition("|")[0] != own]
     try:
         one.check(resource, asked_for)
-        one.check(resource, claimed, unknown="warning")
+        one.check(resource, claims, unknown="warning")
         for place, inner in _inside(resource):
             base = CORE + str(inner["resourceType"])
-            urls = [p for p in _claimed(inner) if p.partition("|")[0] != base]
+            urls = [p for p in claimed(inner) if p.partition("|")[0] != base]
             one.check(inner, urls, unknown="warning", place=place)
         return one.extensions(resource)
     except RecursionError as error:
@@ -82,7 +89,8 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [v if isinstance(v, dict) else {} for v in value] if isinstance(value, list) else []
 
 
-def _claimed(resource: Mapping[str, Any]) -> list[str]:
+def claimed(resource: Mapping[str, Any]) -> list[str]:
+    """The profiles that a resource says it keeps, in ``meta.profile``."""
     meta = resource.get("meta")
     said = meta.get("profile") if isinstance(meta, dict) else None
     return [p for p in said if isinstance(p, str)] if isinstance(said, list) else []

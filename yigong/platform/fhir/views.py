@@ -30,11 +30,11 @@ from yigong.platform.fhir import (
     reading,
     xml,
 )
-from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer
+from yigong.platform.fhir.answers import JSON_TYPE, json_answer, refused_answer, resource_answer, written_outcome
 from yigong.platform.fhir.bodies import JSON, read, unpacked
 from yigong.platform.fhir.callers import Caller
 from yigong.platform.fhir.projecting import projected
-from yigong.platform.fhir.searching import history_answer, search_answer
+from yigong.platform.fhir.searching import history_answer, search_all_answer, search_answer
 from yigong.platform.fhir.store import Draft
 from yigong.security.api import audit
 
@@ -214,7 +214,7 @@ def done(request: HttpRequest, caller: Caller, draft: Draft) -> HttpResponse:
     if "return=minimal" in prefer:
         response = HttpResponse(status=status)
     elif "return=OperationOutcome" in prefer:
-        response = json_answer(_said(draft), status)
+        response = json_answer(written_outcome(draft.outcome, draft.remarks), status)
     elif draft.outcome == "unchanged":
         response = resource_answer(request, reading.read(caller, draft.kind, draft.fhir_id))
     else:
@@ -224,14 +224,6 @@ def done(request: HttpRequest, caller: Caller, draft: Draft) -> HttpResponse:
         response["Last-Modified"] = http_date(draft.moment.timestamp())
     response["Location"] = f"{place}/_history/{draft.version}"
     return response
-
-
-def _said(draft: Draft) -> dict[str, Any]:
-    words = {"created": "已建立", "updated": "已更新", "unchanged": "内容相同，未产生新版本"}
-    detail = {"text": words[draft.outcome]}
-    return {"resourceType": "OperationOutcome", "issue": [
-        {"severity": "information", "code": "informational", "details": detail, "diagnostics": draft.outcome},
-    ]}  # fmt: skip
 
 
 @fhir("fhir.search")
@@ -340,10 +332,21 @@ def type_history(request: HttpRequest, caller: Caller, kind: str) -> HttpRespons
 
 @fhir("fhir.write")
 def system_level(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """``POST`` of a transaction or a batch."""
+    """``POST`` of a transaction or a batch; ``GET`` searches all types."""
+    if request.method in ("GET", "HEAD"):
+        return search_all_answer(request, caller, query_pairs(request))
+    if request.method != "POST":
+        raise not_here(request, "GET, HEAD, POST")
+    telling = "return=OperationOutcome" in request.headers.get("Prefer", "")
+    return json_answer(bundles.run(caller, body_of(request), telling=telling))
+
+
+@fhir("fhir.search")
+def system_search(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """``POST _search`` with a form: all types."""
     if request.method != "POST":
         raise not_here(request, "POST")
-    return json_answer(bundles.run(caller, body_of(request)))
+    return search_all_answer(request, caller, [*query_pairs(request), *_form(request)])
 
 
 @fhir(None)

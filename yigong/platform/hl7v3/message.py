@@ -35,6 +35,8 @@ class Head:
     sender: str
     receiver: str
     newer: bool
+    processing: str = ""  # processingCode: P production, T training, D debugging
+    mode: str = ""  # processingModeCode
 
 
 class FieldName(str):
@@ -148,6 +150,8 @@ def head_of(root: etree._Element) -> Head:
         sender=_device(root, "sender"),
         receiver=_device(root, "receiver"),
         newer=newer,
+        processing=paths.read(root, "/processingCode/@code").strip()[:20],
+        mode=paths.read(root, "/processingModeCode/@code").strip()[:20],
     )
 
 

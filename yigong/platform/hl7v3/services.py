@@ -10,7 +10,7 @@ from yigong.kit.clock import now
 from yigong.kit.ctx import system
 from yigong.kit.errors import Refused
 from yigong.platform.bus import api as bus
-from yigong.platform.hl7v3 import access, carrying, continuation, declared, message, replies, soap
+from yigong.platform.hl7v3 import access, carrying, continuation, declared, message, processing, replies, soap
 from yigong.platform.hl7v3.models import Application, Call
 from yigong.platform.hl7v3.replies import UNKNOWN, Answer
 
@@ -58,10 +58,13 @@ def answer(application: Application, action: str, data: bytes, *, service: str =
     spec, refused = _service(application, action, data, service)
     if refused is not None:
         return _turned_away(application, spec, data, refused, started)
+    sent = envelope(application, spec.key, data)
     try:
-        message_id = journal(application, spec, data)
+        message_id = journal(spec, sent)
     except Refused as closed:
         return _turned_away(application, spec, data, closed, started)
+    if sent.faults and bus.is_set_aside(message_id):
+        return _said_aside(application, spec, sent, message_id, started)
     if not spec.reads_only and (reply := _said_before(message_id)):
         return reply
     before = _last_call(message_id)
@@ -121,6 +124,17 @@ def _turned_away(
     return _write(spec, head, found)
 
 
+def _said_aside(
+    application: Application, spec: declared.Spec, sent: bus.Envelope, message_id: int, started: float
+) -> str:
+    """An AR: the message is a test where none are taken, or says what it is by a code that is none; it is kept as that."""
+    zh, en = "；".join(f.zh for f in sent.faults), "; ".join(f.en for f in sent.faults)
+    found = Answer("AR", zh, "v3.processing", facts={"response_code": "AE", "total": 0}, detail_en=en)
+    head = carrying.head_of(sent.raw)
+    carrying.note(application, spec, head, found, message_id, "", took=_ms(started))
+    return _write(spec, head, found)
+
+
 def _journal_unserved(application: Application, data: bytes) -> int | None:
     """Keep what is not carried out, marked as done, so that it can be looked for."""
     endpoint = bus.open_endpoint(system(), f"v3/{UNSERVED}", kind=KIND, version="SOAP 1.2")
@@ -129,13 +143,13 @@ def _journal_unserved(application: Application, data: bytes) -> int | None:
     return message_id
 
 
-def journal(application: Application, spec: declared.Spec, data: bytes) -> int:
+def journal(spec: declared.Spec, sent: bus.Envelope) -> int:
     """The id of the message in the journal, on the disk when this returns. Raises Refused v3.closed."""
     try:
         endpoint = bus.open_endpoint(system(), f"v3/{spec.key}", kind=KIND, version=f"SOAP 1.2 · {spec.edition}")
     except Refused:
         raise Refused("v3.closed", service=spec.key) from None
-    return _accept(endpoint.pk, envelope(application, spec.key, data))
+    return _accept(endpoint.pk, sent)
 
 
 def _accept(endpoint_id: int, sent: bus.Envelope) -> int:
@@ -163,7 +177,8 @@ def envelope(application: Application, kind: str, data: bytes) -> bus.Envelope:
     key = f"{application.org_code}|{local}" if local else digest
     facts = [sender, head.message_id, kind, "utf-8", application.org_code, local[:80], order[:80], key[:200]]
     clean = [fact.replace("\x00", "") for fact in facts]
-    return bus.Envelope(data, digest, *clean)  # type: ignore[arg-type]
+    sent = bus.Envelope(data, digest, *clean)._replace(faults=processing.faults_of(head))  # type: ignore[arg-type]
+    return sent.as_production() if application.sandbox else sent  # nothing of a sandbox stays, test or not
 
 
 NUMBERS = ("AppInfoID", "ExamAppInfoID", "OrderId", "DocumentId", "AdmID", "HealthRecordCode")

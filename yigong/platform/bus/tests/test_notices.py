@@ -31,6 +31,7 @@ from yigong.security.api import make_role, make_user
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+CLINIC = "200000002X"
 
 
 class Kept(Handler):
@@ -77,9 +78,10 @@ def hook() -> Iterator[tuple[str, list[tuple[str, bytes]], list[int]]]:
     server.server_close()
 
 
-def channel(way: str, address: str, *kinds: str) -> Channel:
+def channel(way: str, address: str, *kinds: str, org_code: str = "") -> Channel:
     """A channel of the operators."""
-    return notices.save_channel(system(), role="operator", way=way, address=address, kinds=list(kinds), active=True)
+    facts = {"role": "operator", "way": way, "address": address, "kinds": list(kinds), "active": True}
+    return notices.save_channel(system(), org_code=org_code, **facts)
 
 
 def words(letter: Any) -> str:
@@ -188,18 +190,43 @@ def test_a_message_that_died_in_processing_is_told_with_its_reason(mailbox: list
 
 @pytest.mark.feature("C14")
 @pytest.mark.django_db
+def test_a_channel_of_an_institution_hears_of_its_troubles_only(mailbox: list[Any]) -> None:
+    """Its messages and what goes wrong at its endpoints, counted without those of others, over when its own are dealt with."""
+    channel("mail", "county@county.example")
+    channel("mail", "own@hospital.example", org_code=HOSPITAL)
+    channel("mail", "clinic@clinic.example", org_code=CLINIC)
+    accept(message("C1"), message("C2"), message("C3").replace(HOSPITAL.encode(), CLINIC.encode()))
+    Message.objects.update(
+        state="dead", error={"code": "bus.internal", "zh": "平台内部错误", "en": "an internal error"}
+    )
+    with clock.fixed(AT):
+        assert troubles.look() == 3 and notices.send_due() == 3
+        counts = {m["To"]: words(m).split(" 条处理死信")[0][-1] for m in mailbox}
+        assert counts == {"county@county.example": "3", "own@hospital.example": "2", "clinic@clinic.example": "1"}
+    with clock.fixed(AT + HOUR):
+        Message.objects.filter(org_code=CLINIC).update(state="processed")
+        assert troubles.look() == 1 and notices.send_due() == 1
+        assert mailbox[3]["To"] == "clinic@clinic.example" and "已处理完" in words(mailbox[3])
+        fail(outward("his", "http://127.0.0.1:9/in", name="医院信息系统", org_code=HOSPITAL).pk)
+        assert troubles.look() == 2 and notices.send_due() == 2
+        assert {m["To"] for m in mailbox[4:]} == {"county@county.example", "own@hospital.example"}
+
+
+@pytest.mark.feature("C14")
+@pytest.mark.django_db
 def test_channels_are_kept_on_their_page(mailbox: list[Any]) -> None:
     """Made, tried and removed on the pages; an address that is none is refused; who may not manage sees nothing."""
     client = signed_in()
     given = {"role": "operator", "way": "mail", "address": "ops@county.example", "active": "on", "kinds": ["breaker"]}
+    assert client.post("/platform/bus/channels/new/", {**given, "org_code": "nowhere"}).status_code == 200
     assert client.post("/platform/bus/channels/new/", given).status_code == 302
     made = Channel.objects.get()
-    assert (made.address, made.kinds) == ("ops@county.example", ["breaker"])
+    assert (made.address, made.kinds, made.org_code) == ("ops@county.example", ["breaker"], "")
     assert client.post(f"/platform/bus/channels/{made.pk}/test/").status_code == 302
     assert len(mailbox) == 1 and "测试通知" in words(mailbox[0])
     page = client.get("/platform/bus/channels/").content.decode()
     assert "ops@county.example" in page and "端点熔断" in page
-    with pytest.raises(Refused, match=r"bus\.channel_odd"):
+    with pytest.raises(Refused, match=r"outbox\.channel_odd"):
         channel("webhook", "http://elsewhere.example/hook")
     client.post(f"/platform/bus/channels/{made.pk}/remove/")
     assert not Channel.objects.exists()

@@ -70,7 +70,7 @@ def hook() -> Iterator[tuple[str, list[tuple[str, bytes]], list[int]]]:
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            came.append((self.headers[notices.SIGNATURE], self.rfile.read(int(self.headers["Content-Length"]))))
+            came.append((self.headers[letters.SIGNATURE], self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(answers.pop(0) if answers else 204)
             self.end_headers()
 
@@ -154,18 +154,18 @@ def test_an_address_that_is_not_safe_is_refused(way: str, address: str) -> None:
     """No plain HTTP to elsewhere, no password in an address, no second header in a mailbox."""
     with pytest.raises(Refused) as refused:
         channel(way, address)
-    assert refused.value.code == "exchange.channel_odd"
+    assert refused.value.code == "outbox.channel_odd"
 
 
 def test_a_channel_is_made_tried_and_removed_on_its_page(mailbox: list[Any]) -> None:
     """The form, the trial letter and the removal."""
     client = signed_in(ACTS)
     given = {"role": "clerk", "way": "mail", "address": "clerk@county.example", "active": "on", "org_code": ""}
-    assert client.post(reverse("exchange:new_channel"), {**given, "address": "x"}).status_code == 409
-    assert client.post(reverse("exchange:new_channel"), given).status_code == 302
+    assert client.post(reverse("exchange:channel-new"), {**given, "address": "x"}).status_code == 409
+    assert client.post(reverse("exchange:channel-new"), given).status_code == 302
     made = Channel.objects.get()
     assert "clerk@county.example" in client.get(reverse("exchange:channels")).content.decode()
-    assert client.post(reverse("exchange:channel_act", args=[made.pk, "test"])).status_code == 302
+    assert client.post(reverse("exchange:channel-act", args=[made.pk, "test"])).status_code == 302
     assert len(mailbox) == 1
-    assert client.post(reverse("exchange:channel_act", args=[made.pk, "remove"])).status_code == 302
+    assert client.post(reverse("exchange:channel-act", args=[made.pk, "remove"])).status_code == 302
     assert not Channel.objects.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from yigong.kit.errors import Refused
 from yigong.platform.fhir.definitions.api import Parameter
@@ -13,7 +13,7 @@ from yigong.platform.fhir.official import definitions, parameter, supported
 Pairs = Sequence[tuple[str, str]]
 #: kind of parameter -> modifiers that are answered
 MODIFIERS = {
-    "token": {"missing", "not", "text", "of-type"},
+    "token": {"missing", "not", "text", "of-type", "in", "not-in"},
     "string": {"missing", "exact", "contains"},
     "reference": {"missing", "identifier"},
     "uri": {"missing", "below", "above", "contains"},
@@ -90,7 +90,8 @@ class Include:
 class Asked:
     """A search as it was understood."""
 
-    kind: str
+    kind: str  # empty where several types are searched at once
+    kinds: tuple[str, ...] = ()  # those
     clauses: list[Clause] = field(default_factory=list)
     sort: list[tuple[str, bool]] = field(default_factory=list)  # code, descending
     count: int = USUAL
@@ -132,6 +133,57 @@ def read(kind: str, pairs: Iterable[tuple[str, str]], *, lenient: bool = False) 
     return _bounded(asked)
 
 
+def read_all(kinds: Sequence[str], pairs: Iterable[tuple[str, str]], *, lenient: bool = False) -> Asked:
+    """A search of several types at once, by what all of them have. Raises what ``read`` does, fhir.parameter_unserved."""
+    asked = Asked("", kinds=tuple(kinds))
+    for name, value in pairs:
+        if name == "_type":
+            asked.used.append((name, value))
+        elif name in PASSED_OVER or (name, value) == ("_contained", "false"):
+            continue
+        elif name.partition(":")[0] in CONTROLS:
+            _common_control(asked, name, value)
+            asked.used.append((name, value))
+        elif value:
+            try:
+                asked.clauses.append(_common(kinds, name, value))
+            except Refused as refused:
+                if not lenient or refused.code != "fhir.parameter_unknown":
+                    raise
+                asked.ignored.append(name)
+                continue
+            asked.used.append((name, value))
+    return _bounded(asked)
+
+
+def _common_control(asked: Asked, name: str, value: str) -> None:
+    """What all types can be sorted by is on the resource itself; what goes along names its type."""
+    sorts = [one.lstrip("-") for one in value.split(",") if one] if name == "_sort" else []
+    if not {"_id", "_lastUpdated"}.issuperset(sorts):
+        raise Refused("fhir.parameter_unserved", where="_sort", name=value[:60], known=["_id", "_lastUpdated"])
+    if name.partition(":")[0] in ("_include", "_revinclude") and value == "*":
+        raise Refused("fhir.parameter_unserved", where=name, name="*", known=["Type:parameter"])
+    if sorts:
+        asked.sort = [(one.lstrip("-"), one.startswith("-")) for one in value.split(",") if one]
+    else:
+        _control(asked, name, value)
+
+
+def _common(kinds: Sequence[str], name: str, value: str) -> Clause:
+    """A parameter that all these types have, in one form. Raises Refused fhir.parameter_unknown."""
+    code = name.partition(".")[0].partition(":")[0]
+    if code in ("_has", "_id", "_lastUpdated"):
+        return clause(kinds[0], name, value)
+    found = [p for k in kinds if (p := parameter(k, code)) is not None and p in supported(k)]
+    if len(found) < len(kinds) or len({p.type for p in found}) > 1 or found[0].type == "composite":
+        common = set.intersection(*({(p.code, p.type) for p in supported(k) if p.type != "composite"} for k in kinds))
+        raise Refused(
+            "fhir.parameter_unknown", name=code, type=", ".join(kinds[:10]), known=sorted(c for c, _ in common)
+        )
+    targets = tuple(dict.fromkeys(t for p in found for t in p.targets))
+    return clause(kinds[0], name, value, known=replace(found[0], targets=targets))
+
+
 def _bounded(asked: Asked) -> Asked:
     """The search, if a database can plan it in good time. Raises Refused fhir.search_too_large."""
     if (size := sum(weight(c) for c in asked.clauses)) > MOST_CLAUSES:
@@ -153,8 +205,8 @@ def weight(one: Clause) -> int:
     return 1
 
 
-def clause(kind: str, name: str, value: str) -> Clause:
-    """One parameter as a clause; chained names and ``_has`` go on inside. Raises Refused fhir.search_too_large and others."""
+def clause(kind: str, name: str, value: str, known: Parameter | None = None) -> Clause:
+    """One parameter (*known* where it was found already) as a clause; chained names and ``_has`` go on inside. Raises Refused fhir.search_too_large and others."""
     if (hops := name.count(".") + name.count("_has:")) > MOST_HOPS:
         raise Refused("fhir.search_too_large", size=hops, limit=MOST_HOPS)
     if name.startswith("_has:"):
@@ -163,9 +215,10 @@ def clause(kind: str, name: str, value: str) -> Clause:
     code, _, modifier = first.partition(":")
     if code in ("_id", "_lastUpdated") and not dot:
         return OnResource(code, split(value))
-    known = parameter(kind, code)
-    if known is None or known not in supported(kind):
-        raise Refused("fhir.parameter_unknown", name=code, type=kind, known=[p.code for p in supported(kind)])
+    if known is None:
+        known = parameter(kind, code)
+        if known is None or known not in supported(kind):
+            raise Refused("fhir.parameter_unknown", name=code, type=kind, known=[p.code for p in supported(kind)])
     if dot:
         return _chain(known, modifier, rest, value)
     if known.type == "reference" and modifier in definitions().types and modifier[:1].isupper():

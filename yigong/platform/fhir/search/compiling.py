@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -11,9 +12,11 @@ from yigong.kit.errors import Refused
 from yigong.platform.fhir.callers import Caller, visible
 from yigong.platform.fhir.definitions.api import Parameter
 from yigong.platform.fhir.indexing import values as form
+from yigong.platform.fhir.indexing.units import UCUM, same
 from yigong.platform.fhir.indexing.values import IDENTIFIER, OF_TYPE, system_number
 from yigong.platform.fhir.official import numbers, only, parameter
 from yigong.platform.fhir.search.asked import AnyOf, Chain, Clause, Has, OnResource, Simple, clause, unescaped
+from yigong.platform.fhir.search.sets import codes_in
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
@@ -24,8 +27,9 @@ LAST = "\U0010ffff"
 class Compiler:
     """Compiles the clauses of one search and collects what is bound."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, kinds: Sequence[str] = ()) -> None:
         self.caller = caller
+        self.kinds = kinds  # where several types are searched at once
         self.params: dict[str, Any] = {}
         self.depth = 0
 
@@ -139,6 +143,11 @@ class Compiler:
             held = self._any(self._token(known, v) for v in clause.values)
             return f"""not exists (select 1 from fhir_token i where i.resource_id = {alias}.id
                 and {self.under("i", known)} and {held})"""
+        if clause.modifier in ("in", "not-in"):
+            held = self._any(self._in_set(v) for v in clause.values)
+            no = "not " if clause.modifier == "not-in" else ""
+            return f"""{no}exists (select 1 from fhir_token i where i.resource_id = {alias}.id
+                and {self.under("i", known)} and {held})"""
         if clause.modifier == "of-type":
             return self._rows(
                 alias, "token", self.under("i", known, mark=OF_TYPE), (self._of_type(known, v) for v in clause.values)
@@ -158,10 +167,26 @@ class Compiler:
     def under(self, row: str, known: Parameter, *, kind: str = "", mark: int = 0) -> str:
         """The condition that an index row holds a value of a parameter; *mark* asks for one of its further readings."""
         kind = kind or known.base
+        if kind in self.kinds:
+            return self._under_any(row, known, mark)
         found = [n ^ mark for n in numbers(kind, known.code)]
         held = f"{row}.param = {self.bind(found[0])}" if len(found) == 1 else f"{row}.param = any({self.bind(found)})"
         narrow = only(kind, known.code)
         return f"{held} and {row}.target like {self.bind(f'%{narrow}/%')}" if narrow and not mark else held
+
+    def _under_any(self, row: str, known: Parameter, mark: int) -> str:
+        """The same for a parameter that several types have: its numbers are others in each of them."""
+        by_target: dict[str, set[int]] = {}
+        for kind in self.kinds:
+            other = parameter(kind, known.code)
+            if other is not None and other.type == known.type:
+                target = "" if mark else only(kind, known.code)
+                by_target.setdefault(target, set()).update(n ^ mark for n in numbers(kind, known.code))
+        parts = []
+        for target, found in by_target.items():
+            held = f"{row}.param = any({self.bind(sorted(found))})"
+            parts.append(f"({held} and {row}.target like {self.bind(f'%{target}/%')})" if target else held)
+        return self._any(parts)
 
     def value(self, known: Parameter, value: str, modifier: str = "") -> str:
         """The condition on a row of the index."""
@@ -186,6 +211,11 @@ class Compiler:
         if not code:
             return f"i.system = {self.bind(system_number(system))}"
         return f"i.code = {self.bind(code)} and i.system = {self.bind(system_number(system))}"
+
+    def _in_set(self, address: str) -> str:
+        codes = codes_in(unescaped(address), self.caller.base)
+        systems, names = self.bind([system_number(s) for s, _ in codes]), self.bind([c for _, c in codes])
+        return f"(i.system, i.code) in (select * from unnest({systems}::bigint[], {names}::text[]))"
 
     def _of_type(self, known: Parameter, value: str) -> str:
         parts = value.split("|")
@@ -260,7 +290,10 @@ class Compiler:
         if len(parts) not in (1, 3) or (known.type == "number" and len(parts) != 1):
             raise Refused("fhir.parameter_value", name=known.code, value=value[:60])
         prefix, text = _prefixed(parts[0])
-        conditions = [self._number(prefix, text, known.code)]
+        exact, half = _number(text, known.code)
+        if len(parts) == 3 and parts[1] == UCUM and (units := same(parts[2], exact, half)):
+            return self._in_any_unit(prefix, units)
+        conditions = [self._number(prefix, exact, half)]
         if len(parts) == 3 and parts[2]:
             if parts[1]:
                 conditions.append(f"i.code = {self.bind(parts[2])} and i.system = {self.bind(system_number(parts[1]))}")
@@ -271,8 +304,12 @@ class Compiler:
             conditions.append(f"i.system = {self.bind(system_number(parts[1]))}")
         return "(" + " and ".join(conditions) + ")"
 
-    def _number(self, prefix: str, text: str, name: str) -> str:
-        exact, half = _number(text, name)
+    def _in_any_unit(self, prefix: str, units: Sequence[tuple[str, Decimal, Decimal]]) -> str:
+        """The same amount in each unit of its dimension."""
+        held = (f"(i.code = {self.bind(code)} and {self._number(prefix, exact, half)})" for code, exact, half in units)
+        return f"(i.system = {self.bind(system_number(UCUM))} and {self._any(held)})"
+
+    def _number(self, prefix: str, exact: Decimal, half: Decimal) -> str:
         low, high = self.bind(float(exact - half)), self.bind(float(exact + half))
         value = self.bind(float(exact))
         match prefix:

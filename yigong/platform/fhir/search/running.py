@@ -49,8 +49,10 @@ class Found:
 
 def search(caller: Caller, asked: Asked) -> Found:
     """The page that was asked for. Raises Refused fhir.scope, fhir.page_gone, fhir.too_costly."""
-    caller.scopes.must(asked.kind, "s")
-    if sum(weight(c) for c in asked.clauses) <= LIGHT and not asked.includes and not asked.revincludes:
+    for kind in asked.kinds or (asked.kind,):
+        caller.scopes.must(kind, "s")
+    light = sum(weight(c) for c in asked.clauses) <= LIGHT and not asked.kinds
+    if light and not asked.includes and not asked.revincludes:
         return _page(caller, asked)
     try:
         with transaction.atomic():
@@ -81,12 +83,18 @@ def _page(caller: Caller, asked: Asked) -> Found:
 
 def conditions(caller: Caller, asked: Asked) -> tuple[str, Compiler]:
     """The condition of the whole search on ``r``, scope and narrowing scopes included."""
-    compiler = Compiler(caller)
-    kind = compiler.bind(asked.kind)
-    parts = [f"r.type = {kind}", "not r.deleted", compiler.seen("r", asked.kind)]
+    compiler = Compiler(caller, asked.kinds)
+    of_type = (
+        f"r.type = any({compiler.bind(list(asked.kinds))})" if asked.kinds else f"r.type = {compiler.bind(asked.kind)}"
+    )
+    parts = [of_type, "not r.deleted", compiler.seen("r", asked.kind)]
     parts += [compiler.where(c) for c in asked.clauses]
-    if caller.scopes.queries(asked.kind, "s"):
-        parts.append(compiler.narrowing(asked.kind, "s"))
+    narrow = Compiler(caller)  # a scope speaks of one type, though several are searched
+    narrow.params = compiler.params
+    for kind in asked.kinds or (asked.kind,):
+        if caller.scopes.queries(kind, "s"):
+            held = narrow.narrowing(kind, "s")
+            parts.append(f"(r.type <> {compiler.bind(kind)} or {held})" if asked.kinds else held)
     return " and ".join(parts), compiler
 
 

@@ -50,6 +50,16 @@ _TEXTS: dict[str, Callable[[str], bool]] = {
 _LEAST = {"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1}
 
 
+def test_of(kind: str) -> Callable[[Any], bool]:
+    """A test of values of a primitive type: whether :func:`trouble` finds nothing."""
+    check = _TEXTS.get(kind)
+    if check is None:
+        return lambda value: not trouble(kind, value)
+    if kind in ("string", "markdown"):
+        return lambda value: type(value) is str and "\x00" not in value and not value.isspace() and value != ""
+    return lambda value: type(value) is str and "\x00" not in value and check(value)
+
+
 def trouble(kind: str, value: Any) -> str:
     """``type`` when the JSON type is wrong, ``format`` when the text is, else nothing."""
     check = _TEXTS.get(kind)

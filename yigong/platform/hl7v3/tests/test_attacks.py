@@ -212,7 +212,8 @@ def test_what_was_journalled_and_not_answered_is_carried_on_by_the_worker(caller
     from yigong.platform.hl7v3 import declared, services
     from yigong.platform.hl7v3.models import Application
 
-    services.journal(Application.objects.get(), declared.specs()["EHR-PL-01"], person().encode())
+    spec = declared.specs()["EHR-PL-01"]
+    services.journal(spec, services.envelope(Application.objects.get(), spec.key, person().encode()))
     assert process() == 1
     assert empi.search(system(), "王秀兰").total == 1
     assert type_code(caller("EHR-PL-01", person())) == "AA", "the sender's repetition gets the answer"
