@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -102,7 +102,7 @@ def _turn(ready: Prepared) -> Turn:
     return Turn(keys=ready.frame.get_column("source_key"), groups=group)
 
 
-def _ahead(run: _Run, batches: Iterable[Batch]) -> Iterator[Prepared]:
+def _ahead(run: _Run, batches: Iterable[Batch]) -> Generator[Prepared, None, None]:
     """Batches made ready one ahead of the load, in a thread of their own: the source is read while PostgreSQL writes."""
     waiting = iter(batches)
 

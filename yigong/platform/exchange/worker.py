@@ -135,7 +135,7 @@ def set_right() -> int:
     done = 0
     for pk, text, due in Feed.objects.filter(due_at__gt=limit).values_list("pk", "schedule", "due_at"):
         planned = parse(text).next_after(moment)
-        if planned is None or due > planned + AHEAD:
+        if planned is None or (due is not None and due > planned + AHEAD):
             done += Feed.objects.filter(pk=pk, due_at=due).update(due_at=planned or moment)
     return done
 
