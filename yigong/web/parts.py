@@ -150,6 +150,7 @@ class Account:
     source: int | None = None
     rejected_url: str = ""
     withdrawn: int = 0
+    is_open: bool = False  # something is under way or failed: even figures alone do not make it even
 
     @property
     def missing(self) -> int:

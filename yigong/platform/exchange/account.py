@@ -142,7 +142,7 @@ def note_missed() -> int:
     day, made = today(), 0
     days = [day - timedelta(days=n) for n in range(1, LOOKED_BACK + 1)]
     known = set(Sheet.objects.filter(day__gte=days[-1]).values_list("feed_id", "day"))
-    for feed in Feed.objects.filter(active=True).exclude(schedule="", edge__isnull=True):
+    for feed in Feed.objects.select_related("edge").filter(active=True).exclude(schedule="", edge__isnull=True):
         since = feed.watched_at or feed.created_at
         for one in days:
             begin, end = bounds(one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from statistics import median
 from typing import Any
 
 from django.contrib import messages
@@ -126,22 +127,23 @@ def trend(request: HttpRequest) -> HttpResponse:
     ctx = _ctx(request)
     org_code, feed_id = request.GET.get("node", ""), request.GET.get("feed", "")
     since = today() - timedelta(days=DAYS - 1)
-    found = account.sheets(ctx).filter(day__gte=since)
+    found = account.sheets(ctx).filter(day__gte=since - timedelta(weeks=watching.WEEKS))
     if org_code:
         found = found.filter(feed__org_code=org_code)
     if feed_id.isdigit():
         found = found.filter(feed_id=int(feed_id))
     days = [since + timedelta(days=n) for n in range(DAYS)]
-    rows = _by_day(list(found), days)
+    sheets = list(found)
+    rows = _by_day(sheets, days)
     context = {
-        "chart": _chart(rows),
+        "chart": _chart(rows, _usual(sheets, days)),
         "rows": rows,
         "nodes": [
             (f, registry.institution(f)) for f in sorted({f.org_code for f in selectors.feeds(ctx) if f.org_code})
         ],
         "node": registry.institution(org_code) if org_code else None,
         "feed": selectors.feed(ctx, int(feed_id)) if feed_id.isdigit() else None,
-        "heat": _heat(list(found), days) if not feed_id else [],
+        "heat": _heat([s for s in sheets if s.day >= since], days) if not feed_id else [],
         "days": days,
     }
     return page(request, "exchange/trend.html", context)
@@ -157,22 +159,34 @@ def _by_day(sheets: list[Sheet], days: list[date]) -> list[tuple[date, int, int,
     return [(day, *sums[day]) for day in days]  # type: ignore[misc]
 
 
+def _usual(sheets: list[Sheet], days: list[date]) -> list[float | None]:
+    """The median of the same weekdays before each day; None where too few of them are known."""
+    sums: dict[date, int] = {}
+    for s in sheets:
+        sums[s.day] = sums.get(s.day, 0) + s.fresh
+    before = [
+        [sums[d] for n in range(1, watching.WEEKS + 1) if (d := day - timedelta(weeks=n)) in sums] for day in days
+    ]
+    return [float(median(b)) if len(b) >= watching.WEEKS_LEAST else None for b in before]
+
+
 def _heat(sheets: list[Sheet], days: list[date]) -> list[dict[str, Any]]:
     """For each feed its days: state of the account and fresh rows."""
     by_feed: dict[int, dict[str, Any]] = {}
     for s in sheets:
         line = by_feed.setdefault(s.feed_id, {"feed": s.feed, "days": {}})
-        tone = "ok" if s.closed_at or s.balances else "bad" if s.trouble == "failed" or s.missing else "run"
+        tone = "ok" if s.closed_at or s.balances else "bad" if s.trouble in ("failed", "missed") or s.missing else "run"
         line["days"][s.day] = (tone, s.fresh)
     return [
         {"feed": line["feed"], "cells": [(d, *line["days"].get(d, ("", 0))) for d in days]} for line in by_feed.values()
     ]
 
 
-def _chart(rows: list[tuple[date, int, int, int]]) -> Any:
+def _chart(rows: list[tuple[date, int, int, int]], usual: list[float | None]) -> Any:
     labels = [f"{day:%m-%d}" for day, *_rest in rows]
     series = [
         {"name": str(_("新数据")), "type": "bar", "data": [r[2] for r in rows]},
+        {"name": str(_("同星期中位数")), "type": "line", "data": usual, "lineStyle": {"type": "dashed"}},
         {"name": str(_("拒收")), "type": "line", "data": [r[3] for r in rows]},
     ]
     option = {
@@ -181,5 +195,9 @@ def _chart(rows: list[tuple[date, int, int, int]]) -> Any:
         "series": series,
         "legend": {"top": 0},
     }
-    table = [(label, f"{r[1]:,}", f"{r[2]:,}", f"{r[3]:,}") for label, r in zip(labels, rows, strict=True)]
-    return charts.chart("trend", option, table, head=(_("日期"), _("读取"), _("新数据"), _("拒收")), title=_("近四周"))
+    table = [
+        (label, f"{r[1]:,}", f"{r[2]:,}", "—" if u is None else f"{u:,.0f}", f"{r[3]:,}")
+        for label, r, u in zip(labels, rows, usual, strict=True)
+    ]
+    head = (_("日期"), _("读取"), _("新数据"), _("同星期中位数"), _("拒收"))
+    return charts.chart("trend", option, table, head=head, title=_("近四周"))

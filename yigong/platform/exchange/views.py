@@ -120,21 +120,22 @@ def _job_line(job: Job) -> tuple[Job, float, str, str]:
 
 
 def _sheet_lines(sheets: list[Sheet]) -> dict[str, Any]:
-    """The sheets of a day as lines of a reconciliation, one for each data set."""
+    """The sheets of a day as lines of a reconciliation, one for each data set; open as long as one of its feeds is."""
     sums: dict[str, list[int]] = {}
+    open_ones = {s.feed.data_set for s in sheets if not s.balances}
     for s in sheets:
         line = sums.setdefault(s.feed.data_set, [0, 0, 0, 0, 0])
-        source = s.read if s.source is None else s.read + s.missing
+        source = s.read if s.source is None or s.made_good_id else s.read + s.missing
         for at, count in enumerate((s.read, s.filtered, s.rejected, s.loaded, source)):
             line[at] += count
-    rows = [_line(data_set_word(name), line) for name, line in sums.items()]
+    rows = [_line(data_set_word(name), line, is_open=name in open_ones) for name, line in sums.items()]
     every = [sum(line[at] for line in sums.values()) for at in range(5)]
-    return {"rows": rows, "total": _line(_("合计"), every) if rows else None}
+    return {"rows": rows, "total": _line(_("合计"), every, is_open=bool(open_ones)) if rows else None}
 
 
-def _line(word: str, counts: list[int]) -> Account:
+def _line(word: str, counts: list[int], *, is_open: bool) -> Account:
     read, filtered, rejected, loaded, source = counts
-    return Account(word, read, filtered, rejected, loaded, source)
+    return Account(word, read, filtered, rejected, loaded, source, is_open=is_open)
 
 
 def _hours(ctx: Ctx, org_code: str, day: date) -> Any:

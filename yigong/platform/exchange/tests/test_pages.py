@@ -48,6 +48,18 @@ def test_the_monitor_shows_nodes_jobs_and_an_even_account(job: Job) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.feature("C08", "C10")
+def test_a_failed_run_is_not_hidden_behind_even_figures(job: Job, tmp_path: Path) -> None:
+    """No row was read, so nothing is missing: the day's line says that it is open all the same, and the map keeps itself up to date."""
+    clerk = signed_in(CLERK)
+    assert "未结" not in clerk.get(reverse("exchange:monitor")).content.decode()
+    (tmp_path / "lis.db").unlink()
+    services.run(actors.system(), job.feed)
+    text = clerk.get(reverse("exchange:monitor")).content.decode()
+    assert "未结" in text and 'hx-trigger="every 15s"' in text
+
+
+@pytest.mark.django_db
 @pytest.mark.feature("C26")
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 def test_a_run_shows_account_findings_batches_and_log(job: Job, language: str) -> None:

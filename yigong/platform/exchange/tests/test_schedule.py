@@ -8,7 +8,8 @@ import pytest
 
 from yigong.kit.clock import COUNTY_ZONE
 from yigong.kit.errors import Refused
-from yigong.platform.exchange import schedule, watching
+from yigong.platform.exchange import account_views, schedule, watching
+from yigong.platform.exchange.models import Sheet
 
 THURSDAY = datetime(2026, 11, 26, 10, 0, tzinfo=COUNTY_ZONE)
 
@@ -112,3 +113,12 @@ def test_a_first_load_is_no_day_like_others() -> None:
     assert watching.trend(210, [200, 1_000_000]) is None
     assert watching.trend(20, [200, 1_000_000]) is not None
     assert watching.trend(900_000, [200, 1_000_000]) is None
+
+
+@pytest.mark.feature("C12")
+def test_the_trend_shows_what_is_usual() -> None:
+    """Beside each day stands the median of the same weekdays before it, over all feeds; nothing where too few are known."""
+    day = THURSDAY.date()
+    sheets = [Sheet(day=day - timedelta(weeks=n), fresh=100 * n) for n in range(1, 5)]
+    sheets += [Sheet(day=day - timedelta(weeks=1), fresh=50), Sheet(day=day - timedelta(weeks=1, days=1), fresh=9)]
+    assert account_views._usual(sheets, [day - timedelta(days=1), day]) == [None, 250.0]
