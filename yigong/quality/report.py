@@ -13,10 +13,11 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from yigong.kit.clock import COUNTY_ZONE, today
-from yigong.quality import rulebook, scores, selectors, shown, words
+from yigong.quality import closing, rulebook, scores, selectors, shown, words
 from yigong.quality.domain import Score
 from yigong.web import exports, pdf
 
@@ -30,13 +31,13 @@ def synthetic() -> bool:
 
 def facts(month: date, orgs: list[str] | None) -> dict[str, Any]:
     """Everything the report of a month says, as plain texts in tables."""
-    w = scores.window("month", month)
+    w = scores.report_window(month)
     total = scores.total(w, orgs)
     places = [p for p in scores.ranking(w) if orgs is None or p.org_code in orgs]
     return {
         "title": _("数据质量月报 %(month)s") % {"month": f"{month:%Y-%m}"},
         "scope": _("全县") if orgs is None else "、".join(shown.institution(o) for o in orgs),
-        "version": _("规则集 %(version)s") % {"version": rulebook.version(rulebook.rules())},
+        "version": _version(month),
         "lead": _lead(total, w),
         "ranking_title": _("机构得分"),
         "ranking_head": [_("名次"), _("机构"), _("得分"), _("环比"), _("合规"), _("已判定")],
@@ -60,6 +61,14 @@ def facts(month: date, orgs: list[str] | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _version(month: date) -> str:
+    """With which rules, and whether the month stands or still moves."""
+    found = closing.closed(month)
+    if found is None:
+        return _("规则集 %(version)s；本月未封账，数字会变") % {"version": rulebook.version(rulebook.rules())}
+    return _("规则集 %(version)s；%(at)s 封账") % {"version": found[0], "at": f"{localtime(found[1]):%Y-%m-%d %H:%M}"}
+
+
 def _lead(total: Score, w: scores.Window) -> str:
     if total.value is None:
         return _("本月数据不足，不显示总分：%(why)s（判定 %(n)s 个）。") % {
@@ -74,6 +83,7 @@ def _lead(total: Score, w: scores.Window) -> str:
 def _notes() -> list[str]:
     return [
         _("得分是各规则合规比例按权重的平均；没有判定的规则不计，判定不足 100 个或规则不足 3 条时不显示得分。"),
+        _("问题处理一表为下载时的状态。"),
         _("造假筛查只提示需要核对，不计入得分；机构可以申诉，申诉成立的行不再计入。"),
     ]
 
@@ -98,11 +108,13 @@ def _dimensions(w: scores.Window, orgs: list[str] | None) -> list[tuple[object, 
 
 def _rules(w: scores.Window, orgs: list[str] | None, most: int = 15) -> list[list[str]]:
     sums: dict[str, list[int]] = {}
-    for _by, code, _d, judged, failed in selectors.sums(start=w.start, end=w.end, by="rule", orgs=orgs):
+    for _by, code, _d, judged, failed in selectors.sums(
+        start=w.start, end=w.end, by="rule", orgs=orgs, closed=w.closed
+    ):
         line = sums.setdefault(code, [0, 0])
         line[0] += judged
         line[1] += failed
-    known = {r.code: r for r in rulebook.rules()}
+    known = closing.rules_of(w.start) if w.closed else {r.code: r for r in rulebook.rules()}
     told = sorted(((c, j, f) for c, (j, f) in sums.items() if f and c in known), key=lambda x: -x[2])[:most]
     return [
         [f"{shown.said(known[c].name)}（{c}）", str(words.DIMENSIONS[known[c].dimension]), f"{f:,}", f"{j:,}", f"{100 * f / j:.1f}%" if j else "—"]
