@@ -159,9 +159,9 @@ def workbook(told: dict[str, Any], mark: str, name: str) -> HttpResponse:
     """The report as a workbook, one sheet for each table; the mark stands under each."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    bold = book.add_format({"bold": True})
+    foot = [told["lead"], told["version"], *told["notes"], mark]
     for title, head, rows in SHEETS:
-        _sheet(book, told[title], told[head], told[rows], [told["lead"], mark], bold)
+        _sheet(book, told[title], told[head], told[rows], foot)
     book.close()
     response = HttpResponse(out.getvalue(), content_type=exports.KINDS["xlsx"])
     response.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
@@ -169,23 +169,23 @@ def workbook(told: dict[str, Any], mark: str, name: str) -> HttpResponse:
     return response
 
 
-def _sheet(
-    book: Any, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str], bold: Any
-) -> None:
+def _sheet(book: Any, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str]) -> None:
+    bold, tenths = book.add_format({"bold": True}), book.add_format({"num_format": "0.0"})
     page = book.add_worksheet(str(title)[:31])
     page.freeze_panes(1, 1)
     page.set_column(0, len(head) - 1, 18)
     page.write_row(0, 0, [str(h) for h in head], bold)
     for at, row in enumerate(rows, 1):
         for column, text in enumerate(row):
-            _cell(page, at, column, text)
+            _cell(page, at, column, text, tenths)
     for offset, line in enumerate(foot):
         page.write_string(len(rows) + 2 + offset, 0, line)
 
 
-def _cell(page: Any, row: int, column: int, text: str) -> None:
+def _cell(page: Any, row: int, column: int, text: str, tenths: Any) -> None:
+    """A figure as a number that is shown as on paper, everything else as text."""
     plain = text.replace(",", "").replace("−", "-")
     if plain.replace(".", "", 1).lstrip("+-").isdigit():
-        page.write_number(row, column, float(plain))
+        page.write_number(row, column, float(plain), *([tenths] if "." in plain else []))
     else:
         page.write_string(row, column, exports.safe(text))

@@ -15,6 +15,7 @@ from yigong.kit.clock import COUNTY_ZONE, today
 from yigong.kit.ctx import Ctx, Purpose, Reach
 from yigong.kit.errors import Refused
 from yigong.platform.exchange import api as exchange
+from yigong.platform.registry import api as registry
 from yigong.quality.domain import WAITING, State
 from yigong.quality.models import NO_TIME, QualityIssue, QualityRun
 from yigong.quality.stored import NAMED
@@ -235,12 +236,13 @@ def is_checked() -> bool:
 
 
 def sources(until: date | None = None) -> set[str]:
-    """The institutions whose data are expected: every one that ever sent some, or that had before a day."""
+    """The institutions whose data are expected: every registered one that ever sent some, or that had before a day."""
     table = "quality_closed where month < %(until)s" if until else "quality_result"
     with connection.cursor() as cursor:
         cursor.execute(f"select distinct org_code from {table}", {"until": until})
         known = {row[0] for row in cursor.fetchall()}
-    return known | {org for org, day in exchange.collecting_since().items() if until is None or day < until}
+    sent = {org for org, day in exchange.collecting_since().items() if until is None or day < until}
+    return known | {org for org in sent if registry.institution(org)}  # a code that nobody knows is no institution
 
 
 def last_run() -> QualityRun | None:
