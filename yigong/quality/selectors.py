@@ -181,11 +181,13 @@ def statement(issue: QualityIssue, rule: quality.Rule, context: Mapping[str, Any
 def listing(data_set: str, condition: str, org_code: str) -> str:
     """A select of the rows of one institution for which a condition holds, over whole groups."""
     about = quality.subject(data_set)
-    for name, said in NAMED.get(data_set, {}).items():
+    named = NAMED.get(data_set, {})
+    for name, said in named.items():
         condition = condition.replace(f'r."{name}"', said)
     join = "\nleft join empi_registration p on p.id = r.registration_id" if 'p."' in condition else ""
     return (
-        f"select x.id from (\n  select r.id, ({condition}) as fails\n  from {about.table} r{join}\n"
+        f"select x.id, x.source_key from (\n"
+        f"  select r.id, {named.get('source_key', 'r.source_key')} as source_key, ({condition}) as fails\n  from {about.table} r{join}\n"
         f"  where r.org_code = '{org_code}'\n) x where x.fails"
     )
 
