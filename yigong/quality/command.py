@@ -17,7 +17,7 @@ from yigong.standards.tables import Misdeclared
 
 
 def main(arguments: list[str]) -> int:
-    """``yigong quality run|rules|check``."""
+    """``yigong quality run|rules|close|check``."""
     parser = argparse.ArgumentParser(prog="yigong quality", description="数据质量 / data quality")
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="对已入库的数据运行规则 / run the rules over stored rows")
@@ -31,12 +31,17 @@ def main(arguments: list[str]) -> int:
         help="只看这天以后有新数据的机构 / institutions with newer rows",
     )
     verbs.add_parser("rules", help="列出规则 / list the rules")
+    month = verbs.add_parser("close", help="月报封账，数字不再变动 / close a month, its report stands")
+    month.add_argument("month", metavar="2026-10", type=lambda text: date.fromisoformat(f"{text}-01"))
+    month.add_argument("--reopen", metavar="REASON", help="取消封账，写明原因 / take the closing back, with a reason")
     check = verbs.add_parser("check", help="检查规则文件及其例子 / check files of rules with their cases")
     check.add_argument("files", nargs="+", metavar="FILE")
     options = parser.parse_args(arguments)
     match options.verb:
         case "run":
             return _run(options)
+        case "close":
+            return _close(options)
         case "check":
             return max(_check(Path(name)) for name in options.files)
     return _list()
@@ -56,6 +61,26 @@ def _run(options: argparse.Namespace) -> int:
     seconds = round(time.perf_counter() - started, 1)
     facts = {"run": done.pk, "rule_set": done.rule_set, "rules": done.rules, "rows": done.rows, "failing": done.failing}
     print(json.dumps({**facts, "waivers_expired": expired, "seconds": seconds}, ensure_ascii=False))
+    return 0
+
+
+def _close(options: argparse.Namespace) -> int:
+    from yigong.kit.errors import Refused
+    from yigong.quality import closing
+
+    try:
+        if options.reopen:
+            done = {"reopened": closing.reopen(system(), options.month, options.reopen)}
+        else:
+            done = {"closed": closing.close(system(), options.month)}
+    except Refused as refused:
+        zh, en = {
+            "month_closed": ("已经封账", "is closed already"),
+            "month_not_over": ("还没有结束", "is not over yet"),
+        }[refused.code]
+        print(f"{options.month:%Y-%m} {zh} / {en}", file=sys.stderr)
+        return 2
+    print(json.dumps(done))
     return 0
 
 

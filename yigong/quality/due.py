@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from yigong.kit.clock import now
 from yigong.kit.ctx import system
-from yigong.quality import issues, running
+from yigong.quality import closing, issues, running
 from yigong.quality.models import QualityDue
 from yigong.standards.quality import api as quality
 
@@ -31,8 +31,11 @@ def loaded(_event_id: int, facts: dict[str, Any]) -> None:
 
 
 def work() -> int:
-    """Run the rules where they are due, one institution and data set at a time; end waivers whose time is over. How much was done."""
-    done = issues.expire_waivers(system())
+    """Run the rules where they are due, one institution and data set at a time; end waivers whose time is over; close the month before.
+
+    How much was done.
+    """
+    done = issues.expire_waivers(system()) + closing.close_due(system())
     one = _claimed()
     if one is None:
         return done

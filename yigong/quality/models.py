@@ -253,3 +253,27 @@ class QualityNotice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel_id} {self.event_id}"
+
+
+class QualityClosed(models.Model):
+    """What the rules said of a month when it was closed: its report stands, whatever rows, rules and thresholds do later."""
+
+    month = models.DateField()
+    rule = models.CharField(max_length=20)
+    data_set = models.CharField(max_length=60)
+    org_code = models.CharField(max_length=10)
+    judged = models.BigIntegerField()
+    failed = models.BigIntegerField()  # without rows excused by a dispute
+    weight = models.FloatField()
+    dimension = models.CharField(max_length=20)
+    rule_set = models.CharField(max_length=12)
+    closed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "quality_closed"
+        constraints = [
+            models.UniqueConstraint(fields=["month", "data_set", "org_code", "rule"], name="quality_closed_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month} {self.rule} {self.org_code}"

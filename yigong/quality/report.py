@@ -13,10 +13,11 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from yigong.kit.clock import COUNTY_ZONE, today
-from yigong.quality import rulebook, scores, selectors, shown, words
+from yigong.quality import closing, rulebook, scores, selectors, shown, words
 from yigong.quality.domain import Score
 from yigong.web import exports, pdf
 
@@ -30,13 +31,13 @@ def synthetic() -> bool:
 
 def facts(month: date, orgs: list[str] | None) -> dict[str, Any]:
     """Everything the report of a month says, as plain texts in tables."""
-    w = scores.window("month", month)
+    w = scores.report_window(month)
     total = scores.total(w, orgs)
     places = [p for p in scores.ranking(w) if orgs is None or p.org_code in orgs]
     return {
         "title": _("数据质量月报 %(month)s") % {"month": f"{month:%Y-%m}"},
         "scope": _("全县") if orgs is None else "、".join(shown.institution(o) for o in orgs),
-        "version": _("规则集 %(version)s") % {"version": rulebook.version(rulebook.rules())},
+        "version": _version(month),
         "lead": _lead(total, w),
         "ranking_title": _("机构得分"),
         "ranking_head": [_("名次"), _("机构"), _("得分"), _("环比"), _("合规"), _("已判定")],
@@ -60,6 +61,14 @@ def facts(month: date, orgs: list[str] | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _version(month: date) -> str:
+    """With which rules, and whether the month stands or still moves."""
+    found = closing.closed(month)
+    if found is None:
+        return _("规则集 %(version)s；本月未封账，数字会变") % {"version": rulebook.version(rulebook.rules())}
+    return _("规则集 %(version)s；%(at)s 封账") % {"version": found[0], "at": f"{localtime(found[1]):%Y-%m-%d %H:%M}"}
+
+
 def _lead(total: Score, w: scores.Window) -> str:
     if total.value is None:
         return _("本月数据不足，不显示总分：%(why)s（判定 %(n)s 个）。") % {
@@ -74,6 +83,7 @@ def _lead(total: Score, w: scores.Window) -> str:
 def _notes() -> list[str]:
     return [
         _("得分是各规则合规比例按权重的平均；没有判定的规则不计，判定不足 100 个或规则不足 3 条时不显示得分。"),
+        _("问题处理一表为下载时的状态。"),
         _("造假筛查只提示需要核对，不计入得分；机构可以申诉，申诉成立的行不再计入。"),
     ]
 
@@ -98,11 +108,13 @@ def _dimensions(w: scores.Window, orgs: list[str] | None) -> list[tuple[object, 
 
 def _rules(w: scores.Window, orgs: list[str] | None, most: int = 15) -> list[list[str]]:
     sums: dict[str, list[int]] = {}
-    for _by, code, _d, judged, failed in selectors.sums(start=w.start, end=w.end, by="rule", orgs=orgs):
+    for _by, code, _d, judged, failed in selectors.sums(
+        start=w.start, end=w.end, by="rule", orgs=orgs, closed=w.closed
+    ):
         line = sums.setdefault(code, [0, 0])
         line[0] += judged
         line[1] += failed
-    known = {r.code: r for r in rulebook.rules()}
+    known = closing.rules_of(w.start) if w.closed else {r.code: r for r in rulebook.rules()}
     told = sorted(((c, j, f) for c, (j, f) in sums.items() if f and c in known), key=lambda x: -x[2])[:most]
     return [
         [f"{shown.said(known[c].name)}（{c}）", str(words.DIMENSIONS[known[c].dimension]), f"{f:,}", f"{j:,}", f"{100 * f / j:.1f}%" if j else "—"]
@@ -147,9 +159,9 @@ def workbook(told: dict[str, Any], mark: str, name: str) -> HttpResponse:
     """The report as a workbook, one sheet for each table; the mark stands under each."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    bold = book.add_format({"bold": True})
+    foot = [told["lead"], told["version"], *told["notes"], mark]
     for title, head, rows in SHEETS:
-        _sheet(book, told[title], told[head], told[rows], [told["lead"], mark], bold)
+        _sheet(book, told[title], told[head], told[rows], foot)
     book.close()
     response = HttpResponse(out.getvalue(), content_type=exports.KINDS["xlsx"])
     response.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
@@ -157,23 +169,23 @@ def workbook(told: dict[str, Any], mark: str, name: str) -> HttpResponse:
     return response
 
 
-def _sheet(
-    book: Any, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str], bold: Any
-) -> None:
+def _sheet(book: Any, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str]) -> None:
+    bold, tenths = book.add_format({"bold": True}), book.add_format({"num_format": "0.0"})
     page = book.add_worksheet(str(title)[:31])
     page.freeze_panes(1, 1)
     page.set_column(0, len(head) - 1, 18)
     page.write_row(0, 0, [str(h) for h in head], bold)
     for at, row in enumerate(rows, 1):
         for column, text in enumerate(row):
-            _cell(page, at, column, text)
+            _cell(page, at, column, text, tenths)
     for offset, line in enumerate(foot):
         page.write_string(len(rows) + 2 + offset, 0, line)
 
 
-def _cell(page: Any, row: int, column: int, text: str) -> None:
+def _cell(page: Any, row: int, column: int, text: str, tenths: Any) -> None:
+    """A figure as a number that is shown as on paper, everything else as text."""
     plain = text.replace(",", "").replace("−", "-")
     if plain.replace(".", "", 1).lstrip("+-").isdigit():
-        page.write_number(row, column, float(plain))
+        page.write_number(row, column, float(plain), *([tenths] if "." in plain else []))
     else:
         page.write_string(row, column, exports.safe(text))

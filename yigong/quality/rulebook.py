@@ -54,11 +54,18 @@ def of(issue: QualityIssue) -> quality.Rule:
     try:
         return rule(issue.rule)
     except KeyError:
-        return quality.Rule(
-            code=issue.rule, name=quality.Said(issue.rule, issue.rule), dimension=quality.Dimension(issue.dimension),
-            severity=quality.Severity(issue.severity), weight=1, data_sets=(issue.data_set,), fields=(),
-            sentence=NO_MORE, source=quality.Said("—", "—"),
-        )  # fmt: skip
+        return gone(issue.rule, issue.dimension, severity=issue.severity, data_sets=(issue.data_set,))
+
+
+def gone(
+    code: str, dimension: str, *, severity: str = quality.Severity.NOTICE, data_sets: tuple[str, ...] = ()
+) -> quality.Rule:
+    """What stands for a rule that is declared no more."""
+    return quality.Rule(
+        code=code, name=quality.Said(code, code), dimension=quality.Dimension(dimension),
+        severity=quality.Severity(severity), weight=1, data_sets=data_sets, fields=(), sentence=NO_MORE,
+        source=quality.Said("—", "—"),
+    )  # fmt: skip
 
 
 def is_declared(code: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from yigong.kit.clock import today
-from yigong.quality import domain, selectors
+from yigong.quality import closing, domain, selectors
 from yigong.quality.domain import Line, Score
 from yigong.standards.quality import api as quality
 
@@ -20,6 +20,7 @@ class Window:
 
     start: date
     end: date
+    closed: bool = False  # as the month was closed, not as it is now
 
     @property
     def words(self) -> str:
@@ -35,6 +36,11 @@ def back(month: date, number: int) -> date:
 
 
 LENGTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+def report_window(month: date) -> Window:
+    """A month as its report tells it: as it was closed, or as it is while it is not."""
+    return Window(month, back(month, -1), closing.is_closed(month))
 
 
 def window(name: str, month: date | None = None) -> Window:
@@ -54,9 +60,10 @@ def _lines(
     *,
     counts: Callable[[quality.Rule], bool] = counted,
     least_rules: int = domain.LEAST_RULES,
+    w: Window | None = None,
 ) -> dict[Any, Score]:
-    """Key -> score. A rule weighs once in it, over all data sets that it judged there."""
-    rules = {r.code: r for r in quality.rules()}
+    """Key -> score. A rule weighs once in it, over all data sets that it judged there; in a closed window as it weighed then."""
+    rules = closing.rules_of(w.start) if w and w.closed else {r.code: r for r in quality.rules()}
     grouped: dict[Any, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for by, code, data_set, judged, failed in found:
         rule = rules.get(code)
@@ -72,29 +79,32 @@ def _lines(
 
 def by_institution(w: Window, orgs: list[str] | None = None) -> dict[str, Score]:
     """Institution -> its score."""
-    return _lines(selectors.sums(start=w.start, end=w.end, orgs=orgs), lambda by, _r, _d: by)
+    return _lines(_sums(w, "org_code", orgs), lambda by, _r, _d: by, w=w)
 
 
 def by_data_set(w: Window, orgs: list[str] | None = None) -> dict[str, Score]:
     """Data set -> its score."""
-    return _lines(selectors.sums(start=w.start, end=w.end, by="data_set", orgs=orgs), lambda by, _r, _d: by)
+    return _lines(_sums(w, "data_set", orgs), lambda by, _r, _d: by, w=w)
 
 
 def by_dimension(w: Window, orgs: list[str] | None = None) -> dict[str, Score]:
     """Dimension -> its score; one rule is enough for a dimension to be told."""
-    found = selectors.sums(start=w.start, end=w.end, by="rule", orgs=orgs)
-    return _shares(found, lambda rule, _d: rule.dimension.value)
+    return _shares(w, orgs, lambda rule, _d: rule.dimension.value)
 
 
 def by_field(w: Window, orgs: list[str] | None = None) -> dict[tuple[str, str], Score]:
     """(data set, field) -> its score."""
-    found = selectors.sums(start=w.start, end=w.end, by="rule", orgs=orgs)
-    return _shares(found, lambda rule, data_set: (data_set, rule.fields[0]))
+    return _shares(w, orgs, lambda rule, data_set: (data_set, rule.fields[0] if rule.fields else ""))
 
 
-def _shares(found: list[tuple[Any, str, str, int, int]], key: Callable[[quality.Rule, str], Any]) -> dict[Any, Score]:
+def _shares(w: Window, orgs: list[str] | None, key: Callable[[quality.Rule, str], Any]) -> dict[Any, Score]:
     """The weighted share that passes, told when enough values were judged, of however many rules."""
-    return _lines(found, lambda _by, rule, data_set: key(rule, data_set), counts=lambda _r: True, least_rules=1)
+    found = _sums(w, "rule", orgs)
+    return _lines(found, lambda _by, rule, data_set: key(rule, data_set), counts=lambda _r: True, least_rules=1, w=w)
+
+
+def _sums(w: Window, by: str, orgs: list[str] | None) -> list[tuple[Any, str, str, int, int]]:
+    return selectors.sums(start=w.start, end=w.end, by=by, orgs=orgs, closed=w.closed)
 
 
 def by_month(orgs: list[str] | None = None, number: int = 12) -> list[tuple[date, Score]]:
@@ -107,8 +117,7 @@ def by_month(orgs: list[str] | None = None, number: int = 12) -> list[tuple[date
 
 def total(w: Window, orgs: list[str] | None = None) -> Score:
     """One score over all institutions of the window."""
-    found = selectors.sums(start=w.start, end=w.end, by="rule", orgs=orgs)
-    return _lines(found, lambda *_: "").get("", domain.score([]))
+    return _lines(_sums(w, "rule", orgs), lambda *_: "", w=w).get("", domain.score([]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +138,10 @@ def _told(score: Score) -> str:
 def ranking(w: Window) -> list[Place]:
     """Institutions by score, the best first; those without a score last, also who sent nothing in the window."""
     nothing = domain.score([])
-    now = dict.fromkeys(selectors.sources(), nothing) | by_institution(w)
+    now = dict.fromkeys(selectors.sources(w.end if w.closed else None), nothing) | by_institution(w)
     length = (w.end.year - w.start.year) * 12 + w.end.month - w.start.month
-    before = by_institution(Window(back(w.start, length), w.start))
+    earlier = back(w.start, length)
+    before = by_institution(report_window(earlier) if w.closed else Window(earlier, w.start))
     told = sorted((o for o, s in now.items() if s.value is not None), key=lambda o: (-float(now[o].value or 0), o))
     rest = sorted(o for o, s in now.items() if s.value is None)
     places: dict[str, int] = {}

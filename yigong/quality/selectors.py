@@ -15,6 +15,7 @@ from yigong.kit.clock import COUNTY_ZONE, today
 from yigong.kit.ctx import Ctx, Purpose, Reach
 from yigong.kit.errors import Refused
 from yigong.platform.exchange import api as exchange
+from yigong.platform.registry import api as registry
 from yigong.quality.domain import WAITING, State
 from yigong.quality.models import NO_TIME, QualityIssue, QualityRun
 from yigong.quality.stored import NAMED
@@ -180,11 +181,13 @@ def statement(issue: QualityIssue, rule: quality.Rule, context: Mapping[str, Any
 def listing(data_set: str, condition: str, org_code: str) -> str:
     """A select of the rows of one institution for which a condition holds, over whole groups."""
     about = quality.subject(data_set)
-    for name, said in NAMED.get(data_set, {}).items():
+    named = NAMED.get(data_set, {})
+    for name, said in named.items():
         condition = condition.replace(f'r."{name}"', said)
     join = "\nleft join empi_registration p on p.id = r.registration_id" if 'p."' in condition else ""
     return (
-        f"select x.id from (\n  select r.id, ({condition}) as fails\n  from {about.table} r{join}\n"
+        f"select x.id, x.source_key from (\n"
+        f"  select r.id, {named.get('source_key', 'r.source_key')} as source_key, ({condition}) as fails\n  from {about.table} r{join}\n"
         f"  where r.org_code = '{org_code}'\n) x where x.fails"
     )
 
@@ -199,18 +202,23 @@ def may_see(ctx: Ctx) -> list[str] | None:
     return list(ctx.orgs)
 
 
+#: results as they are now, rows excused by a dispute taken out; and as they were when their month was closed
+_LIVE = """select rule, data_set, org_code, month, judged, greatest(failed - coalesce(n, 0), 0) as failed from quality_result
+    left join (select rule, data_set, org_code, coalesce(date_trunc('month', event_at at time zone %(zone)s)::date, %(none)s) as month,
+                      count(*) as n from quality_failure where excused and failing group by 1, 2, 3, 4) excused
+        using (rule, data_set, org_code, month)"""
+_CLOSED = "select rule, data_set, org_code, month, judged, failed from quality_closed"
+
+
 def sums(
-    *, start: date, end: date, by: str = "org_code", orgs: list[str] | None = None, rule: str = ""
+    *, start: date, end: date, by: str = "org_code", orgs: list[str] | None = None, rule: str = "", closed: bool = False
 ) -> list[tuple[Any, str, str, int, int]]:
     """(by, rule, data set, judged, failed) over the months from *start* to before *end*; rows excused by a dispute do not fail."""
     assert by in ("org_code", "data_set", "month", "rule")
     narrow = ("and org_code = any(%(orgs)s)" if orgs is not None else "") + (" and rule = %(rule)s" if rule else "")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""select {by}, rule, data_set, sum(judged)::bigint, sum(greatest(failed - coalesce(n, 0), 0))::bigint from quality_result
-                left join (select rule, data_set, org_code, coalesce(date_trunc('month', event_at at time zone %(zone)s)::date, %(none)s) as month,
-                                  count(*) as n from quality_failure where excused and failing group by 1, 2, 3, 4) excused
-                    using (rule, data_set, org_code, month)
+            f"""select {by}, rule, data_set, sum(judged)::bigint, sum(failed)::bigint from ({_CLOSED if closed else _LIVE}) found
                 where month >= %(start)s and month < %(end)s {narrow} group by {by}, rule, data_set""",
             {"start": start, "end": end, "orgs": orgs, "rule": rule, "zone": str(COUNTY_ZONE), "none": NO_TIME},
         )
@@ -229,11 +237,14 @@ def is_checked() -> bool:
     return QualityRun.objects.filter(rows__gt=0).exists()
 
 
-def sources() -> set[str]:
-    """The institutions whose data are expected: every one that ever sent some."""
+def sources(until: date | None = None) -> set[str]:
+    """The institutions whose data are expected: every registered one that ever sent some, or that had before a day."""
+    table = "quality_closed where month < %(until)s" if until else "quality_result"
     with connection.cursor() as cursor:
-        cursor.execute("select distinct org_code from quality_result")
-        return {row[0] for row in cursor.fetchall()} | set(exchange.collecting_since())
+        cursor.execute(f"select distinct org_code from {table}", {"until": until})
+        known = {row[0] for row in cursor.fetchall()}
+    sent = {org for org, day in exchange.collecting_since().items() if until is None or day < until}
+    return known | {org for org in sent if registry.institution(org)}  # a code that nobody knows is no institution
 
 
 def last_run() -> QualityRun | None:

@@ -21,7 +21,9 @@ NAMED = {
         "source_key": "r.local_id", "event_at": "r.registered_at", "loaded_at": "r.registered_at",
         "batch_id": "null::bigint", "registration_id": "r.id",
     },
-    "document": {"source_key": "r.id::text", "event_at": "r.authored_at", "batch_id": "null::bigint"},
+    "document": {
+        "source_key": "coalesce(nullif(r.set_id, ''), nullif(r.title, ''), r.id::text)", "event_at": "r.authored_at", "batch_id": "null::bigint",
+    },
 }  # fmt: skip
 CHUNK_ROWS = 100_000
 GROUP = "_group"  # number of a row's group while groups are read

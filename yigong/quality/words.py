@@ -74,5 +74,7 @@ SENTENCES = {
     "no_such_rule": _("没有编号为 %(rule)s 的质量规则。请从规则列表中选择。"),
     "threshold_out": _("阈值超出规则允许的范围（%(allowed)s）。请改在范围内；要更宽请修改规则文件。"),
     "threshold_step": _("阈值 %(value)s 不在步长 %(step)s 上。请填相邻的值：%(near)s。"),
+    "month_not_over": _("%(month)s 还没有结束，不能封账。请在月末之后再封。"),
+    "month_closed": _("%(month)s 已经封账，月报不再变动。要改请先用 --reopen 写明原因取消封账。"),
     "no_such_month": _("没有 %(month)s 的月报。请从列表里选择月份。"),
 }

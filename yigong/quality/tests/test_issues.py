@@ -71,9 +71,9 @@ def test_the_sql_shown_finds_the_same_rows(one: Cast) -> None:
             continue
         with connection.cursor() as cursor:
             cursor.execute(selectors.listing(FOLLOW_UP, condition, OWN))
-            ids = {row[0] for row in cursor.fetchall()}
+            listed = set(cursor.fetchall())
         failing = QualityFailure.objects.filter(rule=rule.code, failing=True)
-        assert ids == set(failing.values_list("record_id", flat=True)), rule.code
+        assert listed == set(failing.values_list("record_id", "source_key")), rule.code
         told += 1
     assert told >= 12
 
@@ -147,6 +147,19 @@ def test_a_waiver_ends_by_itself(one: Cast) -> None:
 
 
 @pytest.mark.feature("C24")
+@pytest.mark.parametrize(("minute", "state"), [(-1, State.WAIVED), (1, State.OPEN)])
+def test_a_waiver_ends_at_midnight_of_the_county(one: Cast, minute: int, state: str) -> None:
+    """It holds to the last minute of its last day by the county's clock, for the worker and for a check alike."""
+    until = clock.today() + timedelta(days=10)
+    move(one.office, "waive", waived_until=until, reason="换系统期间")
+    midnight = datetime(until.year, until.month, until.day, 16, tzinfo=UTC)
+    with clock.fixed(midnight + timedelta(minutes=minute)):
+        assert issues.expire_waivers(system()) == (state == State.OPEN)
+        check()
+    assert found().state == state
+
+
+@pytest.mark.feature("C24")
 @pytest.mark.parametrize(("days", "code"), [(0, "waiver_past"), (400, "waiver_too_long")])
 def test_a_waiver_has_an_end_within_a_year(one: Cast, days: int, code: str) -> None:
     """A waiver for ever is no waiver."""
@@ -213,3 +226,27 @@ def test_rows_that_come_in_are_checked_by_the_worker(one: Cast) -> None:
     with clock.fixed(clock.now() + due.WAIT + timedelta(seconds=1)):
         assert due.work() == 1
     assert (found().state, QualityDue.objects.count()) == (State.CLOSED, 0)
+
+
+@pytest.mark.feature("C26", "C29")
+def test_the_sql_of_screening_finds_the_same_rows(cast: Cast) -> None:
+    """A doctor who writes tens only and one pressure for most of a day: engine and statement name the same rows."""
+    from yigong.quality import rulebook
+
+    rows: list[dict[str, Any]] = [
+        {"follow_up_physician_name": "赵医生", "follow_up_on": date(2026, 3, 2) if i < 20 else date(2026, 3, 3 + i % 20),
+         "systolic_blood_pressure_mmhg": 130.0 if i < 14 else 120.0 + 10 * (i % 4), "diastolic_blood_pressure_mmhg": 80.0}
+        for i in range(120)
+    ]  # fmt: skip
+    follow_ups(OWN, rows)
+    check()
+    context, told = rulebook.context(), {}
+    for code in ("QC-FAB-001", "QC-FAB-002", "QC-FAB-003", "QC-FAB-005"):
+        issue = QualityIssue(rule=code, data_set=FOLLOW_UP, org_code=OWN)
+        with connection.cursor() as cursor:
+            cursor.execute(selectors.statement(issue, rulebook.rule(code), context))
+            ids = {row[0] for row in cursor.fetchall()}
+        failing = QualityFailure.objects.filter(rule=code, failing=True).values_list("record_id", flat=True)
+        assert ids == set(failing), code
+        told[code] = len(ids)
+    assert told["QC-FAB-001"] == told["QC-FAB-002"] == 120 and 14 <= told["QC-FAB-005"] < 20

@@ -134,7 +134,9 @@ def test_the_monthly_report_opens_as_workbook_and_as_pdf_with_chinese_text(check
     answer = client.get(reverse("quality:report", args=["2026-01", "xlsx"]))
     book = pl.read_excel(io.BytesIO(answer.content), sheet_name="机构得分", has_header=True)
     assert "东河镇中心卫生院" in book.get_column("机构").to_list()
-    assert zipfile.is_zipfile(io.BytesIO(answer.content))
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as parts:
+        assert "规则集" in parts.read("xl/sharedStrings.xml").decode()  # with which rules, and whether the month stands
+        assert 'formatCode="0.0"' in parts.read("xl/styles.xml").decode()  # 98.0 as on paper, not 98
     assert client.get(reverse("quality:report", args=["1999-01", "pdf"])).status_code == 404
     answer = client.get(reverse("quality:report", args=["2026-01", "pdf"]))
     if answer.status_code == 409:

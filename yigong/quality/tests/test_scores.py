@@ -8,7 +8,7 @@ import pytest
 
 from yigong.kit import clock
 from yigong.kit.ctx import system
-from yigong.quality import report, running, scores, services, shown
+from yigong.quality import report, running, scores, selectors, services, shown
 from yigong.quality.models import QualityIssue, QualityResult
 from yigong.quality.tests.conftest import FOLLOW_UP, OFFICE, OTHER, OWN, Cast, follow_ups
 
@@ -44,6 +44,13 @@ def test_an_institution_that_sends_nothing_stands_in_the_ranking_without_score_a
     places = {p.org_code: p for p in scores.ranking(scores.window("month", date(2026, 11, 1)))}
     assert (places[OTHER].place, places[OTHER].score.value, places[OTHER].score.reason) == (None, None, "nothing")
     assert OFFICE not in places  # never sent anything and is no source
+
+
+@pytest.mark.feature("C25")
+def test_a_code_that_nobody_registered_is_not_ranked(two_sets: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows under an unknown code were turned away; the code becomes no institution by it."""
+    monkeypatch.setattr(selectors.exchange, "collecting_since", lambda: {OTHER: JANUARY, "QH999999-9": JANUARY})
+    assert selectors.sources() == {OWN, OTHER}
 
 
 @pytest.mark.feature("C25")
@@ -92,8 +99,6 @@ def test_what_is_excused_is_excused_in_score_and_report_alike(two_sets: Cast) ->
 @pytest.mark.feature("C23")
 def test_the_last_check_of_everything_is_not_that_of_one_issue(two_sets: Cast) -> None:
     """Checking one issue again does not hide newer rows of others from the next check of what came in."""
-    from yigong.quality import selectors
-
     running.run(system())
     whole = selectors.last_run()
     follow_ups(OTHER, [SWAPPED] * 3, start=900)
