@@ -70,6 +70,13 @@ def _read(address: str, topic: str, count: int, *, seconds: float = 40.0) -> lis
     return found
 
 
+@pytest.mark.feature("C15")
+def test_the_id_of_a_cluster_is_not_taken_for_an_option() -> None:
+    """Of ids drawn, one that begins with a hyphen is not used: the storage tool would read it as an option."""
+    drawn = iter([b"\xf8" * 16, b"\xfb" * 16, b"\x01" * 16])
+    assert brokers.cluster_id(lambda _size: next(drawn)) == "AQEBAQEBAQEBAQEBAQEBAQ"
+
+
 @pytest.mark.feature("C15", "A21")
 def test_events_reach_their_topic_in_the_order_of_each_case(configured: str) -> None:
     """What was said of one case stands in one partition in the order it was said, with its id, name and version."""

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +76,7 @@ def start(place: Path, *, port: int = 0) -> Broker:
     fresh = not (place / "data" / "meta.properties").exists()
     settings.write_text(PROPERTIES.format(port=port, controller=_free_port(), data=place / "data"), "utf-8")
     if fresh:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        _java(jars, place, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings))
+        _java(jars, place, "kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(settings))
     with (place / "kafka.log").open("ab") as log:
         process = subprocess.Popen(
             [need("java"), "-Xmx384m", "-cp", f"{jars}/*", "kafka.Kafka", str(settings)],
@@ -86,6 +85,13 @@ def start(place: Path, *, port: int = 0) -> Broker:
     broker = Broker(f"127.0.0.1:{port}", process.pid, place)
     _wait(process, port, place)
     return broker
+
+
+def cluster_id(draw: Callable[[int], bytes] = os.urandom) -> str:
+    """A new id of a cluster: 16 bytes as base64url. One that begins with ``-`` would be taken for an option (Kafka makes none either)."""
+    while (made := base64.urlsafe_b64encode(draw(16)).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
 
 
 def _java(jars: Path, place: Path, *words: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -15,6 +16,7 @@ from yigong.platform.documents import api as documents
 from yigong.platform.records.rendering import view
 from yigong.sharing import selectors, services, tabs
 from yigong.sharing.access import person_page
+from yigong.standards.api import DataSet, Field
 from yigong.standards.api import load as standards
 from yigong.web.http import page, say
 
@@ -58,7 +60,11 @@ def _preview(ctx: Ctx, draft: documents.Draft) -> dict[str, Any]:
 
 
 def names(data_set: str, field: str) -> tuple[str, str]:
-    """What the standard calls a data set and a field of it."""
+    """What the standard calls a data set and a field of it, in the reader's language; a sender's own words stay."""
     declared = standards().data_sets.get(data_set)
     found = next((f for f in declared.fields if f.identifier == field), None) if declared else None
-    return (declared.name_zh if declared else data_set), (found.name_zh if found else field.removeprefix("extra."))
+    return (_name(declared) if declared else data_set), (_name(found) if found else field.removeprefix("extra."))
+
+
+def _name(declared: DataSet | Field) -> str:
+    return declared.name_en if get_language() == "en" and declared.name_en else declared.name_zh

@@ -18,6 +18,7 @@ from yigong.kit.errors import Refused
 from yigong.outbox import api as outbox
 from yigong.platform.bus import kafka_status, lists
 from yigong.platform.bus.models import Endpoint
+from yigong.platform.bus.told import kafka_word
 from yigong.security.api import action
 from yigong.web.http import page, say, sentence
 
@@ -77,7 +78,7 @@ def _trouble(code: str, reason: str) -> str:
     missing = NO_TOPIC.search(reason)
     if missing:
         return sentence(Refused("bus.kafka_no_topic", topic=missing[1]))
-    return sentence(Refused(code, reason=reason or _("没有说明"))) if code else ""
+    return sentence(Refused(code, reason=kafka_word(reason) or _("没有说明"))) if code else ""
 
 
 @require_POST

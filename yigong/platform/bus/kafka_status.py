@@ -16,6 +16,7 @@ from yigong.kit.ctx import Ctx
 from yigong.kit.errors import Refused
 from yigong.outbox import api as outbox
 from yigong.platform.bus.models import KafkaReader, Offset
+from yigong.platform.bus.told import kafka_word
 from yigong.security.api import audit
 
 OUT = "out"  # the forwarding of events; a reader is named by the code of its endpoint
@@ -81,7 +82,7 @@ def look(topics: Iterable[str], address: str = "") -> BrokerSeen:
         ends = _offsets(client, places, OffsetSpec.latest())
         firsts = _offsets(client, places, OffsetSpec.earliest())
     except KafkaException as error:
-        reason = str(error.args[0].str())
+        reason = kafka_word(str(error.args[0].str()))
         return BrokerSeen(address, refused=Refused("bus.kafka_away", address=address, reason=reason))
     return BrokerSeen(
         address, len(known.brokers), None, {p: Partition(firsts.get(p, 0), end) for p, end in ends.items()}

@@ -20,6 +20,11 @@ ANSWERS: dict[str, object] = {
     "no_sender": _("协议不能发送"), "AA": _("AA 已接收"), "CA": _("CA 已接收"), "AE": _("AE 对方处理出错"), "CE": _("CE 对方处理出错"),
     "AR": _("AR 对方拒收"), "CR": _("CR 对方拒收"),
 }  # fmt: skip
+#: what the library of Kafka says, by what it holds
+KAFKA: dict[str, object] = {
+    "broker transport failure": _("连接不上"), "all broker connections are down": _("连接不上"), "timed out": _("超时没有应答"),
+    "host resolution failure": _("主机名查不到"), "authentication failure": _("没有权限"), "authorization failed": _("没有权限"),
+}  # fmt: skip
 #: HL7 v2: message structure, and trigger events of admissions (HL7 v2.5, table 0003)
 STRUCTURES: dict[str, object] = {
     "ORU": _("结果报告"), "ORM": _("申请单"), "OML": _("检验申请"), "OMG": _("检查申请"), "SIU": _("预约"), "MDM": _("文书"), "ORR": _("申请应答"),
@@ -38,6 +43,12 @@ def answer_word(answer: str) -> str:
     if answer.startswith("bus."):
         return str(_("平台未能转换"))
     return f"HTTP {answer}" if answer.isdigit() else answer
+
+
+def kafka_word(reason: str) -> str:
+    """What the library of Kafka said, as people say it; its own words stand behind, for whoever looks into its logs."""
+    word = next((word for said, word in KAFKA.items() if said in reason.lower()), None)
+    return str(_("%(word)s（%(said)s）") % {"word": word, "said": reason}) if word else reason
 
 
 def kind_word(kind: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django import template
@@ -20,6 +20,7 @@ from yigong.platform.records import api as records
 from yigong.platform.registry import api as registry
 from yigong.security.api import opaque_id
 from yigong.sharing import domain, drawing, words
+from yigong.standards.api import load as standards
 
 register = template.Library()
 
@@ -39,7 +40,15 @@ def kind_word(kind: str) -> object:
 @register.filter
 def document_title(title: str) -> str:
     """The title of a document in the reader's language; titles that senders gave stay as they are."""
-    return exchange.english_title(title) if get_language() == "en" else title
+    return _standard_titles().get(title) or exchange.english_title(title) if get_language() == "en" else title
+
+
+@cache
+def _standard_titles() -> dict[str, str]:
+    """The English of the titles that the standard itself gives."""
+    return {
+        name: d.name_en for d in standards().documents.values() for name in (d.name_zh, *d.name_variants) if d.name_en
+    }
 
 
 @register.filter

@@ -11,6 +11,7 @@ from django.conf import LazySettings
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 from lxml import etree
 
 from yigong.kit import ctx as actors
@@ -20,6 +21,8 @@ from yigong.platform.documents.enveloping import Proof, holds, key_name
 from yigong.platform.documents.models import IssuedDocument
 from yigong.platform.records import api as records
 from yigong.security.models import Audit
+from yigong.sharing.papers import names
+from yigong.sharing.templatetags.sharing import document_title
 from yigong.sharing.tests import county
 from yigong.sharing.tests.conftest import Cast
 from yigong.standards.api import load
@@ -187,3 +190,19 @@ def test_no_event_no_document(cast: Cast) -> None:
     with pytest.raises(Refused) as refusal:
         documents.compose(actors.system(), cast.wang, 10**9, "C0007")
     assert refusal.value.code == "documents.no_such_event"
+
+
+@pytest.mark.feature("A03", "B03")
+def test_in_english_the_standards_own_names_are_english(enter: Enter, cast: Cast) -> None:
+    """Title of the document, data sets and fields that the standard has no place for; what a sender named by itself stays."""
+    client, event = enter(), event_of(cast.wang, "laboratory", county.COUNTY)
+    client.cookies["django_language"] = "en"
+    text = client.get(reverse("sharing:compose", args=[cast.wang, event.id])).content.decode()
+    head = text.partition('<article class="yg-card')[2].partition("</header>")[0]
+    assert "Laboratory report" in head and "检验报告" not in head
+    assert "检验记录" not in text and "Laboratory test record" in text
+    assert names(LAB, "extra.床号")[1] == "床号"
+    with translation.override("en"):
+        assert document_title("检验报告") == "Laboratory report" and document_title("某院自拟文书") == "某院自拟文书"
+    with translation.override("zh-hans"):
+        assert document_title("检验报告") == "检验报告" and names(LAB, "")[0] == "检验记录"

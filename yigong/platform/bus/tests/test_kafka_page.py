@@ -67,6 +67,7 @@ def test_a_broker_that_is_away_is_told_with_what_waits(away: Any) -> None:
     client = signed_in((*ALL, *PAUSING))
     page, broker = _text(client.get(reverse("bus:kafka"))), _text(client.get(reverse("bus:kafka-broker")))
     assert "发件箱等待 1 条" in page and "发送受阻" in page and "Kafka 没有接收事件" in page
+    assert "没有应答：连接不上（" in broker or "没有应答：超时没有应答（" in broker
     assert "Kafka 127.0.0.1:9 没有应答" in broker and "t.walk" in broker and "walk.stepped 3" in broker
     assert "没有进程在读" in broker and "hospital.hl7 0 41 — —" in broker
 
