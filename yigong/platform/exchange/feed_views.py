@@ -91,7 +91,8 @@ def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
         "probe": last_probe(found) if found.reader == "edge" else None,
         "reached": _reached(found.watermark),
         "captured": found.config.get("way") in CAPTURED and found.reader != "edge",
-        "ranged": bool(found.config.get("since_column")) and found.reader != "edge",
+        "ranged": bool(found.config.get("since_column")),
+        "wholly": found.reader == "edge" or (found.reader in EXTRACTED and found.mode == "incremental"),
         "english": _english(),
     }
     return page(request, "exchange/feed.html", context)
@@ -101,7 +102,20 @@ def _edge(found: Feed) -> dict[str, Any]:
     """The node that reads a feed, with its state in words."""
     if found.reader != "edge":
         return {"edge": None}
-    return {"edge": found.edge, "edge_state": node_words(found.edge.node.state)}
+    return {"edge": found.edge, "edge_state": node_words(found.edge.node.state), "again": _again(found.edge)}
+
+
+def _again(line: Any) -> dict[str, Any] | None:
+    """The range of dates last ordered of a node, and what the node says of it."""
+    if not line.again:
+        return None
+    told: dict[str, Any] = next(
+        (f for f in line.node.facts.get("feeds") or () if f.get("name") == str(line.feed_id)), {}
+    )
+    done = told.get("again") or {}
+    if done.get("number", 0) < line.again["number"]:
+        return {**line.again, "waits": True}
+    return {**line.again, "rows": done.get("rows", 0), "error": done.get("error")}
 
 
 def _way(found: Feed) -> str:
@@ -169,13 +183,17 @@ def steer(request: HttpRequest, feed_id: int, verb: str) -> HttpResponse:
     match verb:
         case "range":
             services.start_range(ctx, found, request.POST.get("start", ""), request.POST.get("end", ""))
-            messages.success(request, _("已开始按日期重采"))
+            messages.success(
+                request, _("已下发，节点下次心跳时生效") if found.reader == "edge" else _("已开始按日期重采")
+            )
         case "probe":
             _probe(request, ctx, found)
         case _ if verb in VERBS:
             VERBS[verb](ctx, found)
             if found.reader == "edge":
                 messages.success(request, _("已下发，节点下次心跳时生效"))
+            elif verb == "whole":
+                messages.success(request, _("已开始从头读整个来源"))
         case _:
             raise Refused("not_found")
     return redirect(
