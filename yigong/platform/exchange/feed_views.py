@@ -30,7 +30,7 @@ from yigong.platform.exchange import (
 )
 from yigong.platform.exchange.edge.api import ask_probe, last_probe
 from yigong.platform.exchange.edge.api import state_words as node_words
-from yigong.platform.exchange.forms import WAYS, FeedForm
+from yigong.platform.exchange.forms import ENCODINGS, OPTIONS, SEPARATORS, SHORT_LINES, WAYS, FeedForm
 from yigong.platform.exchange.lists import FeedList
 from yigong.platform.exchange.models import Feed
 from yigong.platform.exchange.readers import EXTRACTED
@@ -130,8 +130,15 @@ def _facts(found: Feed) -> list[tuple[str, str]]:
     words = {
         "url": _("地址"), "table": _("表或视图"), "query": _("语句"), "path": _("文件"), "folder": _("文件夹"), "pattern": _("文件名样式"), "key": _("主键列"),
         "since_column": _("时间列"), "overlap_seconds": _("回看（秒）"), "deleted_when": _("作废标志"),
+        **{name: str(FeedForm.base_fields[name].label) for name in OPTIONS},
     }  # fmt: skip
-    return [(words[k], _plain(v)) for k, v in selectors.shown_config(found) if k in words]
+    return [(words[k], _option_word(k, v)) for k, v in selectors.shown_config(found) if k in words]
+
+
+def _option_word(name: str, value: str) -> str:
+    """A value of the configuration; a choice of the form by its word."""
+    choices = {"encoding": ENCODINGS, "separator": SEPARATORS, "short_lines": SHORT_LINES}.get(name, ())
+    return str(dict(choices).get("tab" if value == "\t" else value, _plain(value)))
 
 
 def _reached(watermark: str) -> str:
