@@ -193,16 +193,18 @@ class Buffer:
             for r in rows
         ]  # fmt: skip
 
-    def add(self, feed: str, stream: str, parts: Sequence[Part], position: dict[str, Any], at: str) -> bool:
+    def add(
+        self, feed: str, stream: str, parts: Sequence[Part], position: dict[str, Any], at: str, *, beside: bool = False
+    ) -> bool:  # fmt: skip
         """Keep what was read and move the position behind it, in one durable commit; False where it was known already.
 
-        What is the same as what was kept last (the rows at the mark, read once more) is not kept again. Raises Refused edge.buffer_full, and edge.begun_again when the feed was set back while it was read.
+        What is the same as what was kept last (the rows at the mark, read once more) is not kept again, but for rows *beside* the way, as of a range of dates. Raises Refused edge.buffer_full, and edge.begun_again when the feed was set back while it was read.
         """
         with self._commit() as db:
             row = db.execute("select next_number, stream, seen from feed where name = ?", [feed]).fetchone()
             if row is None or row[1] != stream:
                 raise Refused("edge.begun_again")
-            seen = _seen(parts)
+            seen = "" if beside else _seen(parts)
             parts = () if seen and seen == row[2] else parts
             waiting = db.execute("select coalesce(sum(bytes), 0) from bundle").fetchone()[0]
             if parts and waiting + sum(len(p.packed) for p in parts) > self.limit_bytes:

@@ -32,6 +32,16 @@ class Feed:
     data_set: str = ""
     declared: str = ""  # fingerprint of the data set's declaration at the centre
     rules: tuple[tuple[str, str], ...] = ()  # rules of quality by name of file, as text
+    again: Range | None = None  # a range of dates to be read once more
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range of dates that the centre orders to be read once more: each number once, *start* included, *end* not."""
+
+    number: int
+    start: str
+    end: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +111,9 @@ def _feed(facts: Mapping[str, Any], rules: Mapping[str, str]) -> Feed:
         data_set=str(facts.get("data_set", "")),
         declared=str(facts.get("declared", "")),
         rules=tuple((name, rules[name]) for name in facts.get("rules", ())),
+        again=_range(facts.get("again")),
     )
+
+
+def _range(facts: Mapping[str, Any] | None) -> Range | None:
+    return Range(int(facts["number"]), str(facts["start"]), str(facts["end"])) if facts else None

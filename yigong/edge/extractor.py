@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from yigong.edge import backoff
+from yigong.edge import backoff, ranges
 from yigong.edge.buffer import Buffer, FeedState, Part
 from yigong.edge.bundling import Account, desk_of, now_text, portion, report
-from yigong.edge.configuration import Configuration, Feed
+from yigong.edge.configuration import Configuration, Feed, Range
 from yigong.edge.extract import trouble
 from yigong.edge.extract.api import Source, open_source
 from yigong.edge.logbook import Logbook
@@ -44,7 +44,7 @@ class Extractor:
         self._chance = random.SystemRandom()
         self._desks: tuple[Configuration | None, dict[str, Desk | None]] = (None, {})
         self._reported: dict[str, float] = {}
-        self._turns: dict[str, tuple[int, int]] = {}
+        self._turns: dict[str, tuple[int, ...]] = {}
 
     def run(self) -> None:
         """Read until told to stop."""
@@ -60,8 +60,9 @@ class Extractor:
             return 0
         self.buffer.limit_bytes = orders.limits.buffer_mb * 1024 * 1024
         for feed in orders.feeds:
-            if self._turns.setdefault(feed.name, (feed.turn, feed.epoch)) != (feed.turn, feed.epoch):
-                self._turns[feed.name] = (feed.turn, feed.epoch)
+            turn = (feed.turn, feed.epoch, feed.again.number if feed.again else 0)
+            if self._turns.setdefault(feed.name, turn) != turn:
+                self._turns[feed.name] = turn
                 self._due.pop(feed.name, None)  # somebody at the centre waits for it
         due = [f for f in orders.feeds if f.active and time.monotonic() >= self._due.get(f.name, 0.0)]
         for feed in due:
@@ -112,6 +113,9 @@ class Extractor:
         self.buffer.note_run(feed.name, started=now_text())
         desk, account, position = self._desk(orders, feed), Account(now_text()), state.position
         with self._source(feed) as source:
+            wanted = feed.again if feed.again and feed.again.number > ranges.done(self.buffer, feed.name) else None
+            if wanted and not self._read_again(orders, feed, wanted, state, source, desk):
+                return False
             source.confirm(state.position)  # an earlier word to the source may have been lost with the power
             account.source = _count(source, state.position)
             for chunk in source.read(state.position, size=feed.rows):
@@ -129,6 +133,28 @@ class Extractor:
         self._report(orders, feed, state, account, position)
         if account.kept:
             self.book.say("log.read", feed=feed.title, rows=account.kept)
+        return True
+
+    def _read_again(
+        self, orders: Configuration, feed: Feed, wanted: Range, state: FeedState, source: Source, desk: Desk | None
+    ) -> bool:  # fmt: skip
+        """The rows of a range of dates once more; the position stays. False when told to stop: then it begins anew, for the centre knows rows again."""
+        rows = 0
+        try:
+            for chunk in source.read_range(wanted.start, wanted.end, size=feed.rows):
+                ready = portion(orders, feed, chunk, desk)
+                while self._kept(orders, feed, state.stream, ready.parts, state.position, beside=True) is None:
+                    if self._is_over(orders):
+                        return False
+                rows += ready.read
+                if self._is_over(orders):
+                    return False
+        except Refused as refused:  # it cannot be done, and waiting would not change that
+            ranges.note(self.buffer, feed.name, wanted.number, error=(refused.code, refused.facts))
+            self.book.say(refused.code, grave=True, feed=feed.title, **refused.facts)
+            return True
+        ranges.note(self.buffer, feed.name, wanted.number, rows=rows)
+        self.book.say("log.read_range", feed=feed.title, rows=rows, start=wanted.start, end=wanted.end)
         return True
 
     def _tell_aside(self, feed: Feed, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -170,7 +196,7 @@ class Extractor:
             source.close()
 
     def _kept(
-        self, orders: Configuration, feed: Feed, stream: str, parts: Sequence[Part], position: dict[str, Any]
+        self, orders: Configuration, feed: Feed, stream: str, parts: Sequence[Part], position: dict[str, Any], *, beside: bool = False
     ) -> bool | None:  # fmt: skip
         """Keep a chunk; False where it was known already, None after a while when there is no room.
 
@@ -178,7 +204,7 @@ class Extractor:
         """
         try:
             self._check_room(orders)
-            kept = self.buffer.add(feed.name, stream, parts, position, now_text())
+            kept = self.buffer.add(feed.name, stream, parts, position, now_text(), beside=beside)
         except (Refused, Fault) as error:
             if error.code not in _STOPS:
                 raise

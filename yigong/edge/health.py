@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from yigong.edge import logbook
+from yigong.edge import logbook, ranges
 from yigong.edge.buffer import Buffer, FeedState
 from yigong.edge.configuration import Configuration
 
@@ -95,7 +95,8 @@ def feeds(buffer: Buffer, orders: Configuration | None) -> list[dict[str, Any]]:
     waiting = buffer.waiting()
     names = [f.name for f in orders.feeds] if orders else []
     return [
-        _feed(name, known.get(name), waiting.get(name, (0, 0, "", ""))) for name in dict.fromkeys([*names, *waiting])
+        _feed(name, known.get(name), waiting.get(name, (0, 0, "", "")), ranges.told(buffer, name))
+        for name in dict.fromkeys([*names, *waiting])
     ]
 
 
@@ -105,10 +106,12 @@ def _aside(position: dict[str, Any]) -> dict[str, Any]:
     return {name: {k: why[k] for k in ("code", "facts", "at")} for name, why in told}
 
 
-def _feed(name: str, state: FeedState | None, waiting: tuple[int, int, str, str]) -> dict[str, Any]:
+def _feed(
+    name: str, state: FeedState | None, waiting: tuple[int, int, str, str], again: dict[str, Any]
+) -> dict[str, Any]:
     bundles, rows, eldest_at, refused = waiting
     return {
         "name": name, "started_at": state.started_at if state else "", "ended_at": state.ended_at if state else "",
-        "rows": state.rows if state else 0, "aside": _aside(state.position if state else {}), "error": state.error if state else None,
+        "rows": state.rows if state else 0, "aside": _aside(state.position if state else {}), "again": again, "error": state.error if state else None,
         "waiting": {"bundles": bundles, "rows": rows, "eldest_at": eldest_at, "refused": refused},
     }  # fmt: skip

@@ -176,6 +176,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "log.back": ("与中心恢复联系，中断了 {minutes} 分钟。", "The centre answers again after {minutes} minutes."),
     "log.orders": ("配置第 {version} 版生效，{feeds} 个任务。", "Orders {version} are in force, {feeds} feeds."),
     "log.read": ("{feed}：读到 {rows} 行新数据。", "{feed}: {rows} new rows were read."),
+    "log.read_range": (
+        "{feed}：按要求重采 {start} 至 {end}（不含），{rows} 行。",
+        "{feed}: {start} to {end} (not included) was read once more as ordered, {rows} rows.",
+    ),
     "log.well_again": ("{feed}：恢复读取。", "{feed}: it is read again."),
     "log.room_again": ("有空间了，继续读取。", "There is room again; reading goes on."),
     "log.key": ("密钥已更换。", "The key was changed."),

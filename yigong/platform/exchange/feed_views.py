@@ -30,7 +30,7 @@ from yigong.platform.exchange import (
 )
 from yigong.platform.exchange.edge.api import ask_probe, last_probe
 from yigong.platform.exchange.edge.api import state_words as node_words
-from yigong.platform.exchange.forms import WAYS, FeedForm
+from yigong.platform.exchange.forms import ENCODINGS, OPTIONS, SEPARATORS, SHORT_LINES, WAYS, FeedForm
 from yigong.platform.exchange.lists import FeedList
 from yigong.platform.exchange.models import Feed
 from yigong.platform.exchange.readers import EXTRACTED
@@ -91,7 +91,8 @@ def feed(request: HttpRequest, feed_id: int) -> HttpResponse:
         "probe": last_probe(found) if found.reader == "edge" else None,
         "reached": _reached(found.watermark),
         "captured": found.config.get("way") in CAPTURED and found.reader != "edge",
-        "ranged": bool(found.config.get("since_column")) and found.reader != "edge",
+        "ranged": bool(found.config.get("since_column")),
+        "wholly": found.reader == "edge" or (found.reader in EXTRACTED and found.mode == "incremental"),
         "english": _english(),
     }
     return page(request, "exchange/feed.html", context)
@@ -101,7 +102,20 @@ def _edge(found: Feed) -> dict[str, Any]:
     """The node that reads a feed, with its state in words."""
     if found.reader != "edge":
         return {"edge": None}
-    return {"edge": found.edge, "edge_state": node_words(found.edge.node.state)}
+    return {"edge": found.edge, "edge_state": node_words(found.edge.node.state), "again": _again(found.edge)}
+
+
+def _again(line: Any) -> dict[str, Any] | None:
+    """The range of dates last ordered of a node, and what the node says of it."""
+    if not line.again:
+        return None
+    told: dict[str, Any] = next(
+        (f for f in line.node.facts.get("feeds") or () if f.get("name") == str(line.feed_id)), {}
+    )
+    done = told.get("again") or {}
+    if done.get("number", 0) < line.again["number"]:
+        return {**line.again, "waits": True}
+    return {**line.again, "rows": done.get("rows", 0), "error": done.get("error")}
 
 
 def _way(found: Feed) -> str:
@@ -116,8 +130,15 @@ def _facts(found: Feed) -> list[tuple[str, str]]:
     words = {
         "url": _("地址"), "table": _("表或视图"), "query": _("语句"), "path": _("文件"), "folder": _("文件夹"), "pattern": _("文件名样式"), "key": _("主键列"),
         "since_column": _("时间列"), "overlap_seconds": _("回看（秒）"), "deleted_when": _("作废标志"),
+        **{name: str(FeedForm.base_fields[name].label) for name in OPTIONS},
     }  # fmt: skip
-    return [(words[k], _plain(v)) for k, v in selectors.shown_config(found) if k in words]
+    return [(words[k], _option_word(k, v)) for k, v in selectors.shown_config(found) if k in words]
+
+
+def _option_word(name: str, value: str) -> str:
+    """A value of the configuration; a choice of the form by its word."""
+    choices = {"encoding": ENCODINGS, "separator": SEPARATORS, "short_lines": SHORT_LINES}.get(name, ())
+    return str(dict(choices).get("tab" if value == "\t" else value, _plain(value)))
 
 
 def _reached(watermark: str) -> str:
@@ -169,13 +190,17 @@ def steer(request: HttpRequest, feed_id: int, verb: str) -> HttpResponse:
     match verb:
         case "range":
             services.start_range(ctx, found, request.POST.get("start", ""), request.POST.get("end", ""))
-            messages.success(request, _("已开始按日期重采"))
+            messages.success(
+                request, _("已下发，节点下次心跳时生效") if found.reader == "edge" else _("已开始按日期重采")
+            )
         case "probe":
             _probe(request, ctx, found)
         case _ if verb in VERBS:
             VERBS[verb](ctx, found)
             if found.reader == "edge":
                 messages.success(request, _("已下发，节点下次心跳时生效"))
+            elif verb == "whole":
+                messages.success(request, _("已开始从头读整个来源"))
         case _:
             raise Refused("not_found")
     return redirect(

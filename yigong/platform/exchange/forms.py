@@ -23,6 +23,34 @@ KINDS = (
 WAYS = (
     ("full", _("全量")), ("timestamp", _("时间戳增量")), ("trigger", _("触发器")), ("compare", _("全表比对")), ("log", _("日志")),
 )  # fmt: skip
+ENCODINGS = (
+    ("", _("自动识别")),
+    ("utf-8", "UTF-8"),
+    ("gb18030", "GB18030 / GBK / GB2312"),
+    ("big5", "Big5"),
+    ("utf-16", "UTF-16"),
+)
+SEPARATORS = (("", _("自动识别")), (",", _("逗号 ,")), ("tab", _("制表符")), (";", _("分号 ;")), ("|", _("竖线 |")))
+SHORT_LINES = (("", _("拒收，进隔离区")), ("fill", _("按空补齐")))
+#: options of files, and the kinds of source that have them
+OPTIONS = {
+    "encoding": ("csv", "text", "postgresql"), "separator": ("csv", "text"), "short_lines": ("csv", "text"), "sheet": ("excel",),
+    "header": ("csv", "excel", "text"), "first_row": ("csv", "excel", "text"),
+}  # fmt: skip
+#: what this form says of a source; whatever else a configuration has was written elsewhere, and stays
+SAID = (
+    "url",
+    "table",
+    "path",
+    "folder",
+    "pattern",
+    "way",
+    "key",
+    "since_column",
+    "overlap_seconds",
+    "deleted_when",
+    *OPTIONS,
+)
 _PASSWORD = re.compile(r"://[^:/@]*:(?!\$\{)[^@]+@")
 
 
@@ -53,6 +81,26 @@ class FeedForm(Form):
     path = forms.CharField(label=_("文件"), required=False, max_length=300)
     folder = forms.CharField(label=_("监视的文件夹"), required=False, max_length=300)
     pattern = forms.CharField(label=_("文件名样式"), required=False, max_length=80, help_text=_("如 门诊_*.csv"))
+    encoding = forms.ChoiceField(
+        label=_("文字编码"), required=False, choices=ENCODINGS,
+        help_text=_("自动识别；PostgreSQL 只在库未声明编码（SQL_ASCII）时要写"),
+    )  # fmt: skip
+    separator = forms.ChoiceField(label=_("分隔符"), required=False, choices=SEPARATORS, help_text=_("CSV、文本"))
+    sheet = forms.CharField(label=_("工作表"), required=False, max_length=60, help_text=_("Excel；留空读全部工作表"))
+    short_lines = forms.ChoiceField(
+        label=_("列数不足的行"), required=False, choices=SHORT_LINES,
+        help_text=_("CSV、文本；来源会省略行尾空列时才选“按空补齐”"),
+    )  # fmt: skip
+    header = forms.IntegerField(
+        label=_("列名在第几行"), required=False, min_value=1, max_value=1000, help_text=_("CSV、Excel；留空为第 1 行")
+    )
+    first_row = forms.IntegerField(
+        label=_("数据从第几行起"),
+        required=False,
+        min_value=2,
+        max_value=1000,
+        help_text=_("CSV、Excel；留空为列名的下一行"),
+    )
     way = forms.ChoiceField(label=_("采集方式"), choices=WAYS, required=False)
     key = forms.CharField(
         label=_("主键列"), required=False, max_length=200, help_text=_("几列用逗号隔开；触发器、全表比对、日志必填")
@@ -93,7 +141,7 @@ class FeedForm(Form):
     )
     units = {"overlap_minutes": _("分钟"), "buffer_days": _("天"), "attempts": _("次"), "quiet_minutes": _("分钟")}
     pairs = (
-        ("org_code", "kind"), ("folder", "pattern"), ("way", "key"), ("since_column", "overlap_minutes"), ("attempts", "buffer_days"), ("plan", "quiet_minutes"),
+        ("org_code", "kind"), ("folder", "pattern"), ("encoding", "separator"), ("sheet", "short_lines"), ("header", "first_row"), ("way", "key"), ("since_column", "overlap_minutes"), ("attempts", "buffer_days"), ("plan", "quiet_minutes"),
     )  # fmt: skip
 
     def __init__(self, *args: Any, ctx: Ctx, feed: Feed | None = None, **kwargs: Any) -> None:
@@ -104,7 +152,7 @@ class FeedForm(Form):
         self.fields["org_code"].choices = places  # type: ignore[attr-defined]
         others = [f for f in selectors.feeds(ctx) if feed is None or f.pk != feed.pk]
         self.fields["needs"].choices = [(f.name, f.name) for f in others]  # type: ignore[attr-defined]
-        self.is_new = feed is None
+        self.is_new, self.feed = feed is None, feed
         if feed is not None:
             self.fields["name"].disabled = True
 
@@ -142,6 +190,10 @@ class FeedForm(Form):
             self.add_error("since_column", _("时间戳增量要写时间列"))
         if database and given.get("way") in ("trigger", "compare", "log") and not given.get("key"):
             self.add_error("key", _("这种方式要写主键列"))
+        if given.get("first_row") and given["first_row"] <= (given.get("header") or 1):
+            self.add_error("first_row", _("数据行要在列名行之后"))
+        if given.get("kind") == "postgresql" and given.get("encoding") == "utf-16":
+            self.add_error("encoding", _("这种编码 PostgreSQL 没有：请选别的"))
         return given
 
     def facts(self) -> dict[str, Any]:
@@ -150,10 +202,22 @@ class FeedForm(Form):
         names = ("schedule", "needs", "attempts", "buffer_days", "quiet_minutes", "org_code")
         found = {n: d.get("plan" if n == "schedule" else n) for n in names}
         config = _database(d) if d["kind"] in DATABASES else {n: d[n] for n in ("path", "folder", "pattern") if d[n]}
+        config |= {n: _option(n, d[n]) for n, kinds in OPTIONS.items() if d[n] and d["kind"] in kinds}
+        config = {**self._kept(d["kind"]), **config}
         if void := _conditions(d["deleted_when"]):
             config["deleted_when"] = void
         incremental = d["way"] not in ("", "full") if d["kind"] in DATABASES else bool(d["folder"])
         return {**found, "reader": d["kind"], "config": config, "mode": "incremental" if incremental else "full"}
+
+    def _kept(self, kind: str) -> dict[str, Any]:
+        """What the configuration of the same kind of source says beyond this form: fixed places, elements of XML, a slot."""
+        if self.feed is None or initial(self.feed)["kind"] != kind:
+            return {}
+        return {k: v for k, v in self.feed.config.items() if k not in SAID}
+
+
+def _option(name: str, value: Any) -> Any:
+    return "\t" if name == "separator" and value == "tab" else value
 
 
 def _database(d: dict[str, Any]) -> dict[str, Any]:
@@ -165,6 +229,15 @@ def _database(d: dict[str, Any]) -> dict[str, Any]:
     if d["way"] == "timestamp" and d["overlap_minutes"]:
         config["overlap_seconds"] = d["overlap_minutes"] * 60
     return config
+
+
+def _shown(config: dict[str, Any], name: str) -> Any:
+    """An option as the form has it."""
+    value = config.get(name, "")
+    if name == "encoding":
+        known = {"utf8": "utf-8", "gbk": "gb18030", "gb2312": "gb18030"}
+        return known.get(str(value).lower(), str(value).lower())
+    return "tab" if name == "separator" and value == "\t" else value
 
 
 def _listed(text: str) -> list[str]:
@@ -185,6 +258,7 @@ def initial(feed: Feed) -> dict[str, Any]:
         "path": config.get("path", ""), "folder": config.get("folder", ""), "pattern": config.get("pattern", ""),
         "way": config.get("way") or ("timestamp" if config.get("since_column") else "full"), "key": _joined(config.get("key")),
         "since_column": _joined(config.get("since_column")), "overlap_minutes": int(config.get("overlap_seconds", 0)) // 60,
+        **{name: _shown(config, name) for name in OPTIONS},
         "deleted_when": "".join(f"{c}={_joined(v)}" for c, v in list(void.items())[:1]), "plan": feed.schedule,
         "needs": [f.name for f in feed.needs.all()], "attempts": feed.attempts, "buffer_days": feed.buffer_days, "quiet_minutes": feed.quiet_minutes,
     }  # fmt: skip

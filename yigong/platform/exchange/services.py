@@ -202,7 +202,14 @@ def _range(start: str, end: str) -> dict[str, str]:
 
 
 def start_whole(ctx: Ctx, feed: Feed) -> None:
-    """Begin to read the whole from the beginning, in a process of its own. Raises Refused as ``reread`` and ``start``."""
+    """Begin to read the whole from the beginning, in a process of its own or at the node. Raises Refused as ``reread`` and ``start``."""
+    if not feed.active:
+        raise Refused("exchange.paused", feed=feed.name)
+    if feed.reader == "edge":
+        from yigong.platform.exchange.edge.api import read_whole  # an app above this one
+
+        read_whole(ctx, feed)
+        return
     start(ctx, reread(ctx, feed))
 
 
@@ -227,8 +234,13 @@ def start(ctx: Ctx, feed: Feed, *arguments: str) -> None:
 
 
 def start_range(ctx: Ctx, feed: Feed, start_on: str, end_on: str) -> None:
-    """Begin to read a range of dates again, in a process of its own. Raises Refused exchange.range_wrong and as ``start``."""
+    """Begin to read a range of dates again, in a process of its own or at the node. Raises Refused exchange.range_wrong and as ``start``."""
     wanted = _range(start_on, end_on)
+    if feed.reader == "edge":
+        from yigong.platform.exchange.edge.api import read_range  # an app above this one
+
+        read_range(ctx, feed, wanted["start"], wanted["end"])
+        return
     start(ctx, feed, "--from", wanted["start"], "--to", wanted["end"])
 
 

@@ -178,6 +178,7 @@ def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: 
     columns, separator = head.columns, head.separator
     if not columns:
         return
+    skipped = max(head.records, int(config.get("first_row") or 1) - 1)  # notes or units may stand below the names
     if len(set(columns)) != len(columns):
         raise Refused("exchange.columns_twice", columns=sorted({c for c in columns if columns.count(c) > 1}))
     parse = partial(
@@ -197,8 +198,8 @@ def _frames(path: Path, name: str, config: Mapping[str, Any], size: int, clean: 
         frame = parse(io.BytesIO(part), skip_rows=skipped).collect(engine="in-memory")
         return ragged.marked(frame, part, columns, separator, overflow=OVERFLOW, fill=fill)
 
-    frames = (parsed(0 if n else head.records, part) for n, part in enumerate(_records(path, separator)))
-    first = head.records + 1
+    frames = (parsed(0 if n else skipped, part) for n, part in enumerate(_records(path, separator)))
+    first = skipped + 1
     for frame in _even(frames, size):
         told = without_blank(placed(_marked(frame, columns, clean), name, first))
         first += frame.height

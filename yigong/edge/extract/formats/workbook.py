@@ -34,7 +34,7 @@ _COLUMN = re.compile(r"could not determine dtype for column (.+)")
 
 
 def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.DataFrame]:
-    """Frames of the ``sheet`` named or of all; ``header`` is the row of column names."""
+    """Frames of the ``sheet`` named or of all; ``header`` is the row of column names, ``first_row`` the first of data."""
     try:
         book = fastexcel.read_excel(path)
     except fastexcel.FastExcelError as error:
@@ -42,7 +42,8 @@ def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.Dat
     wanted = config.get("sheet")
     if wanted and wanted not in book.sheet_names:
         raise Refused("exchange.sheet_unknown", sheet=wanted, known=book.sheet_names)
-    header = int(config.get("header", 1))
+    header = int(config.get("header") or 1)
+    below = max(int(config.get("first_row") or 0) - header - 1, 0)  # notes or units may stand below the names
     for sheet in [wanted] if wanted else book.sheet_names:
         try:
             frame = _sheet(book, sheet, header)
@@ -50,8 +51,8 @@ def read(path: Path, config: Mapping[str, Any], *, size: int) -> Iterator[pl.Dat
             said = str(error).splitlines()[0]
             raise Fault("exchange.file_broken", permanent=True, path=f"{path} {sheet}", reason=said) from error
         if frame.width:
-            for start, part in slices(frame, size):
-                told = without_blank(placed(part, f"{path.name} {sheet}", header + 1 + start))
+            for start, part in slices(frame.slice(below), size):
+                told = without_blank(placed(part, f"{path.name} {sheet}", header + 1 + below + start))
                 if told.height:
                     yield told
 

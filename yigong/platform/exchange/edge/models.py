@@ -122,6 +122,7 @@ class Assignment(models.Model):
     rows = models.PositiveIntegerField(default=2000)
     epoch = models.PositiveIntegerField(default=0)
     turn = models.PositiveIntegerField(default=0)
+    again = models.JSONField(null=True)  # the range of dates last ordered to be read once more: number, start, end
     active = models.BooleanField(default=True)
     at_node = models.CharField(max_length=8, choices=Work.choices, default=Work.READ)
 

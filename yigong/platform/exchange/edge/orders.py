@@ -103,15 +103,41 @@ def reread(ctx: Ctx, node_id: int, feed_id: int) -> None:
 @transaction.atomic
 def read_now(ctx: Ctx, feed: Feed) -> None:
     """Have a feed read at its node with the node's next word. Raises Refused edge.not_heard, exchange.paused."""
+    found, line = _heard(ctx, feed)
+    line.turn += 1
+    line.save(update_fields=["turn"])
+    issue(ctx, found, f">> {feed.name}")
+
+
+@transaction.atomic
+def read_range(ctx: Ctx, feed: Feed, start: str, end: str) -> None:
+    """Have a range of dates read once more at the node, with the node's next word. Raises Refused edge.not_heard, exchange.paused, exchange.range_unfit."""
+    found, line = _heard(ctx, feed)
+    if not feed.config.get("since_column"):
+        raise Refused("exchange.range_unfit", place=feed.name)
+    line.again = {"number": (line.again or {}).get("number", 0) + 1, "start": start, "end": end}
+    line.save(update_fields=["again"])
+    issue(ctx, found, f">> {feed.name} {start} – {end}")
+
+
+@transaction.atomic
+def read_whole(ctx: Ctx, feed: Feed) -> None:
+    """Have a feed read from its beginning with the node's next word. Raises Refused edge.not_heard, exchange.paused."""
+    found, line = _heard(ctx, feed)
+    line.epoch += 1
+    line.save(update_fields=["epoch"])
+    issue(ctx, found, f"<< {feed.name}")
+
+
+def _heard(ctx: Ctx, feed: Feed) -> tuple[Node, Assignment]:
+    """The node that reads a feed and its line of orders, both held. Raises Refused edge.not_heard, exchange.paused."""
     ctx.must("exchange.run")
     line = Assignment.objects.select_for_update(of=("self",)).select_related("node", "feed").get(feed=feed)
     if not line.active:
         raise Refused("exchange.paused", feed=feed.name)
     found = Node.objects.select_for_update().get(pk=line.node_id)
     must_be_heard(found)
-    line.turn += 1
-    line.save(update_fields=["turn"])
-    issue(ctx, found, f">> {feed.name}")
+    return found, line
 
 
 @transaction.atomic
@@ -199,7 +225,7 @@ def _feed(line: Assignment) -> dict[str, Any]:
     return {
         "name": str(line.feed_id), "title": line.feed.name, "active": line.active,
         "source": {"kind": selectors.KINDS[line.kind], **line.feed.config}, "every_seconds": line.every_seconds,
-        "rows": line.rows, "epoch": line.epoch, "turn": line.turn, "mapping_version": version.version if version else 0,
+        "rows": line.rows, "epoch": line.epoch, "turn": line.turn, "again": line.again, "mapping_version": version.version if version else 0,
         "needs": sorted(plan.used) if plan else [], "only_needed": bool(plan and not plan.source.keep_unmapped),
         **_work(line, plan, version),
     }  # fmt: skip
@@ -262,6 +288,8 @@ __all__ = [
     "mapping_changed",
     "must_be_heard",
     "read_now",
+    "read_range",
+    "read_whole",
     "refresh",
     "release",
     "reread",
