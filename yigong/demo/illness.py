@@ -73,7 +73,13 @@ def visits(rng: np.random.Generator, people: pl.DataFrame, today: date) -> pl.Da
             "org": _org(rng, people, person, illness, serious, emergency), "age": age, "sex": sex,
         }
     ).filter(pl.col("at").dt.date() > pl.Series(people["born_on"].gather(person)))  # fmt: skip
-    return complete(rng, frame.sort("at"), people)
+    return complete(rng, _aged(frame, people).sort("at"), people)
+
+
+def _aged(frame: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Visits with the age that the person had then, in years."""
+    born = people["born_on"].gather(frame["person"])
+    return frame.with_columns(age=(pl.col("at").dt.date() - born).dt.total_days() / 365.25)
 
 
 def _rate(people: pl.DataFrame) -> NDArray[np.float64]:

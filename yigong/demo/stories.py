@@ -157,7 +157,7 @@ def _visit(told: dict[str, Any], person: dict[str, Any], number: int, today: dat
     moment = datetime.combine(today - timedelta(days=told["ago"]), time(9, (number * 7) % 60, (number * 13) % 60))
     return {
         "person": person["person"], "dx": dx, "at": moment, "serious": 0.0, "emergency": told.get("emergency", False), "org": org,
-        "age": person["age"], "sex": person["sex"], "department": told["department"], "doctor_no": 0, "visit": number,
+        "age": (moment.date() - person["born_on"]).days / 365.25, "sex": person["sex"], "department": told["department"], "doctor_no": 0, "visit": number,
         "systolic": int(systolic), "diastolic": int(diastolic), "temperature": 36.6, "fee": 86.5, "first_visit": False,
         "doctor": told["doctor"] or doctors[0], "complaint": told["complaint"],
     }  # fmt: skip
