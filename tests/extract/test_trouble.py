@@ -109,7 +109,7 @@ def test_a_database_of_another_encoding_is_read(postgresql: str) -> None:
 
 @pytest.mark.feature("C01")
 def test_bytes_without_declared_encoding_are_told(postgresql: str) -> None:
-    """A PostgreSQL that declares no encoding gives bytes of GB18030 as they are: told as that, not as a crash."""
+    """A PostgreSQL that declares no encoding gives bytes of GB18030 as they are: the refusal says to declare one."""
     with psycopg.connect(postgresql, autocommit=True) as db:
         db.execute("drop database if exists plain")
         db.execute("create database plain encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'")
@@ -117,7 +117,7 @@ def test_bytes_without_declared_encoding_are_told(postgresql: str) -> None:
     with psycopg.connect(url, autocommit=True) as db:
         db.execute("create table patient (id int, full_name text)")
         db.execute(b"insert into patient values (1, '" + "张三".encode("gb18030") + b"')")
-    assert fault("postgresql", url).code == "exchange.encoding_wrong"
+    assert fault("postgresql", url).code == "exchange.encoding_undeclared"
 
 
 def test_kinds_of_trouble_with_a_sqlite_file(tmp_path: Path) -> None:

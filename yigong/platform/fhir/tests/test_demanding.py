@@ -73,7 +73,7 @@ def test_forms_by_http(api: Api) -> None:
 def test_methods_that_are_not_there_name_those_that_are(api: Api) -> None:
     """405 comes with Allow (RFC 9110, 15.5.6) and an OperationOutcome."""
     for method, path, allowed in (
-        ("PUT", "metadata", "GET, HEAD, OPTIONS"), ("GET", "", "POST"), ("TRACE", "Patient", "GET, HEAD, POST, PUT, PATCH, DELETE"),
+        ("PUT", "metadata", "GET, HEAD, OPTIONS"), ("PUT", "", "GET, HEAD, POST"), ("TRACE", "Patient", "GET, HEAD, POST, PUT, PATCH, DELETE"),
         ("POST", "Patient/1", "GET, HEAD, PUT, PATCH, DELETE"), ("GET", "Patient/_search", "POST"), ("GET", "Patient/$match", "POST"),
         ("DELETE", "Patient/1/Observation", "GET, HEAD"), ("PUT", "ValueSet/$expand", "GET, HEAD, POST"),
     ):  # fmt: skip
