@@ -163,3 +163,28 @@ def test_pages_stay_what_they_were_while_others_write(api: Api) -> None:
             following = [link["url"] for link in page["link"] if link["relation"] == "next"]
             path = following[0].partition("/fhir/r4/")[2] if following else ""
         assert sorted(names) == [f"L{n}" for n in range(6)], query
+
+
+@pytest.mark.feature("C15")
+@pytest.mark.parametrize(
+    ("odd", "rule"),
+    [
+        (
+            {
+                "text": {
+                    "status": "generated",
+                    "div": '<div xmlns="http://www.w3.org/1999/xhtml"><script>x</script></div>',
+                }
+            },
+            "narrative",
+        ),
+        ({"managingOrganization": {"reference": "Organization 1"}}, "reference"),
+        ({"identifier": [{"system": "", "value": "1"}]}, "format"),
+    ],
+)
+def test_what_does_not_conform_is_neither_written_nor_called_good(api: Api, odd: dict[str, Any], rule: str) -> None:
+    """A narrative that runs something, a reference with a blank, an empty address: refused by a write, told by $validate."""
+    refused = api.post("Patient", {**desk.PATIENT, **odd}, 422)
+    assert [i["details"]["coding"][0]["code"] for i in refused["issue"]] == [rule]
+    told = api.post("Patient/$validate", {**desk.PATIENT, **odd}, 200)
+    assert rule in [i["details"]["coding"][0]["code"] for i in told["issue"] if i["severity"] == "error"]

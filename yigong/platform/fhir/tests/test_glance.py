@@ -20,6 +20,7 @@ ODD: list[Any] = [
     None,
     "",
     " ",
+    "a b",
     "x",
     "a\x00b",
     1,
@@ -34,8 +35,11 @@ ODD: list[Any] = [
     [{}],
     "2026-13-01",
     {"reference": "#a"},
+    '<div xmlns="http://www.w3.org/1999/xhtml"><script>x</script></div>',
 ]
+DIV = '<div xmlns="http://www.w3.org/1999/xhtml">{}</div>'
 SOUND: list[dict[str, Any]] = [
+    {"resourceType": "Patient", "id": "p", "text": {"status": "generated", "div": DIV.format("<p>王秀兰</p>")}, "managingOrganization": {"reference": "Organization/1"}},
     {**desk.PATIENT, "deceasedBoolean": False, "contact": [{"name": {"text": "王强"}, "gender": "male"}], "multipleBirthInteger": 1},
     desk.observation("p", note=[{"text": "复查"}], performer=[{"reference": "Practitioner/1"}]),
     pressure(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from yigong.platform.fhir.definitions.model import MANY, Definitions, Element
-from yigong.platform.fhir.validation.primitives import test_of
+from yigong.platform.fhir.validation.primitives import GAP, test_of
 
 Test = Callable[[Any], bool]
 
@@ -66,6 +66,8 @@ class Glance:
         known = self.definitions.types[kind]
         required = tuple(tuple(e.json_names) for e in known.elements.values() if e.least)
         members = {name: member for e in known.elements.values() for name, member in self._members(e)}
+        if known.kind == "resource":  # declared as a plain string, and yet an id (R4, Resource.id)
+            members["id"] = _Member(test_of("id"), 0, "")
         self._types[kind] = (members, required, known.kind == "resource")
         return self._types[kind]
 
@@ -94,7 +96,7 @@ class Glance:
     def _points(self, text: str | None, targets: frozenset[str]) -> bool:
         if text is None:
             return True
-        if text[:1] == "#":
+        if text[:1] == "#" or GAP.search(text):
             return False
         parts = text.partition("/_history/")[0].split("/")
         kind = parts[-2] if len(parts) >= 2 else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from yigong.platform.fhir.indexing.values import moments
+from yigong.platform.fhir.validation import narrative
 
 _DAY = re.compile(r"^\d{4}(-\d\d(-\d\d)?)?$")
 _MOMENT = re.compile(r"^\d{4}(-\d\d(-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))?)?)?$")
@@ -18,6 +19,8 @@ _OID = re.compile(r"^urn:oid:[0-2](\.(0|[1-9]\d*))+$")
 _UUID = re.compile(r"^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _BASE64 = re.compile(r"^[0-9A-Za-z+/=\s]+$")
 _URI = re.compile(r"^\S+$")
+#: what no address of a reference has
+GAP = re.compile(r"\s")
 
 
 def _calendar(shape: re.Pattern[str]) -> Callable[[str], bool]:
@@ -42,7 +45,7 @@ def _any(text: str) -> bool:
 
 
 _TEXTS: dict[str, Callable[[str], bool]] = {
-    "string": _any, "markdown": _any, "xhtml": _any,
+    "string": _any, "markdown": _any, "xhtml": lambda text: narrative.trouble(text) is None,
     "code": _shape(_CODE), "id": _shape(ID), "uri": _shape(_URI), "url": _shape(_URI), "canonical": _shape(_URI),
     "oid": _shape(_OID), "uuid": _shape(_UUID), "base64Binary": _shape(_BASE64), "time": _shape(_TIME),
     "date": _calendar(_DAY), "dateTime": _calendar(_MOMENT), "instant": _calendar(_INSTANT),

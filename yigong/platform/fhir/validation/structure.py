@@ -5,7 +5,6 @@ What is checked: known elements, cardinality, choice, types and formats, require
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,9 +12,8 @@ from typing import Any
 from yigong.platform.fhir.definitions.model import MANY, Definitions, Element
 from yigong.platform.fhir.validation import narrative
 from yigong.platform.fhir.validation.findings import Finding, found
-from yigong.platform.fhir.validation.primitives import ID, trouble
+from yigong.platform.fhir.validation.primitives import GAP, ID, trouble
 
-_GAP = re.compile(r"\s")
 #: findings beyond this tell nobody more
 ENOUGH = 100
 _PRIMITIVES_WITHOUT_EXTENSION = {"xhtml"}
@@ -155,12 +153,12 @@ class Checker:
     def _one(self, one: Any, name: str, member: _Member, at: str, out: list[Finding], contained: set[Any]) -> None:
         kind = member.kind
         if member.primitive:
-            if rule := trouble(kind, one):
+            if (rule := trouble(kind, one)) == "format" and kind == "xhtml":
+                out.append(found("narrative", at, name=name, why=narrative.trouble(one)))
+            elif rule:
                 out.append(found(rule, at, name=name, type=kind, value=one if rule == "format" else type(one).__name__))
             elif member.codes is not None and one not in member.codes:
                 out.append(found("code", at, name=name, value=one, set=member.element.value_set))
-            elif kind == "xhtml" and (why := narrative.trouble(one)):
-                out.append(found("narrative", at, name=name, why=why))
             return
         if not isinstance(one, dict):
             out.append(found("type", at, name=name, type=kind, value=type(one).__name__))
@@ -182,7 +180,7 @@ class Checker:
         text = one.get("reference")
         if not isinstance(text, str):
             return
-        if _GAP.search(text):
+        if GAP.search(text):
             out.append(found("reference", at, name=name, value=text))
             return
         if text[:1] == "#":
