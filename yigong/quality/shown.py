@@ -93,7 +93,8 @@ def change(now: Score, before: Score) -> str:
     """The change of a score in points; — when one of both is withheld."""
     if now.value is None or before.value is None:
         return "—"
-    return f"{now.value - before.value:+.1f}".replace("-", "−")
+    points = round(now.value - before.value, 1)
+    return f"{points:+.1f}".replace("-", "−") if points else "0.0"
 
 
 def limits(rule: quality.Rule) -> list[SimpleNamespace]:

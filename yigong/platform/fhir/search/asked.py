@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from yigong.kit.errors import Refused
@@ -119,16 +119,8 @@ def read(kind: str, pairs: Iterable[tuple[str, str]], *, lenient: bool = False) 
             continue
         if name.partition(":")[0] in CONTROLS:
             _control(asked, name, value)
-        elif value == "":
+        elif value == "" or not _understood(asked, lambda n, v: clause(kind, n, v), name, value, lenient=lenient):
             continue
-        else:
-            try:
-                asked.clauses.append(clause(kind, name, value))
-            except Refused as refused:
-                if not lenient or refused.code != "fhir.parameter_unknown":
-                    raise
-                asked.ignored.append(name)
-                continue
         asked.used.append((name, value))
     return _bounded(asked)
 
@@ -144,16 +136,21 @@ def read_all(kinds: Sequence[str], pairs: Iterable[tuple[str, str]], *, lenient:
         elif name.partition(":")[0] in CONTROLS:
             _common_control(asked, name, value)
             asked.used.append((name, value))
-        elif value:
-            try:
-                asked.clauses.append(_common(kinds, name, value))
-            except Refused as refused:
-                if not lenient or refused.code != "fhir.parameter_unknown":
-                    raise
-                asked.ignored.append(name)
-                continue
+        elif value and _understood(asked, lambda n, v: _common(kinds, n, v), name, value, lenient=lenient):
             asked.used.append((name, value))
     return _bounded(asked)
+
+
+def _understood(asked: Asked, read_one: Callable[[str, str], Clause], name: str, value: str, *, lenient: bool) -> bool:
+    """Whether a parameter became a clause; one that nobody knows is passed over where that is allowed. Raises Refused."""
+    try:
+        asked.clauses.append(read_one(name, value))
+    except Refused as refused:
+        if not lenient or refused.code != "fhir.parameter_unknown":
+            raise
+        asked.ignored.append(name)
+        return False
+    return True
 
 
 def _common_control(asked: Asked, name: str, value: str) -> None:
